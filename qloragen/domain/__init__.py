@@ -1,0 +1,1 @@
+"""Pure code: prompts out, replies in. No I/O, no clock, no event loop."""

@@ -1,0 +1,89 @@
+"""Everything qloragen raises, arranged by what the caller can do about it.
+
+    QloragenError
+    ├── SetupError            nothing was started: mend what the message names, then start again
+    │   ├── SettingsError     a knob has a value it cannot have
+    │   ├── PackError         a prompt pack has a mistake
+    │   ├── SourceError       a source cannot be read at all
+    │   └── RunLocked         another process is working in the run directory
+    ├── RequestFailed         give this unit up; the run goes on
+    └── RunStopped            stop the run; everything finished is kept and the same command continues it
+        ├── AccessDenied      the key is missing or refused
+        ├── QuotaExhausted    the account has no credit left
+        ├── ModelNotFound     the provider does not know the model
+        ├── ProviderUnavailable   nothing but failures for too long
+        ├── BudgetReached     the next call could exceed the spending limit
+        ├── StorageFailed     the run directory cannot be written
+        └── Interrupted       a person or the system asked to stop
+
+Messages name the thing, the value and the remedy, in one sentence, and never hold a key or article text.
+"""
+
+from __future__ import annotations
+
+
+class QloragenError(Exception):
+    """Any error of qloragen's own."""
+
+
+class SetupError(QloragenError):
+    """Nothing was started; mend what the message names and start again."""
+
+
+class SettingsError(SetupError):
+    """A knob has a value that it cannot have."""
+
+
+class PackError(SetupError):
+    """A prompt pack has a mistake; the message names the file and the line or key."""
+
+
+class SourceError(SetupError):
+    """A source cannot be read at all (a bad line in a readable source is a `Skip`, not an error)."""
+
+
+class RunLocked(SetupError):
+    """Another process is working in the run directory."""
+
+
+class RequestFailed(QloragenError):
+    """This request has no answer; others may. Raised by the engine, turned into a failure of the unit by its caller."""
+
+    def __init__(self, message: str, *, reason: str, final: bool) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """A short code, as in the failure table: `timeout`, `context_length`, `bad_request`..."""
+        self.final = final
+        """The same request will be refused again, so a later run must not repeat it."""
+
+
+class RunStopped(QloragenError):
+    """The run cannot go on now. What is finished is kept, and the same command continues."""
+
+
+class AccessDenied(RunStopped):
+    """The API key is missing, wrong, or not allowed to do this."""
+
+
+class QuotaExhausted(RunStopped):
+    """The account has no credit or has reached a spending limit of the provider."""
+
+
+class ModelNotFound(RunStopped):
+    """The provider does not know the model, or does not let this key use it."""
+
+
+class ProviderUnavailable(RunStopped):
+    """The provider has answered with nothing but failures for too long."""
+
+
+class BudgetReached(RunStopped):
+    """The next call could cost more than is left of the spending limit."""
+
+
+class StorageFailed(RunStopped):
+    """The run directory cannot be written: disk full, permission, I/O error."""
+
+
+class Interrupted(RunStopped):
+    """A person or the system asked the run to stop."""

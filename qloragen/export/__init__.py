@@ -1,0 +1,1 @@
+"""Training files from the records of a run."""

@@ -1,0 +1,1 @@
+"""Streams of articles from files, folders and iterables."""

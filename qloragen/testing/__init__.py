@@ -1,0 +1,1 @@
+"""Public stand-ins for tests: virtual time and a scripted provider."""

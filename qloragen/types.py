@@ -1,0 +1,275 @@
+"""The vocabulary: small frozen values that travel between the rings. Read this first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Format = Literal["markdown", "html", "asciidoc", "rst", "text"]
+"""How an article's text is marked up."""
+
+InputMode = Literal["evidence", "written"]
+"""Who writes a record's `input`: code, from the paragraphs the model names (evidence), or the model (written)."""
+
+Stage = Literal["classify", "generate"]
+"""What a call is for."""
+
+
+def digest(text: str) -> str:
+    """Return 32 hex digits that identify `text` (BLAKE2b, 128 bits, over its UTF-8 bytes)."""
+    return blake2b(text.encode("utf-8"), digest_size=16).hexdigest()
+
+
+# ------------------------------------------------------------------------------------------------ what comes in
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One cleaned document. `content` is what the models read; everything else is provenance and enters no prompt."""
+
+    id: str
+    """Opaque and stable; never a path, never formatted into anything."""
+    content: str
+    title: str | None = None
+    url: str | None = None
+    format: Format = "markdown"
+    content_hash: str = field(init=False)
+    """`digest(content)`: the identity of the text, whatever it is called."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content_hash", digest(self.content))
+
+
+class SkipReason(StrEnum):
+    """Why a piece of a source never becomes an article. The value is the code shown in summaries and logs."""
+
+    MALFORMED = "malformed"
+    """Not readable as what it should be: broken JSON, wrong encoding, wrong types."""
+    EMPTY = "empty"
+    """No visible text."""
+    TOO_SHORT = "too_short"
+    """Less text than an instruction record can rest on."""
+    TOO_LONG = "too_long"
+    """More text than the size policy takes."""
+    DUPLICATE = "duplicate"
+    """Text that an earlier article of this run already had."""
+    ID_CONFLICT = "id_conflict"
+    """An id that an earlier article of this run had with other text; the first one stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Something in a source that cost no call, and why."""
+
+    where: str
+    """Source and position for people, escaped: `articles.jsonl:17`, `docs/a.md`."""
+    reason: SkipReason
+    detail: str = ""
+    """One short clause, without article text."""
+
+
+# ------------------------------------------------------------------------------------------------ what is asked
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionType:
+    """One kind of instruction that an article may support; data of the prompt pack."""
+
+    number: int
+    """What the classification model answers with; 1 or more, unique in its pack."""
+    slug: str
+    """Stable name for machines, unique in its pack."""
+    name: str
+    """Short name for people and for the prompts."""
+    always: bool
+    """Applies to every article that supports anything at all."""
+    applies_when: str
+    """Part of the classification prompt: when an article supports this type."""
+    guidance: str
+    """Part of the generation prompt: what to write."""
+    aliases: tuple[str, ...] = ()
+    """Other names under which a reply may list this type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    shared: int = 0
+    """How many leading characters of `text` sibling requests repeat exactly, for providers with explicit prompt-cache
+    breakpoints; 0 when nothing is worth caching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The one function a model is forced to call; its arguments are the structured answer."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+    """JSON schema of the arguments: an object, `additionalProperties: false`, all properties required. May carry
+    bounds (`maxLength`, `maximum`...); they are left out for models that do not take them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to a chat model; knows nothing of articles."""
+
+    model: str
+    messages: tuple[Message, ...]
+    max_completion_tokens: int
+    function: Function | None = None
+    temperature: float | None = None
+    cache_key: str | None = None
+    """Routes requests with the same prefix to the same prompt cache, where the provider has such a thing."""
+
+
+Structure = Literal["tools", "json_schema", "json_object"]
+"""How a structured answer is asked for: a forced function tool, or a response format."""
+
+
+# ------------------------------------------------------------------------------------------------ what comes back
+
+
+class Usage(NamedTuple):
+    """Tokens that one reply, or a sum of replies, was billed for."""
+
+    prompt_tokens: int = 0
+    """All input tokens, the cached and the written ones included."""
+    cached_tokens: int = 0
+    """Input tokens read from the provider's prompt cache."""
+    cache_write_tokens: int = 0
+    """Input tokens written to the provider's prompt cache, where that is billed."""
+    completion_tokens: int = 0
+    """All output tokens, the reasoning ones included."""
+    reasoning_tokens: int = 0
+
+    def plus(self, other: Usage) -> Usage:
+        """Return the sum, field by field."""
+        return Usage(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One paid reply, decoded."""
+
+    text: str
+    """The message's content; empty when there is none."""
+    arguments: str | None
+    """The structured answer as JSON text, when one was asked for and given: the arguments of the called function,
+    or the whole content where a response format was used. Never taken from text that only looks like a call."""
+    finish_reason: str
+    """As the API says: `stop`, `length`, `tool_calls`, `content_filter`...; `none` when the reply has no choices."""
+    refusal: str | None
+    usage: Usage
+    model: str
+    """The model asked for: the key of prices and limits."""
+    structure: Structure | None
+    """How the structured answer was asked for."""
+    cost_usd: Decimal | None
+    """None when the model's price is unknown."""
+    body: bytes
+    """The reply as it came over the wire."""
+    request_id: str | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+    """HTTP calls that it took, this one included."""
+
+
+# ------------------------------------------------------------------------------------------------ what is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One unit of paid work, addressed by everything its answer depends on."""
+
+    key: str
+    """`digest` of all the rest that matters; the record's `id`."""
+    stage: Stage
+    content_hash: str
+    article_id: str
+    model: str
+    prompt_fingerprint: str
+    type: int | None = None
+    """Number of the instruction type; None for a classification."""
+    type_slug: str | None = None
+    input_mode: InputMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A paid reply in the journal: the cell it answers, the bill, and the raw body."""
+
+    cell: Cell
+    structure: Structure | None
+    finish_reason: str
+    usage: Usage
+    cost_usd: Decimal | None
+    request_id: str | None
+    latency_s: float
+    time: datetime
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a valid generation reply comes to, before provenance is added."""
+
+    instruction: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """What is wrong with a reply."""
+
+    reason: str
+    """A code: `truncated`, `refusal`, `no_call`, `schema`, `placeholder`..."""
+    detail: str
+    """One sentence that a model can act on when it is asked again."""
+    final: bool = False
+    """Asking again cannot help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One validated instruction record: the three training fields, then where they come from and what they cost."""
+
+    id: str
+    article_id: str
+    type: int
+    type_slug: str
+    instruction: str
+    input: str
+    output: str
+    content_hash: str
+    title: str | None
+    url: str | None
+    model: str
+    prompt_fingerprint: str
+    input_mode: InputMode
+    finish_reason: str
+    usage: Usage
+    """Summed over every reply that was paid for to get this record."""
+    cost_usd: Decimal | None
+    time: datetime
+    """When the accepted reply arrived (UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A cell that was paid for, or refused by the provider, and gave nothing to keep."""
+
+    cell: Cell
+    reason: str
+    detail: str
