@@ -1,1 +1,14 @@
-"""Training files from the records of a run."""
+"""Training files from the records of a run.
+
+export(Path("runs/a"), Path("train.jsonl"), alpaca)
+export(Path("runs/a"), Path("train.jsonl"), messages(system="Answer briefly."))
+export(Path("runs/a"), None, text(pack.training_prompt))
+"""
+
+from .alpaca import alpaca
+from .chat import messages
+from .example import Example, ExportError, examples
+from .text import text
+from .write import ExportSummary, Shape, export
+
+__all__ = ["Example", "ExportError", "ExportSummary", "Shape", "alpaca", "examples", "export", "messages", "text"]

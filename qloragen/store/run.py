@@ -169,15 +169,6 @@ def open_run(folder: Path) -> Iterator[Run]:
             run.close()
 
 
-def read_manifest(folder: Path) -> dict[str, object]:
-    """Return what `run.json` says; empty when there is none yet or it is damaged."""
-    try:
-        manifest = orjson.loads((folder / MANIFEST).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
-
-
 def read_run(folder: Path) -> State:
     """Read a run's files without opening it, even while another process writes them.
 

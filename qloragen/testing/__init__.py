@@ -1,1 +1,17 @@
-"""Public stand-ins for tests: virtual time and a scripted provider."""
+"""Stand-ins for tests, ours and our users': virtual time, and a provider in memory. Public."""
+
+from ..engine.client import ConnectionLost, HttpReply
+from .client import Answer, Body, ScriptedCall, ScriptedClient, refusal, reply
+from .loop import VirtualLoop
+
+__all__ = [
+    "Answer",
+    "Body",
+    "ConnectionLost",
+    "HttpReply",
+    "ScriptedCall",
+    "ScriptedClient",
+    "VirtualLoop",
+    "refusal",
+    "reply",
+]

@@ -1,0 +1,123 @@
+"""From settings to the parts of a run: its prompts, its models with limits and prices, and how sources are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import ceil
+
+from .engine.lane import ModelSpec
+from .engine.models import family, overridden
+from .engine.pricing import Price, lookup
+from .errors import SettingsError
+from .local import LocalServer
+from .packs import load_pack
+from .pipeline.job import Job, OpenArticle
+from .settings import ModelLimits, Settings
+from .settings import Price as PriceSettings
+from .sources import Fields, Options
+from .types import Article, Request
+
+_BYTES_PER_TOKEN = 3
+"""As the size policy of `sources` estimates: on the safe side."""
+
+
+def locally(settings: Settings, server: LocalServer) -> Settings:
+    """Return `settings` with both models served by `server`, at no cost."""
+    free = PriceSettings(prompt=Decimal(0), completion=Decimal(0))
+    defaults = {"price": free, "context_tokens": server.context_tokens, "structure": "json_schema"}
+    own = settings.own(server.model)
+    missing = {name: value for name, value in defaults.items() if getattr(own, name) is None}
+    return settings.model_copy(
+        update={
+            "base_url": server.base_url,
+            "classify_model": server.model,
+            "generate_model": server.model,
+            "max_concurrency": server.slots,
+            "models": {**settings.models, server.model: own.model_copy(update=missing)},
+        }
+    )
+
+
+def job_of(settings: Settings) -> Job:
+    """Return what is to be made of articles.
+
+    Raises:
+        PackError: The prompt pack has a mistake.
+    """
+    return Job(
+        pack=load_pack(settings.pack, settings.pack_variables),
+        classify_model=settings.classify_model,
+        generate_model=settings.generate_model,
+        input_mode=settings.input,
+        temperature=settings.temperature,
+    )
+
+
+def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
+    """Return the one or two models of a run. Prices that are not set come from the price list, a slow import."""
+    return tuple(_spec(settings, model, limits) for model, limits in settings.for_run().items())
+
+
+def options_of(settings: Settings, job: Job, specs: Sequence[ModelSpec]) -> Options:
+    """Return how sources are read: no article may be larger than every model of the run can take.
+
+    Raises:
+        SettingsError: A model has no room for any article.
+    """
+    room = [
+        _room_tokens(spec, request) for spec in specs for request in _empty_requests(job) if request.model == spec.name
+    ]
+    max_tokens = min([settings.max_article_tokens, *(tokens for tokens in room if tokens is not None)])
+    return Options(
+        fields=Fields(
+            id=settings.field_id,
+            content=settings.field_content,
+            title=settings.field_title,
+            url=settings.field_url,
+            format=settings.field_format,
+        ),
+        min_text=settings.min_article_chars,
+        max_tokens=max_tokens,
+        oversize=settings.oversize,
+    )
+
+
+def _spec(settings: Settings, model: str, limits: ModelLimits) -> ModelSpec:
+    own = settings.own(model)
+    kind = overridden(family(model), settings.family_changes(model))
+    return ModelSpec(
+        name=model,
+        family=kind,
+        price=Price(**own.price.model_dump()) if own.price else lookup(model, base_url=settings.base_url),
+        rpm=limits.rpm,
+        tpm=limits.tpm,
+        max_concurrency=limits.max_concurrency,
+        structure=kind.structure,
+    )
+
+
+def _empty_requests(job: Job) -> tuple[Request, ...]:
+    """Return the run's largest requests, without an article in them."""
+    nothing = OpenArticle(Article("", ""))
+    longest = max(job.pack.types, key=lambda kind: len(kind.guidance))
+    return job.classification_request(nothing, ()), job.generation_request(nothing, longest, (), calls=1)
+
+
+def _room_tokens(spec: ModelSpec, request: Request) -> int | None:
+    """Return how many tokens an article may have for `spec` to take `request` with it; None: as many as it likes."""
+    bounds = [bound for bound in (spec.family.context_tokens, spec.tpm) if bound is not None]
+    if not bounds:
+        return None
+    prompt = sum(len(message.text.encode()) for message in request.messages)
+    room = min(bounds) - ceil(prompt / _BYTES_PER_TOKEN) - request.max_completion_tokens
+    if room < _LEAST_ARTICLE_TOKENS:
+        raise SettingsError(
+            f"Model {spec.name} may take {min(bounds)} tokens at once, of which prompt and reply need "
+            f"{min(bounds) - room}; raise context_tokens or tpm, or choose another model."
+        )
+    return room
+
+
+_LEAST_ARTICLE_TOKENS = 200
+"""Room for an article below which splitting would only make crumbs."""

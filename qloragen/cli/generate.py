@@ -1,0 +1,80 @@
+"""The commands that work in a run directory: `generate` and `reparse`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import anyio
+
+from ..errors import Interrupted
+from ..logs import configure
+from ..oneshot import reparse as reparse_run
+from ..progress import Line, Progress, shown
+from ..session import Session
+from ..settings import load
+from ..signals import LEFT_AT_ONCE, stop_on_signals
+from .parser import knobs_of
+
+SOME_FAILED = 3
+LISTED_SKIPS = 20
+WORTH_A_LOOK = ("malformed", "id_conflict")
+"""Skips that mean that a row is missing which somebody meant to be there."""
+
+
+def generate(arguments: argparse.Namespace) -> int:
+    """Run the main job; everything for people goes to standard error, so that standard output stays free for data."""
+    settings = load(**knobs_of(arguments))
+    line = Line(sys.stderr) if sys.stderr.isatty() else None
+    configure(settings.log_format, settings.log_level, line)
+    session = Session(arguments.out, settings=settings)
+    return anyio.run(_generate, session, arguments.source, arguments.limit, line)
+
+
+def reparse(arguments: argparse.Namespace) -> int:
+    """Read every paid reply of a run again."""
+    print(reparse_run(arguments.folder, settings=load(**knobs_of(arguments))))
+    return 0
+
+
+async def _generate(session: Session, source: list[Path], limit: int | None, line: Line | None) -> int:
+    async with session, stop_on_signals(session.stop):
+        try:
+            await _process(session, source, limit, line)
+        finally:
+            _say(_report(session), line)
+        return _verdict(session)
+    raise Interrupted(LEFT_AT_ONCE)
+
+
+async def _process(session: Session, source: list[Path], limit: int | None, line: Line | None) -> None:
+    progress = Progress(session)
+    if session.resumed:
+        plan = await session.plan(source, limit=limit)
+        progress.total_articles = plan.articles
+        _say(f"{session.folder} goes on: {plan}.", line)
+    async with shown(progress, line) as tasks:
+        if progress.total_articles is None:
+            # Counting must not hold the first call back, so a new run does both at once.
+            tasks.start_soon(progress.count, source, limit)
+        await session.process(source, limit=limit)
+
+
+def _verdict(session: Session) -> int:
+    summary = session.summary
+    bad_rows = any(summary.skips.get(reason) for reason in WORTH_A_LOOK)
+    return SOME_FAILED if bad_rows or summary.rejections or summary.failures else 0
+
+
+def _report(session: Session) -> str:
+    skips = session.tally.listed_skips
+    shown_skips = [f"  {skip.where}: {skip.reason.value}{skip.detail and ' - '}{skip.detail}" for skip in skips]
+    more = sum(session.tally.skips.values()) - LISTED_SKIPS
+    lines = ["skipped:", *shown_skips[:LISTED_SKIPS]] if skips else []
+    lines += [f"  and {more} more; --log-level info lists all"] if more > 0 else []
+    return "\n".join([*lines, "", str(session.summary)])
+
+
+def _say(text: str, line: Line | None) -> None:
+    (line or sys.stderr).write(f"{text}\n")

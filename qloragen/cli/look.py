@@ -1,0 +1,62 @@
+"""The commands that only look: `status`, `export`, `packs` and `settings`."""
+
+from __future__ import annotations
+
+import argparse
+
+import orjson
+
+from ..manifest import read_manifest
+from ..oneshot import export, summary
+from ..packs import load_pack
+from ..settings import explain, load
+from .parser import knobs_of
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show a run from its files alone."""
+    found = summary(arguments.folder)
+    manifest = read_manifest(arguments.folder)
+    if arguments.json:
+        about = manifest.model_dump(mode="json") if manifest else None
+        print(_json({"run": about, "summary": found.as_dict()}))
+        return 0
+    if manifest:
+        print(f"{arguments.folder}: {manifest.status} ({manifest.updated:%Y-%m-%d %H:%M} UTC)\n")
+    print(found)
+    return 0
+
+
+def export_records(arguments: argparse.Namespace) -> int:
+    """Write training files."""
+    pack = load(**knobs_of(arguments)).pack
+    export(arguments.folder, arguments.out, arguments.format, system=arguments.system, pack=pack)
+    return 0
+
+
+def packs(arguments: argparse.Namespace) -> int:
+    """Check a pack and list its types."""
+    values = load(**knobs_of(arguments))
+    pack = load_pack(values.pack, values.pack_variables)
+    variables = ", ".join(f"{name} = {value!r}" for name, value in pack.variables.items())
+    print(f"{pack.name} {pack.version} ({pack.fingerprint})\nvariables: {variables}\n")
+    width = max(len(kind.slug) for kind in pack.types)
+    for kind in pack.types:
+        print(f"{kind.number:>3}  {kind.slug:<{width}}  {'always' if kind.always else '      '}  {kind.name}")
+    return 0
+
+
+def settings(arguments: argparse.Namespace) -> int:
+    """List every setting with its value and origin."""
+    knobs = explain(**knobs_of(arguments))
+    if arguments.json:
+        print(_json([knob._asdict() for knob in knobs]))
+        return 0
+    for knob in knobs:
+        value = "not set" if knob.value is None else orjson.dumps(knob.value).decode()
+        print(f"{knob.name} = {value}\n    {knob.description}\n    {knob.variable}; from {knob.origin}")
+    return 0
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()

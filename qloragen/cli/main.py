@@ -1,0 +1,52 @@
+"""Commands to exit codes: every error that a user can cause is one sentence on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
+from ..logs import escape, redact
+from . import generate, look
+from .parser import parser_for
+
+USAGE, BUDGET, STOPPED, INTERRUPTED = 2, 4, 5, 130
+
+_COMMANDS = {
+    "generate": generate.generate,
+    "status": look.status,
+    "reparse": generate.reparse,
+    "export": look.export_records,
+    "packs": look.packs,
+    "settings": look.settings,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (see `EXIT_CODES`)."""
+    parsed = parser_for(_COMMANDS).parse_args(arguments)
+    try:
+        code: int = parsed.command(parsed)
+    except QloragenError as error:
+        print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough; a second failure at exit would print a traceback.
+        sys.stdout = None
+        return 0
+    return code
+
+
+def exit_code(error: QloragenError) -> int:
+    """Return the exit code that tells `error` to scripts."""
+    match error:
+        case SetupError():
+            return USAGE
+        case BudgetReached():
+            return BUDGET
+        case Interrupted():
+            return INTERRUPTED
+        case _:
+            return STOPPED

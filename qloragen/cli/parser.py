@@ -1,0 +1,158 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+
+Command = Callable[[argparse.Namespace], int]
+
+KNOB = "knob_"
+"""Marks the results of flags that are settings."""
+
+EXIT_CODES = """\
+exit codes:
+  0    done
+  2    the command, a setting, the pack or the source cannot be used; nothing was started
+  3    done, but some items failed (see `qloragen status`)
+  4    the spending limit is reached
+  5    stopped by key, quota, model, provider or disk
+  130  interrupted
+Everything but 2 is continued by the same command, and nothing is paid for twice.
+"""
+
+
+def parser_for(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Return the parser; its result's `command` is the chosen one of `commands`."""
+    parser = argparse.ArgumentParser(
+        prog="qloragen",
+        description="Turn articles into an instruction dataset, through any OpenAI-compatible API.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"qloragen {version('qloragen')}")
+    names = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, (summary, fill) in _COMMANDS.items():
+        command = names.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        fill(command)
+        command.set_defaults(command=commands[name])
+    return parser
+
+
+def knobs_of(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that were given as flags."""
+    flags = {name.removeprefix(KNOB): value for name, value in vars(arguments).items() if name.startswith(KNOB)}
+    given = {name: value for name, value in flags.items() if value is not None}
+    return {**dict(getattr(arguments, "set", None) or ()), **given}
+
+
+def _generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run directory")
+    parser.add_argument("--limit", type=_count, metavar="N", help="take at most N articles")
+    _knob(parser, "--base-url", "base_url", "URL", "address of an OpenAI-compatible API, up to and with /v1")
+    _knob(parser, "--classify-model", "classify_model", "M", "model that decides which types an article supports")
+    _knob(parser, "--generate-model", "generate_model", "M", "model that writes the records")
+    _knob(parser, "--rpm", "rpm", "N", "requests per minute, per model")
+    _knob(parser, "--tpm", "tpm", "N", "tokens per minute, per model")
+    _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight, per model")
+    _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
+    _knob(parser, "--max-cost-usd", "max_cost_usd", "X", "never spend more than X dollars in this run directory")
+    parser.add_argument(
+        "--local",
+        nargs="?",
+        const=True,
+        dest=f"{KNOB}local",
+        metavar="GGUF",
+        help="run a language model on this machine: the small one of `make demo`, or a GGUF file",
+    )
+    _pack_knob(parser)
+    _knob(parser, "--log-format", "log_format", "FORM", "console or json: the form of log lines on standard error")
+    _knob(parser, "--log-level", "log_level", "LEVEL", "debug, info, warning or error")
+    _any_knob(parser)
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def _reparse(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    _pack_knob(parser)
+    _any_knob(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--format", required=True, choices=("alpaca", "text", "messages"), help="form of the lines")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to; standard output when left out")
+    parser.add_argument("--system", metavar="TEXT", help="system message of --format messages")
+    _pack_knob(parser)
+
+
+def _packs(parser: argparse.ArgumentParser) -> None:
+    _pack_knob(parser)
+    _any_knob(parser)
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    _any_knob(parser)
+
+
+_COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "generate": ("make instruction records from articles, or go on with a run", _generate),
+    "status": ("show what a run has come to and what it has cost", _status),
+    "reparse": ("apply today's parser and checks to the replies a run has paid for; makes no call", _reparse),
+    "export": ("write training files from the records of a run", _export),
+    "packs": ("check a prompt pack and show its instruction types", _packs),
+    "settings": ("show every setting, its environment variable, its value and where that came from", _settings),
+}
+
+
+def _folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the run directory")
+
+
+def _pack_knob(parser: argparse.ArgumentParser) -> None:
+    _knob(parser, "--pack", "pack", "DIR", "folder of a prompt pack; the one that is built in when left out")
+
+
+def _any_knob(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_assignment,
+        metavar="NAME=VALUE",
+        help="any other setting by name (see `qloragen settings`); tables as JSON; may be repeated",
+    )
+
+
+def _knob(parser: argparse.ArgumentParser, flag: str, name: str, metavar: str, text: str) -> None:
+    parser.add_argument(flag, dest=f"{KNOB}{name}", metavar=metavar, help=text)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return count
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name.strip().replace("-", "_"), _table(value) if value.lstrip().startswith("{") else value
+
+
+def _table(value: str) -> object:
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} is not JSON: {error}") from None

@@ -1,0 +1,57 @@
+"""The article as it stands in a prompt: data between two tags that its own text cannot contain."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import count
+
+from ..types import Article, digest
+from .paragraphs import split_paragraphs
+
+_TAG_DIGITS = 8
+_NUMBER_LINE = re.compile(r"^[ \t]*(\[+)\d+\]+[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleBlock:
+    """An article laid out for prompts; made once and used for all calls about it."""
+
+    article: Article
+    paragraphs: tuple[str, ...]
+    """Exact pieces of the content, in order; the first one has number 1."""
+    plain: str
+    """The whole content between the tags."""
+    numbered: str
+    """The paragraphs between the tags, each below a line with its number in square brackets."""
+
+
+def lay_out(article: Article) -> ArticleBlock:
+    """Return `article` ready for prompts; equal content gives equal text, whatever the article is called."""
+    tag = tag_for(article.content, article.content_hash)
+    paragraphs = split_paragraphs(article.content, article.format)
+    left, right = _brackets(article.content)
+    numbered = (f"{left}{number}{right}\n{text}" for number, text in enumerate(paragraphs, 1))
+    return ArticleBlock(
+        article=article,
+        paragraphs=paragraphs,
+        plain=_enclosed(tag, article.content),
+        numbered=_enclosed(tag, "\n".join(numbered)),
+    )
+
+
+def tag_for(content: str, seed: str) -> str:
+    """Return a tag name that does not occur in `content`, in whatever case; it depends on the arguments alone."""
+    folded = content.lower()
+    candidates = (digest(f"{seed}:{attempt}")[:_TAG_DIGITS] for attempt in count())
+    return next(tag for tag in (f"article-{digits}" for digits in candidates) if tag not in folded)
+
+
+def _enclosed(tag: str, text: str) -> str:
+    return f"<{tag}>\n{text}\n</{tag}>"
+
+
+def _brackets(content: str) -> tuple[str, str]:
+    """Return brackets for the paragraph numbers: one more than any line of the article that looks like a number has."""
+    depth = 1 + max((len(match[1]) for match in _NUMBER_LINE.finditer(content)), default=0)
+    return "[" * depth, "]" * depth

@@ -1,0 +1,53 @@
+"""The address of a unit of paid work: everything its answer depends on, and nothing else.
+
+An article's id, title, url and place in its source are not part of the address, so renaming, reordering or removing
+articles costs nothing; a changed text or prompt costs exactly the cells that it is part of.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from ..types import Article, Cell, InputMode, InstructionType, digest
+
+
+def classification_cell(article: Article, *, model: str, fingerprint: str, temperature: float | None) -> Cell:
+    """Return the cell of an article's classification; `fingerprint` is that of the classification prompt."""
+    return Cell(
+        key=_key("classify", article.content_hash, model, fingerprint, temperature),
+        stage="classify",
+        content_hash=article.content_hash,
+        article_id=article.id,
+        model=model,
+        prompt_fingerprint=fingerprint,
+    )
+
+
+def generation_cell(
+    article: Article,
+    type: InstructionType,
+    *,
+    model: str,
+    fingerprint: str,
+    mode: InputMode,
+    temperature: float | None,
+) -> Cell:
+    """Return the cell of one record; `fingerprint` is that of the type's generation prompt."""
+    # The markup decides where paragraphs end, and so what the numbers in an evidence reply mean.
+    markup = article.format if mode == "evidence" else None
+    return Cell(
+        key=_key("generate", article.content_hash, model, fingerprint, temperature, type.slug, mode, markup),
+        stage="generate",
+        content_hash=article.content_hash,
+        article_id=article.id,
+        model=model,
+        prompt_fingerprint=fingerprint,
+        type=type.number,
+        type_slug=type.slug,
+        input_mode=mode,
+    )
+
+
+def _key(*parts: str | float | None) -> str:
+    # JSON keeps the parts apart, whatever characters they hold.
+    return digest(orjson.dumps(parts).decode())

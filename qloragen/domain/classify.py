@@ -1,0 +1,67 @@
+"""Ask which instruction types an article supports, and read the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+
+from ..types import Article, InstructionType, Message, Request, digest
+from .article_block import ArticleBlock, lay_out
+from .pack import Pack
+from .reply import TypeAnswer, read_types
+
+TOKENS_PER_NUMBER = 4
+"""Completion tokens that one number and its separator may take; a two-digit number, a comma and a blank are three."""
+TOKENS_SPARE = 16
+"""Completion tokens for a label or a line end that a model adds against its orders."""
+_ECHO_CHARS = 400
+"""How much of an unreadable reply is shown to the model that wrote it."""
+_PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
+"""Stands for any article when a prompt is identified."""
+
+
+def request(block: ArticleBlock, pack: Pack, model: str) -> Request:
+    """Return the one call that classifies an article."""
+    types = "\n".join(f"{known.number}. {known.name}: {known.applies_when}" for known in pack.types)
+    system = pack.fill(pack.classify.system, types=types)
+    closing = pack.fill(pack.classify.closing, types=types)
+    return Request(
+        model=model,
+        messages=(Message("system", system), Message("user", f"{block.plain}\n\n{closing}")),
+        max_completion_tokens=TOKENS_SPARE + TOKENS_PER_NUMBER * len(pack.types),
+        temperature=0.0,
+    )
+
+
+def stricter(request: Request, reply: str, pack: Pack) -> Request:
+    """Return `request` asked again after a `reply` that could not be read, with twice the room for an answer."""
+    said = (Message("assistant", reply[:_ECHO_CHARS]),) if reply.strip() else ()
+    return replace(
+        request,
+        messages=(*request.messages, *said, Message("user", pack.classify_again)),
+        max_completion_tokens=2 * request.max_completion_tokens,
+    )
+
+
+def parse(text: str, pack: Pack) -> TypeAnswer:
+    """Read a classification reply; never raises."""
+    return read_types(text, pack.types)
+
+
+def applicable(answer: TypeAnswer, pack: Pack) -> tuple[InstructionType, ...]:
+    """Return the types to generate, in order of their numbers.
+
+    Types that always apply are added to any answer that names a type at all. An answer without one means that the text
+    is no article (an error page, a menu), and nothing is generated.
+    """
+    if not answer.types:
+        return ()
+    return tuple(known for known in pack.types if known.always or known.number in answer.types)
+
+
+def fingerprint(pack: Pack) -> str:
+    """Identify everything that a classification is built from apart from article and model; `guidance` is no part."""
+    first = request(lay_out(_PROBE), pack, model="")
+    again = stricter(first, "", pack)
+    return digest(orjson.dumps([first.messages, again.messages, first.temperature]).decode())

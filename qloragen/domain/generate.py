@@ -1,0 +1,91 @@
+"""Ask for one record of one instruction type, and make a draft of the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from ..types import Article, Completion, Draft, InputMode, InstructionType, Invalid, Message, Request, digest
+from .arguments import function, read_evidence, read_written
+from .article_block import ArticleBlock, lay_out
+from .checks import check
+from .pack import Pack
+from .paragraphs import VERSION
+
+MAX_COMPLETION_TOKENS: dict[InputMode, int] = {"evidence": 700, "written": 1_500}
+"""Room for one record. Outputs of records of this kind have 125 words at most and mostly 65, inputs that a model writes
+270 and mostly 105 (500 records of a predecessor); code takes up to three tokens a word, JSON escapes more. Providers
+charge the tokens-per-minute limit with this number, so it is kept tight; it doubles after a reply that it cut off."""
+
+_PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
+"""Stands for any article when a prompt is identified."""
+_FAULT = Invalid("probe", "A fault.")
+
+
+def request(
+    block: ArticleBlock,
+    type: InstructionType,
+    pack: Pack,
+    model: str,
+    mode: InputMode,
+    *,
+    complaints: Sequence[Invalid] = (),
+) -> Request:
+    """Return the call for one record.
+
+    All that the calls about one article have in common comes first: the system message, the function, then the
+    article, up to `Message.shared`; the type's own prompt and the `complaints` about earlier replies come last.
+    """
+    article = block.numbered if mode == "evidence" else block.plain
+    shared = f"{article}\n\n"
+    rules = {"input_rules": pack.input_rules[mode]}
+    parts = [pack.fill(pack.generate.closing, name=type.name, guidance=type.guidance, **rules)]
+    if complaints:
+        listed = "\n".join(dict.fromkeys(f"- {complaint.detail}" for complaint in complaints))
+        parts.append(pack.fill(pack.generate_again, complaints=listed))
+    cut_off = sum(complaint.reason == "truncated" for complaint in complaints)
+    return Request(
+        model=model,
+        messages=(
+            Message("system", pack.fill(pack.generate.system, **rules)),
+            Message("user", shared + "\n\n".join(parts), shared=len(shared)),
+        ),
+        max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
+        function=function(mode, pack.record),
+        cache_key=block.article.content_hash,
+    )
+
+
+def fingerprint(type: InstructionType, pack: Pack, mode: InputMode) -> str:
+    """Identify everything that a call for `type` is built from apart from article and model; no other type is in it."""
+    first = request(lay_out(_PROBE), type, pack, "", mode)
+    again = request(lay_out(_PROBE), type, pack, "", mode, complaints=(_FAULT,))
+    paragraphs = VERSION if mode == "evidence" else 0
+    return digest(orjson.dumps([first.messages, again.messages, first.function, paragraphs]).decode())
+
+
+def parse(
+    completion: Completion, block: ArticleBlock, type: InstructionType, pack: Pack, mode: InputMode
+) -> Draft | Invalid:
+    """Make a draft of a reply, or say what is wrong with it; never raises, whatever the reply holds."""
+    arguments = _arguments(completion)
+    if isinstance(arguments, Invalid):
+        return arguments
+    draft = read_evidence(arguments, block.paragraphs) if mode == "evidence" else read_written(arguments)
+    if isinstance(draft, Invalid):
+        return draft
+    return check(draft, block.article.content, type, pack) or draft
+
+
+def _arguments(completion: Completion) -> str | Invalid:
+    if completion.refusal is not None:
+        return Invalid("refusal", "The model refused to answer.", final=True)
+    match completion.finish_reason:
+        case "content_filter":
+            return Invalid("content_filter", "The provider's content filter stopped the reply.", final=True)
+        case "length":
+            return Invalid("truncated", "The reply was cut off before its end; write less.")
+    if completion.arguments is None or not completion.arguments.strip():
+        return Invalid("no_call", "The reply held no record in the required form; return one, with all its fields.")
+    return completion.arguments

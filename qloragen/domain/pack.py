@@ -1,0 +1,81 @@
+"""A prompt pack: every word that is sent to a model, apart from the article's own, as data.
+
+A pack's texts are templates (`domain.template`). The names of its own variables may stand in all of them; the names
+below are filled by code, each in the one template that is for it. Article text never goes through a template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from ..types import InputMode, InstructionType, digest
+from .template import fill
+
+FILLED_BY_CODE: Mapping[str, frozenset[str]] = {
+    "classify.md": frozenset({"types"}),
+    "generate.md": frozenset({"input_rules", "name", "guidance"}),
+    "training.md": frozenset({"instruction", "input", "output"}),
+    "again.generate": frozenset({"complaints"}),
+}
+"""Variables that the code fills in, by where they may be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The two templates around the article."""
+
+    system: str
+    """The system message: the same for every article, and for every type."""
+    closing: str
+    """What follows the article in the user message."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTexts:
+    """What a model is told about the function that it calls, and about the function's arguments."""
+
+    function: str
+    instruction: str
+    evidence: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A checked pack: every template in it can be filled."""
+
+    name: str
+    version: str
+    variables: Mapping[str, str]
+    """The pack's own variables with the values in force."""
+    types: tuple[InstructionType, ...]
+    """At least one, in order of their numbers; `applies_when` and `guidance` are filled already."""
+    classify: Prompt
+    classify_again: str
+    """Asks for a classification once more."""
+    generate: Prompt
+    generate_again: str
+    """Asks for a record once more; `complaints` says what was wrong."""
+    input_rules: Mapping[InputMode, str]
+    """What `input_rules` in the generation prompt stands for, by mode."""
+    record: RecordTexts
+    training: str
+    """A record as one text to train on, end marker included."""
+
+    def fill(self, template: str, **values: str) -> str:
+        """Return `template` with the pack's variables and `values` in place."""
+        return fill(template, {**self.variables, **values})
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify everything in the pack; changes with any part of it."""
+        return digest(orjson.dumps(self, option=orjson.OPT_SORT_KEYS).decode())
+
+
+def render_training(pack: Pack, instruction: str, input: str, output: str) -> str:
+    """Return the full training prompt of one record, without a line end after it."""
+    return pack.fill(pack.training, instruction=instruction, input=input, output=output)

@@ -1,0 +1,215 @@
+"""Judge one clause of a reply: which types it claims to apply, which it denies, and how firmly it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
+from itertools import zip_longest
+
+from .reply_clauses import Clause
+from .reply_items import Item, Origin, Run, Scan
+from .reply_tokens import Kind, Token
+from .reply_words import (
+    ADDING,
+    ALL,
+    APPLY,
+    AUXILIARY,
+    CHOICE,
+    COMMENTS,
+    CONCLUSIONS,
+    HEDGES,
+    KNOWN,
+    NEGATORS,
+    NOTHING,
+    TYPES,
+    WEIGHED,
+    YES,
+)
+
+
+_OTHERS = frozenset(("other", "others", "rest"))
+
+
+class Firmness(IntEnum):
+    """How surely a clause says that its types apply; only the firmest claims of a reply count."""
+
+    NONE = 0
+    """Not at all: numbers in prose, types only looked at."""
+    LOOSE = 1
+    """A list of three and more in prose."""
+    HEDGED = 2
+    MENTIONED = 3
+    """Numbers in prose, next to a word that says they are types, or a whole name."""
+    LISTED = 4
+    """A list and nothing else, or after a colon."""
+    LABELLED = 5
+    """After a label such as "Types:", or a conclusion."""
+
+
+class Label(Enum):
+    """What the words before a colon announce."""
+
+    TYPES = auto()
+    DENIAL = auto()
+    COMMENT = auto()
+    OTHER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A list of types that a clause says to apply, or not to."""
+
+    items: tuple[Item, ...]
+    denied: bool
+    firmness: Firmness
+    labelled: bool
+    """It has a label of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a clause says."""
+
+    claims: tuple[Claim, ...]
+    label: Label | None
+    """Of its last colon."""
+    open_end: bool
+    """It ends with a colon: what it announces follows on the next lines."""
+    everything: bool
+    nothing: bool
+    adds: bool
+    """It adds to what was said before."""
+    prose: bool
+    """It holds words that say nothing about types."""
+
+
+def read_clause(clause: Clause, pack_size: int) -> Reading:
+    """Return what a clause says; `pack_size` tells "all 14" from a count."""
+    scan = Scan(clause.tokens, starts_line=clause.starts_line)
+    words = [token.text for token in clause.tokens if token.kind is Kind.WORD]
+    claims = tuple(_claims(scan, conclusion=bool(words) and words[0] in CONCLUSIONS))
+    labels = [label for label in (*(run.label for run in scan.runs), scan.label) if label]
+    open_end = clause.tokens[-1].kind is Kind.COLON
+    plain = set(words) <= KNOWN and not open_end and all(claim.denied for claim in claims)
+    return Reading(
+        claims=claims,
+        label=label_kind(labels[-1]) if labels else None,
+        open_end=open_end,
+        everything=plain and _says_all(words, clause.tokens, pack_size, excepting=bool(claims)),
+        nothing=plain and not claims and _says_nothing(words, clause.tokens),
+        adds=not ADDING.isdisjoint(words[:3]),
+        prose=not set(words) <= KNOWN,
+    )
+
+
+def label_kind(words: Sequence[str]) -> Label:
+    """Return what the words before a colon announce."""
+    for word in words:
+        if word in COMMENTS:
+            return Label.COMMENT
+        if word in TYPES:
+            break
+    if _denies_next(words):
+        return Label.DENIAL
+    announces = not (TYPES | CHOICE | APPLY | YES | ADDING).isdisjoint(words)
+    return Label.TYPES if announces and set(words) <= KNOWN else Label.OTHER
+
+
+# ---------------------------------------------------------------------------------------------------------- claims
+
+
+def _claims(scan: Scan, *, conclusion: bool) -> Iterator[Claim]:
+    for run, following in zip_longest(scan.runs, scan.runs[1:]):
+        after = scan.words if following is None else [*(following.label or ()), *following.before]
+        denied = (
+            _denies_next(run.before) or _denies_next(run.label or ()) or _denied_after(after, last=following is None)
+        )
+        firmness = _firmness(run, after)
+        if conclusion and firmness is Firmness.LISTED:
+            firmness = Firmness.LABELLED
+        for verdict in (None, True, False):
+            items = tuple(item for item in run.items if item.verdict is verdict)
+            if items:
+                yield Claim(items, denied if verdict is None else not verdict, firmness, run.label is not None)
+
+
+def _firmness(run: Run, after: Sequence[str]) -> Firmness:
+    before, after = _last_part(run.before), _first_part(after)
+    if not WEIGHED.isdisjoint([*before, *after[:4]]):
+        return Firmness.NONE
+    if not HEDGES.isdisjoint([*before, *(run.label or ())]):
+        return Firmness.HEDGED
+    if run.label is not None and set(before) <= KNOWN:
+        return _labelled_firmness(run.label)
+    if set(before) <= KNOWN and set(after) <= KNOWN:
+        return Firmness.LISTED
+    return _firmness_in_prose(run, before, after)
+
+
+def _labelled_firmness(label: Sequence[str]) -> Firmness:
+    if not WEIGHED.isdisjoint(label):
+        return Firmness.NONE
+    match label_kind(label):
+        case Label.COMMENT:
+            return Firmness.NONE
+        case Label.TYPES | Label.DENIAL:
+            return Firmness.LABELLED
+        case Label.OTHER:
+            return Firmness.LISTED
+
+
+def _firmness_in_prose(run: Run, before: Sequence[str], after: Sequence[str]) -> Firmness:
+    said_before = run.items[0].marked or (bool(before) and before[-1] in CHOICE | APPLY | TYPES)
+    if said_before or (after and after[0] in CHOICE | APPLY) or any(item.origin is Origin.NAME for item in run.items):
+        return Firmness.MENTIONED
+    return Firmness.LOOSE if len(run.items) > 2 else Firmness.NONE
+
+
+# -------------------------------------------------------------------------------------------------------- negation
+
+
+def _denies_next(words: Sequence[str]) -> bool:
+    """Whether a negation in the last part of `words` reaches to their end: only words of the vocabulary between."""
+    for word in reversed(_last_part(words)):
+        if word in NEGATORS:
+            return True
+        if word not in KNOWN:
+            return False
+    return False
+
+
+def _denied_after(words: Sequence[str], *, last: bool) -> bool:
+    """Whether `do not apply`, `isn't` or the like follows; a negation right before the next list belongs to that."""
+    part = _first_part(words)
+    for index, word in enumerate(part):
+        if word in NEGATORS:
+            return last or index < len(words) - 1
+        if word not in AUXILIARY | ALL | TYPES:
+            return False
+    return False
+
+
+def _first_part(words: Sequence[str]) -> Sequence[str]:
+    return words[: words.index(",")] if "," in words else words
+
+
+def _last_part(words: Sequence[str]) -> Sequence[str]:
+    return words[len(words) - list(reversed(words)).index(",") :] if "," in words else words
+
+
+# ------------------------------------------------------------------------------------------------- all and nothing
+
+
+def _says_all(words: Sequence[str], tokens: Sequence[Token], pack_size: int, *, excepting: bool) -> bool:
+    counts = {token.text for token in tokens if token.kind is Kind.NOISE}
+    limited = not (_OTHERS | WEIGHED | HEDGES).isdisjoint(words) or not (excepting or NEGATORS.isdisjoint(words))
+    return not ALL.isdisjoint(words) and counts <= {str(pack_size)} and not limited
+
+
+def _says_nothing(words: Sequence[str], tokens: Sequence[Token]) -> bool:
+    if not _OTHERS.isdisjoint(words):
+        return False
+    if any(token.kind is Kind.EMPTY for token in tokens) or not NOTHING.isdisjoint(words):
+        return True
+    return not {"no", "not"}.isdisjoint(words) and not (TYPES | APPLY).isdisjoint(words)

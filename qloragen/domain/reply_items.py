@@ -1,0 +1,241 @@
+"""Walk through one clause: lists of types, the words between them, yes and no for each, and remarks (skipped)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from .reply_tokens import Kind, Token
+from .reply_words import BECAUSE, JOINERS, KNOWN, NEGATORS, NO, TYPES, YES
+
+
+class Origin(Enum):
+    """What says which type an item is."""
+
+    NUMBER = auto()
+    NAME = auto()
+    CLOSE_NAME = auto()
+    SECOND_NUMBER = auto()
+    """A number behind the number of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of a list: a type, or a range of them."""
+
+    low: int
+    high: int
+    origin: Origin = Origin.NUMBER
+    lead: int | None = None
+    """The number in front of its line: the type's own, or a running number."""
+    marked: bool = False
+    """Behind a word like "type"."""
+    remark: bool = False
+    """Words follow that explain it."""
+    verdict: bool | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """Neighbouring items, and the words in front of them."""
+
+    before: list[str]
+    """Commas included."""
+    label: list[str] | None
+    """The words before the colon in front of the run."""
+    items: list[Item] = field(default_factory=list)
+
+
+_DELIMITERS = frozenset((Kind.DOT, Kind.COLON, Kind.DASH, Kind.CLOSE, Kind.PIPE))
+_ITEMS = frozenset((Kind.NUMBER, Kind.RANGE, Kind.NAME))
+_VALUE_SIGNS = frozenset((Kind.COLON, Kind.DASH))
+_LISTING = JOINERS | TYPES | {","}
+_SHORT = frozenset("yes no y n true false ✓ ✗ ja nein oui non si sí".split())
+_WINDOW = 10
+"""Tokens that one item can take."""
+_END = Token(Kind.NEWLINE, "")
+
+
+class Scan:
+    """One walk over the tokens of a clause."""
+
+    def __init__(self, tokens: Sequence[Token], *, starts_line: bool) -> None:
+        self.runs: list[Run] = []
+        self.words: list[str] = []
+        """Since the last item, commas included."""
+        self.label: list[str] | None = None
+        """The words before the last colon, if no item came after it."""
+        self._tokens = _without_bullets(tokens)
+        self._starts_line = starts_line
+        self._position = 0
+        self._pending = 0
+        """Items of the current run before this have their verdict."""
+        self._sign = self._leading_sign()
+        self._walk()
+
+    def _at(self, ahead: int = 0) -> Token:
+        index = self._position + ahead
+        return self._tokens[index] if 0 <= index < len(self._tokens) else _END
+
+    def _leading_sign(self) -> bool | None:
+        """Ticks and check boxes stand in front of all their items or behind all."""
+        sign = self._at().text
+        return sign == "✓" if sign in {"✓", "✗"} else None
+
+    def _walk(self) -> None:
+        while self._position < len(self._tokens):
+            token = self._at()
+            if token.kind in _ITEMS:
+                self._item()
+            elif self._follows_item() and self._comment():
+                continue
+            elif token.kind is Kind.WORD:
+                self._word(token.text)
+            elif token.kind is Kind.COLON and not self._follows_item():
+                self.label, self.words = [word for word in self.words if word != ","], []
+            elif token.kind is Kind.COMMA:
+                self.words.append(",")
+            self._position += 1
+
+    def _follows_item(self) -> bool:
+        return bool(self.runs) and not self.words and self.label is None
+
+    def _word(self, word: str) -> None:
+        if self._sign is not None and word in {"✓", "✗"}:
+            self._sign = word == "✓"
+        else:
+            self.words.append(word)
+
+    # ------------------------------------------------------------------------------------------------- items
+
+    def _item(self) -> None:
+        first = not self.runs and not self.words and self.label is None
+        window = self._tokens[self._position : self._position + _WINDOW]
+        item, length = _item_at(window, leads=first and self._starts_line)
+        marked = item.marked or (bool(self.words) and self.words[-1] in TYPES)
+        if not self.runs or self.label is not None or not set(self.words) <= _LISTING:
+            self.runs.append(Run(self.words, self.label))
+            self._pending = 0
+        self.runs[-1].items.append(replace(item, marked=marked, verdict=self._sign))
+        self.words, self.label = [], None
+        self._position += length - 1
+
+    def _judge(self, *, applies: bool) -> None:
+        """Give a verdict on the items since the last one."""
+        items = self.runs[-1].items
+        items[self._pending :] = [replace(item, verdict=applies) for item in items[self._pending :]]
+        self._pending = len(items)
+
+    # ----------------------------------------------------------------------------------- what follows an item
+
+    def _comment(self) -> bool:
+        """Read what is said of the last item, and move behind it; False when nothing is."""
+        token, following = self._at(), self._at(1)
+        if token.kind in _DELIMITERS:
+            self._position += 1
+            if following.kind is Kind.WORD and not self._verdict():
+                self._remark()
+            elif token.kind in _VALUE_SIGNS and following.kind is Kind.NUMBER and self._is_value(token):
+                self._position += 1
+            return True
+        if token.text in BECAUSE:
+            self._remark()
+            return True
+        return token.text in _SHORT and following.kind not in {Kind.WORD, Kind.NUMBER} and self._verdict()
+
+    def _is_value(self, sign: Token) -> bool:
+        """`6: 4` and `name - 4` give a score, not another type."""
+        after = self._at(1)
+        return sign.kind is Kind.COLON or (
+            self.runs[-1].items[-1].origin is Origin.NAME and after.kind not in _DELIMITERS
+        )
+
+    def _verdict(self) -> bool:
+        """Read "yes", "not applicable", "does not apply"... here, if it is there."""
+        words = self._words_ahead()
+        known = set(words) <= KNOWN
+        if words[0] in _SHORT:
+            applies = words[0] in YES
+        elif words[0] in NO or (known and not NEGATORS.isdisjoint(words)):
+            applies = False
+        elif known and not YES.isdisjoint(words):
+            applies = True
+        else:
+            return False
+        self._judge(applies=applies)
+        self._position += len(words)
+        return True
+
+    def _words_ahead(self) -> list[str]:
+        words: list[str] = []
+        while self._at(len(words)).kind is Kind.WORD:
+            words.append(self._at(len(words)).text)
+        return words
+
+    def _remark(self) -> None:
+        """Skip an explanation, up to the next item that looks like one."""
+        items = self.runs[-1].items
+        items[-1] = replace(items[-1], remark=True)
+        while self._position < len(self._tokens) and not self._resumes():
+            self._position += 1
+
+    def _resumes(self) -> bool:
+        token, following, after = self._at(), self._at(1), self._at(2)
+        if token.kind in _ITEMS and self._is_named_item():
+            return True
+        if token.kind in _DELIMITERS and following.text in _SHORT:
+            return after.kind is not Kind.WORD
+        listing = token.kind in {Kind.COMMA, Kind.CLOSE, Kind.PIPE} or token.text in JOINERS
+        return listing and following.kind is Kind.NUMBER and (after.kind in _DELIMITERS or after.text in BECAUSE)
+
+    def _is_named_item(self) -> bool:
+        if self._at().kind is Kind.NAME:
+            return self._at().exact and self._at(-1).kind is Kind.COMMA
+        item, length = _item_at(self._tokens[self._position : self._position + _WINDOW], leads=False)
+        return length > 1 and item.origin is Origin.NAME
+
+
+def _without_bullets(tokens: Sequence[Token]) -> Sequence[Token]:
+    start = 0
+    while start < len(tokens) and tokens[start].kind in {Kind.DASH, Kind.PIPE, Kind.CLOSE}:
+        start += 1
+    return tokens[start:]
+
+
+def _item_at(tokens: Sequence[Token], *, leads: bool) -> tuple[Item, int]:
+    """Return the item that begins here and how many tokens it takes; `leads`: it stands first on its line."""
+    head = tokens[0]
+    if head.kind is not Kind.NUMBER:
+        return _plain_item(head), 1
+    behind = 1
+    while behind < len(tokens) and tokens[behind].kind in _DELIMITERS:
+        behind += 1
+    follower = tokens[behind] if behind < len(tokens) else _END
+    if follower.kind is Kind.NAME:
+        return replace(_plain_item(follower), lead=head.low), behind + 1
+    if not leads or behind == 1:
+        return _plain_item(head), 1
+    return _led_item(head, tokens, behind)
+
+
+def _plain_item(token: Token) -> Item:
+    if token.kind is Kind.NAME:
+        return Item(token.types[0], token.types[0], Origin.NAME if token.exact else Origin.CLOSE_NAME)
+    return Item(token.low, token.high)
+
+
+def _led_item(head: Token, tokens: Sequence[Token], behind: int) -> tuple[Item, int]:
+    """Read `1. Type 4: name`, `1. 4` and `1. remark`."""
+    rest = tokens[behind:]
+    skipped = behind + 1 if rest and rest[0].text in TYPES else behind
+    rest = tokens[skipped:]
+    if rest and rest[0].kind is Kind.NUMBER and (skipped > behind or (len(rest) == 1 and _counts_lines(tokens[1]))):
+        item, length = _item_at(rest, leads=False)
+        origin = item.origin if item.origin is Origin.NAME else Origin.SECOND_NUMBER
+        return replace(item, origin=origin, lead=head.low, marked=skipped > behind), skipped + length
+    return Item(head.low, head.high, lead=head.low), 1
+
+
+def _counts_lines(delimiter: Token) -> bool:
+    return delimiter.kind in {Kind.DOT, Kind.CLOSE}

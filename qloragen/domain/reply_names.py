@@ -1,0 +1,218 @@
+"""Find the names of instruction types in a reply: whole, shortened, in either spelling, with or without their number.
+
+A phrase (words up to the next punctuation) is a name when its words are those of exactly one type's name; else the
+closest name counts, words that few types share weighing more; else whole names are looked for inside the phrase.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..types import InstructionType
+from .reply_tokens import Kind, Token
+from .reply_words import JOINERS, NO, YES
+
+_WORD = re.compile(r"[^\W\d_]+")
+_STOP = frozenset("a an the of in on any and or for this that these to me with my your some its".split())
+_SUFFIXES = ("ings", "ing", "ed", "es", "s", "e")
+_INSIDE = frozenset((Kind.DASH, Kind.COMMA, Kind.OTHER, Kind.HASH))
+_DELIMITERS = frozenset((Kind.DOT, Kind.COLON, Kind.DASH, Kind.CLOSE, Kind.OPEN, Kind.PIPE, Kind.QUOTE, Kind.STAR))
+_LIMITS = JOINERS | YES | NO | {"/", "&", "do", "does"}
+
+_CLOSE_ENOUGH = 0.7
+_CLOSE_TO_ITS_NUMBER = 0.4
+_LONGEST_PHRASE = 16
+"""Words; a longer phrase is prose, in which only whole names count."""
+
+Stems = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a pack's types, ready for look-up."""
+
+    types: dict[Stems, frozenset[int]]
+    """Stems of each name -> the types that have it."""
+    weights: dict[str, float]
+    """Stem -> one over the number of types whose names hold it."""
+    holding: dict[str, tuple[Stems, ...]]
+    """Stem -> the names that hold it."""
+    longest: int
+    numbers: frozenset[int]
+    """Of all types."""
+
+    def exact(self, stems: Stems) -> int | None:
+        """Return the one type with this name."""
+        owners = self.types.get(stems, frozenset())
+        return next(iter(owners)) if len(owners) == 1 else None
+
+    def named(self, text: str) -> int | None:
+        """Return the one type that `text` is the whole name of, a number in front aside."""
+        return self.exact(_stems(_WORD.findall(text)))
+
+    def closest(self, stems: Stems) -> dict[int, float]:
+        """Return type -> likeness (0 to 1) of its closest name."""
+        likeness: dict[int, float] = {}
+        for name in {name for stem in stems for name in self.holding.get(stem, ())}:
+            score = self._likeness(stems, name)
+            for type_ in self.types[name]:
+                likeness[type_] = max(score, likeness.get(type_, 0.0))
+        return likeness
+
+    def _likeness(self, one: Stems, other: Stems) -> float:
+        """Twice the weight of the common words over the weight of all (Dice's coefficient on weighted multisets)."""
+        common = Counter(one) & Counter(other)
+        return 2 * self._weight(common.elements()) / (self._weight(one) + self._weight(other))
+
+    def _weight(self, stems: Iterable[str]) -> float:
+        return sum(self.weights.get(stem, 1.0) for stem in stems)
+
+
+def names_of(types: Sequence[InstructionType]) -> Names:
+    """Index the names, slugs and aliases of a pack; both halves of "A / B" are names too."""
+    owners: dict[Stems, set[int]] = {}
+    for type_ in types:
+        for name in (type_.name, type_.slug, *type_.aliases):
+            for variant in (name, *name.split(" / ")):
+                owners.setdefault(_stems(_WORD.findall(variant)), set()).add(type_.number)
+    owners.pop((), None)
+    having: dict[str, set[int]] = {}
+    holding: dict[str, list[Stems]] = {}
+    for stems, numbers in owners.items():
+        for stem in dict.fromkeys(stems):
+            having.setdefault(stem, set()).update(numbers)
+            holding.setdefault(stem, []).append(stems)
+    return Names(
+        types={name: frozenset(numbers) for name, numbers in owners.items()},
+        weights={stem: 1 / len(numbers) for stem, numbers in having.items()},
+        holding={stem: tuple(names) for stem, names in holding.items()},
+        longest=max(map(len, owners), default=0),
+        numbers=frozenset(type_.number for type_ in types),
+    )
+
+
+def with_names(tokens: Sequence[Token], names: Names) -> list[Token]:
+    """Replace the words of each name by one NAME token."""
+    out: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        end = _phrase_end(tokens, position)
+        out += _named(tokens[position:end], _number_before(out), names) if end > position else [tokens[position]]
+        position = max(end, position + 1)
+    return out
+
+
+def _phrase_end(tokens: Sequence[Token], start: int) -> int:
+    """Return where the words from `start` on end; signs inside a name belong to it, yes and no never do."""
+    end = position = start
+    while position < len(tokens):
+        token = tokens[position]
+        if token.kind is Kind.WORD and token.text not in {"✓", "✗"}:
+            end = position + 1
+        elif (
+            end == start
+            or token.kind not in _INSIDE
+            or token.text in {",", "+", "\\"}
+            or _is_loose(token, tokens, position)
+        ):
+            break
+        position += 1
+    return end
+
+
+def _is_loose(token: Token, tokens: Sequence[Token], position: int) -> bool:
+    """A dash between blanks separates; a dash between letters is part of a word."""
+    glued = position + 1 < len(tokens) and not tokens[position + 1].spaced
+    return token.kind is Kind.DASH and (token.spaced or not glued)
+
+
+def _number_before(out: Sequence[Token]) -> int | None:
+    for token in reversed(out[-3:]):
+        if token.kind is Kind.NUMBER:
+            return token.low
+        if token.kind not in _DELIMITERS:
+            return None
+    return None
+
+
+def _named(phrase: Sequence[Token], number: int | None, names: Names) -> list[Token]:
+    stems = _stems(token.text for token in phrase if token.kind is Kind.WORD)
+    if not stems:
+        return list(phrase)
+    exact = names.exact(stems)
+    if exact is not None:
+        return [_name(phrase, exact, exact=True)]
+    inside = _whole_names_inside(phrase, names)
+    if len(stems) <= _LONGEST_PHRASE and not any(token.exact for token in inside):
+        close = _close_name(stems, number, names)
+        if close is not None:
+            return [_name(phrase, close, exact=False)]
+    return inside
+
+
+def _close_name(stems: Stems, number: int | None, names: Names) -> int | None:
+    likeness = names.closest(stems)
+    if number is not None and likeness.get(number, 0.0) >= _CLOSE_TO_ITS_NUMBER:
+        return number
+    ranked = sorted(likeness.items(), key=lambda item: -item[1])
+    if len(stems) < 2 or not ranked or ranked[0][1] < _CLOSE_ENOUGH:
+        return None
+    return ranked[0][0] if len(ranked) == 1 or ranked[0][1] > ranked[1][1] else None
+
+
+def _whole_names_inside(phrase: Sequence[Token], names: Names) -> list[Token]:
+    """Look for whole names in prose: three words and more anywhere, shorter ones only up to the next list word."""
+    out: list[Token] = []
+    position = 0
+    while position < len(phrase):
+        end, type_ = _longest_name(phrase, position, names)
+        if type_ is None:
+            out.append(phrase[position])
+        else:
+            out.append(_name(phrase[position:end], type_, exact=True))
+        position = end
+    return out
+
+
+def _longest_name(phrase: Sequence[Token], start: int, names: Names) -> tuple[int, int | None]:
+    best: tuple[int, int | None] = (start + 1, None)
+    if phrase[start].kind is not Kind.WORD or not _stems([phrase[start].text]):
+        return best
+    stems: Stems = ()
+    for end in range(start + 1, min(len(phrase), start + 3 * names.longest) + 1):
+        added = _stems([phrase[end - 1].text]) if phrase[end - 1].kind is Kind.WORD else ()
+        if any(stem not in names.weights for stem in added):
+            break
+        stems += added
+        type_ = names.exact(stems)
+        if type_ is not None and (len(stems) > 2 or _stands_alone(phrase, start, end)):
+            best = (end, type_)
+    return best
+
+
+def _stands_alone(phrase: Sequence[Token], start: int, end: int) -> bool:
+    before = start == 0 or phrase[start - 1].text in _LIMITS
+    return before and (end == len(phrase) or phrase[end].text in _LIMITS)
+
+
+def _name(phrase: Sequence[Token], type_: int, *, exact: bool) -> Token:
+    text = " ".join(token.text for token in phrase)
+    return Token(Kind.NAME, text, phrase[0].spaced, types=(type_,), exact=exact)
+
+
+def _stems(words: Iterable[str]) -> Stems:
+    return tuple(_stem(word) for word in map(str.lower, words) if word not in _STOP)
+
+
+def _stem(word: str) -> str:
+    """Take endings off, and British spelling with them: summarising, summarise and summarize are one word."""
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) > 2 and not word.endswith("ss"):
+            word = word.removesuffix(suffix)
+            break
+    if word.endswith(("is", "ys")):
+        word = word[:-1] + "z"
+    return word[:-1] + "i" if word.endswith("y") else word.replace("our", "or")

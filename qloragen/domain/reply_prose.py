@@ -1,0 +1,179 @@
+"""Weigh the clauses of a reply in words against each other: what does it say as a whole?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from .reply_claims import Claim, Firmness, Label, Reading, read_clause
+from .reply_clauses import Clause, clauses_of
+from .reply_items import Item, Origin
+from .reply_names import Names, with_names
+from .reply_tokens import tokens_of
+
+_SMALLEST_ECHO = 5
+"""Types of a pack from which on a list of all their names is taken for an echo of the prompt."""
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the clauses say, in their order."""
+
+    claims: list[Claim] = field(default_factory=list)
+    everything: bool = False
+    nothing: bool = False
+
+
+def read_prose(text: str, names: Names) -> frozenset[int] | None:
+    """Return the types that a cleaned text names, empty when it says that none applies, None when nothing is certain."""
+    clauses = clauses_of(with_names(tokens_of(text), names))
+    findings = _found(clauses, len(names.numbers))
+    if _is_echo(findings.claims, names):
+        findings = replace(findings, claims=[_without_names(claim) for claim in findings.claims], everything=False)
+    return _decided(findings, _LineNumbers.of(findings.claims), names.numbers)
+
+
+# --------------------------------------------------------------------------------------------------- labels reach on
+
+
+def _found(clauses: Iterable[Clause], pack_size: int) -> _Findings:
+    """Read the clauses; a label holds for the lines below it, and comments are passed over."""
+    findings = _Findings()
+    label: Label | None = None
+    comment_ends_with_line = False
+    for clause in clauses:
+        reading = read_clause(clause, pack_size)
+        if label is Label.COMMENT and (clause.after_blank_line or (comment_ends_with_line and clause.starts_line)):
+            label = None
+        if reading.label is Label.COMMENT:
+            comment_ends_with_line = not reading.open_end
+        elif label is not Label.COMMENT or reading.label is Label.TYPES:
+            _add(findings, reading, label if reading.label is None else None)
+        label = _label_below(reading, label)
+    return findings
+
+
+def _add(findings: _Findings, reading: Reading, label: Label | None) -> None:
+    findings.claims += [_under(label, claim, adds=reading.adds) for claim in reading.claims]
+    findings.everything = findings.everything or reading.everything
+    findings.nothing = findings.nothing or reading.nothing
+
+
+def _label_below(reading: Reading, label: Label | None) -> Label | None:
+    if label is Label.COMMENT and reading.label is not Label.TYPES:
+        return label
+    if reading.label is not None:
+        return reading.label
+    return None if reading.prose and not reading.claims else label
+
+
+def _under(label: Label | None, claim: Claim, *, adds: bool) -> Claim:
+    if adds and claim.firmness is Firmness.LISTED:
+        return replace(claim, firmness=Firmness.LABELLED)
+    if claim.labelled or claim.firmness is not Firmness.LISTED or label not in {Label.TYPES, Label.DENIAL}:
+        return claim
+    return replace(claim, firmness=Firmness.LABELLED, denied=claim.denied or label is Label.DENIAL)
+
+
+# ------------------------------------------------------------------------------------------------- numbers of lines
+
+
+@dataclass(frozen=True, slots=True)
+class _LineNumbers:
+    """Whether the numbers in front of lines are those of types, or only count the lines."""
+
+    run: bool
+    """They are 1, 2, 3..."""
+    conflict: bool
+    """A line with a number names another type."""
+    agree: bool
+    """A line with a number names that type."""
+
+    @staticmethod
+    def of(claims: Iterable[Claim]) -> _LineNumbers:
+        """Judge by all lines together."""
+        led = [item for item in _items(claims) if item.lead is not None]
+        named = [item for item in led if item.origin is not Origin.NUMBER]
+        return _LineNumbers(
+            run=[item.lead for item in led] == list(range(1, len(led) + 1)),
+            conflict=len(led) > 1 and any(item.low != item.lead for item in named if item.origin is not Origin.CLOSE_NAME),
+            agree=any(item.low == item.lead for item in named),
+        )
+
+    def only_count(self) -> bool:
+        """Whether they say nothing about types."""
+        return self.run and self.conflict
+
+
+def _types_of(item: Item, lines: _LineNumbers, claim: Claim, known: frozenset[int]) -> frozenset[int] | None:
+    """Return the types an item stands for; None for a range that leaves the known numbers."""
+    match item.origin:
+        case Origin.NUMBER if item.lead is not None and item.remark and _only_counts(lines, claim):
+            return frozenset()
+        case Origin.SECOND_NUMBER if not (item.marked or lines.only_count()):
+            return known & {item.low, item.lead}
+        case Origin.CLOSE_NAME if item.lead in known and not lines.only_count():
+            return known & {item.lead}
+    if item.low != item.high:
+        sound = item.low < item.high and {item.low, item.high} <= known
+        return known & frozenset(range(item.low, item.high + 1)) if sound else None
+    return known & {item.low}
+
+
+def _only_counts(lines: _LineNumbers, claim: Claim) -> bool:
+    """Lines 1, 2, 3... of mere prose are a summary, unless a label or a name speaks for them."""
+    return lines.only_count() or (lines.run and not lines.agree and claim.firmness < Firmness.LABELLED)
+
+
+# --------------------------------------------------------------------------------------------------------- decision
+
+
+def _decided(findings: _Findings, lines: _LineNumbers, known: frozenset[int]) -> frozenset[int] | None:
+    claims = [claim for claim in findings.claims if claim.firmness]
+    meant = [(claim, [_types_of(item, lines, claim, known) for item in claim.items]) for claim in claims]
+    firmest = max((claim.firmness for claim, types in meant if not claim.denied and any(map(_says, types))), default=None)
+    counting = [(claim, types) for claim, types in meant if claim.denied or claim.firmness == firmest]
+    if any(types is None for _, each in counting for types in each):
+        return None
+    chosen: set[int] = set()
+    denied: set[int] = set()
+    for claim, each in counting:
+        here = set(chain.from_iterable(types for types in each if types))
+        chosen, denied = (chosen - here, denied | here) if claim.denied else (chosen | here, denied - here)
+    if findings.everything and (firmest is None or firmest < Firmness.LISTED):
+        return known - denied
+    if chosen or firmest is not None:
+        return frozenset(chosen) or None
+    none_left = findings.nothing or denied == known or _is_zero(claims)
+    return frozenset() if none_left else None
+
+
+def _says(types: frozenset[int] | None) -> bool:
+    return types is None or bool(types)
+
+
+def _is_zero(claims: Sequence[Claim]) -> bool:
+    numbers = {item.high for item in _items(claims)}
+    return numbers == {0} and all(claim.firmness >= Firmness.LISTED for claim in claims)
+
+
+def _items(claims: Iterable[Claim]) -> list[Item]:
+    return [item for claim in claims for item in claim.items]
+
+
+# ------------------------------------------------------------------------------------------------------------- echo
+
+
+def _is_echo(claims: Iterable[Claim], names: Names) -> bool:
+    """A list of all names is the prompt's own list given back: no choice was made."""
+    named = {item.low for claim in claims if not claim.denied for item in claim.items if _is_named(item)}
+    return len(names.numbers) >= _SMALLEST_ECHO and named == names.numbers
+
+
+def _is_named(item: Item) -> bool:
+    return item.origin in {Origin.NAME, Origin.CLOSE_NAME} and item.verdict is None
+
+
+def _without_names(claim: Claim) -> Claim:
+    return replace(claim, items=tuple(item for item in claim.items if not _is_named(item)))

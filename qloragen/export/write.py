@@ -1,0 +1,94 @@
+"""Examples to a file: in one stream, and all or nothing."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import orjson
+
+from .example import Example, ExportError, examples
+
+Shape = Callable[[Example], Mapping[str, object]]
+"""What an example's line holds."""
+
+Write = Callable[[bytes], int]
+"""Takes bytes and returns how many."""
+
+_FILES_OF_A_RUN = frozenset({"records.jsonl", "journal.jsonl", "run.json"})
+
+
+class ExportSummary(NamedTuple):
+    """What was exported."""
+
+    records: int
+    bytes: int
+    """Of the lines, before any compression."""
+
+
+def export(run_dir: Path, out: Path | None, shape: Shape) -> ExportSummary:
+    """Write one JSON line per record of the run to `out` (None: standard output; `.gz`: compressed).
+
+    The file appears when it is complete, in place of an earlier one; its folders are made.
+
+    Raises:
+        ExportError: there is nothing to export, or `out` cannot be written or is a file of the run.
+    """
+    if out is None:
+        summary = _write(run_dir, sys.stdout.buffer.write, shape)
+        sys.stdout.buffer.flush()
+        return summary
+    _refuse_own_files(run_dir, out)
+    try:
+        with _opened(out) as write:
+            return _write(run_dir, write, shape)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+def _write(run_dir: Path, write: Write, shape: Shape) -> ExportSummary:
+    records = written = 0
+    for example in examples(run_dir):
+        written += write(orjson.dumps(shape(example), option=orjson.OPT_APPEND_NEWLINE))
+        records += 1
+    return ExportSummary(records, written)
+
+
+def _refuse_own_files(run_dir: Path, out: Path) -> None:
+    if out.name in _FILES_OF_A_RUN and out.resolve().parent == run_dir.resolve():
+        raise ExportError(f"{out} is a file of the run itself; name another one.")
+
+
+@contextmanager
+def _opened(out: Path) -> Iterator[Write]:
+    """Open `out` so that readers see the old file or the complete new one; a pipe or device is simply written to."""
+    if out.exists() and not out.is_file():
+        with out.open("wb") as file:
+            yield file.write
+        return
+    target = out.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            with _compressed(file, target) as write:
+                yield write
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _compressed(file: BinaryIO, target: Path) -> Iterator[Write]:
+    if target.suffix != ".gz":
+        yield file.write
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as lines:
+        yield lines.write

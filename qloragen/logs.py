@@ -1,0 +1,148 @@
+"""Logging: silent in a library until its host listens; lines on standard error for the command line.
+
+The library's events go to the standard logger `qloragen` with their fields as `extra`, so that any host sees ordinary
+records, and nothing is printed unless the host configures logging. Only the command line calls `configure`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import orjson
+import structlog
+from structlog.stdlib import BoundLogger, ExtraAdder, ProcessorFormatter
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_NAME = "qloragen"
+_LONGEST_VALUE = 500
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\bsk-[\w-]{8,}"), "sk-***"),
+    (re.compile(r"\b(bearer)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
+    (re.compile(r"(?<=://)[^/@\s]+@"), "***@"),
+)
+_RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class Stream(Protocol):
+    """Where lines go: a text file, or something that writes like one."""
+
+    def write(self, text: str, /) -> int:
+        """Take whole lines; returns the number of characters."""
+        ...
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
+        ...
+
+    def isatty(self) -> bool:
+        """Say whether it is a terminal, which shows colours."""
+        ...
+
+
+def redact(text: str) -> str:
+    """Return `text` without what looks like an API key, a bearer token, or credentials in an address."""
+    for secret, stand_in in _SECRETS:
+        text = secret.sub(stand_in, text)
+    return text
+
+
+def escape(text: str) -> str:
+    """Return `text` on one line, with every character that a terminal could obey or hide written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def get_logger() -> BoundLogger:
+    """Return the library's logger: events are short names, everything else goes into key-values."""
+    logger: BoundLogger = structlog.wrap_logger(
+        logging.getLogger(_NAME),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            _free_names,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
+        wrapper_class=BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return logger
+
+
+def configure(
+    format: Literal["console", "json"],
+    level: Literal["debug", "info", "warning", "error"],
+    stream: Stream | None = None,
+) -> None:
+    """Write this process's log lines to `stream` (None: standard error); for applications only.
+
+    Events of qloragen from `level` up, and warnings of everyone else. A second call replaces the first.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_formatter(format, colours=handler.stream.isatty()))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_NAME).setLevel(level.upper())
+    logging.captureWarnings(capture=True)
+
+
+def _formatter(format: Literal["console", "json"], *, colours: bool) -> ProcessorFormatter:
+    if format == "json":
+        renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
+    return ProcessorFormatter(
+        processors=[
+            ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _clean,
+            renderer,
+        ],
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+    )
+
+
+def _json(event: EventDict, default: Callable[[object], object] | None = None) -> str:
+    # structlog hands its own `default` over, which is not needed: `_clean` leaves nothing that orjson does not know.
+    del default
+    return orjson.dumps(event).decode("utf-8")
+
+
+def _free_names(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Rename fields that a standard log record has already (`name`, `module`...); it would refuse the event."""
+    return {f"{key}_" if key in _RESERVED else key: value for key, value in event.items()}
+
+
+def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Make every value short, printable and free of secrets; a traceback keeps its lines."""
+    return {key: _traceback(value) if key == "exception" else _plain(value) for key, value in event.items()}
+
+
+def _traceback(value: object) -> str:
+    return "\n".join(escape(line) for line in redact(str(value)).split("\n"))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case dict():
+            return {escape(str(key)): _plain(item) for key, item in value.items()}
+        case _:
+            text = escape(redact(str(value)))
+            return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+logging.getLogger(_NAME).addHandler(logging.NullHandler())

@@ -1,0 +1,68 @@
+"""`run.json`: what a run is and who worked on it last. For people and programs that look; no work depends on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from .pipeline.tally import Tally
+from .store.run import MANIFEST
+
+
+class PackIdentity(BaseModel):
+    """Which prompts were used."""
+
+    name: str
+    version: str
+    fingerprint: str
+
+
+class LastProcess(BaseModel):
+    """What the last process saw and did."""
+
+    articles: int = 0
+    finished_articles: int = 0
+    records: int = 0
+    rejections: int = 0
+    failures: int = 0
+    skipped: dict[str, int] = Field(default_factory=dict)
+
+
+class Manifest(BaseModel):
+    """The contents of `run.json`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    qloragen: str
+    """Version."""
+    status: str
+    """`running`, `ended`, or `stopped: ` and why. A process that was killed leaves `running` behind."""
+    started: datetime
+    updated: datetime
+    pack: PackIdentity
+    settings: dict[str, JsonValue]
+    """Every knob, without secrets."""
+    last_process: LastProcess
+
+
+def last_process(tally: Tally) -> LastProcess:
+    """Return the counts of a process."""
+    return LastProcess(
+        articles=tally.articles,
+        finished_articles=tally.finished_articles,
+        records=tally.records,
+        rejections=tally.rejections,
+        failures=tally.failures,
+        skipped=dict(tally.skips),
+    )
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what `run.json` says; None when it is absent or damaged."""
+    try:
+        return Manifest.model_validate(orjson.loads((folder / MANIFEST).read_bytes()))
+    except (OSError, orjson.JSONDecodeError, ValidationError):
+        return None

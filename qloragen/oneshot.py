@@ -1,0 +1,149 @@
+"""The main job in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import anyio
+
+from .assembly import job_of
+from .domain.pack import render_training
+from .errors import BudgetReached, Interrupted, RunStopped, SetupError
+from .export import ExportSummary, Shape, alpaca, messages, text
+from .export import export as write_export
+from .manifest import read_manifest
+from .packs import load_pack
+from .pipeline import reparse as pipeline
+from .pipeline.reparse import Reparsed
+from .session import Session, Source
+from .settings import Settings, load
+from .signals import LEFT_AT_ONCE, stop_on_signals
+from .store.run import open_run, read_records, read_run
+from .summary import Summary, summarise
+from .types import Record
+
+ExportFormat = Literal["alpaca", "text", "messages"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `generate` leaves behind."""
+
+    folder: Path
+    """The run directory."""
+    summary: Summary
+    """Counts and costs; `print(outcome.summary)` shows them as a table."""
+    stopped: RunStopped | None = None
+    """Why the run ended early, when its spending limit was reached; None when all is done."""
+
+    def records(self) -> Iterator[Record]:
+        """Yield all records of the run, those of earlier calls included."""
+        return read_records(self.folder)
+
+    def export(self, out: str | Path, format: ExportFormat = "alpaca") -> ExportSummary:
+        """Write the run's records to a training file; see the function `export`."""
+        return export(self.folder, out, format)
+
+
+def generate(source: Source, out: str | Path, *, limit: int | None = None, **knobs: object) -> Outcome:
+    """Turn `source` into instruction records in the run directory `out`, and block until that is done.
+
+    The same call again makes no request for what is done, and continues what is not. Ctrl-C finishes the calls in
+    flight, then raises `Interrupted`; a second one leaves at once.
+
+    Args:
+        source: A path (file, folder, glob), paths, or any iterable of articles (`str`, `dict` or `Article`).
+        out: The run directory; made when absent.
+        limit: Take at most so many articles.
+        knobs: Settings by name, as in `qloragen settings`.
+
+    Raises:
+        SetupError: Settings, pack, source or run directory cannot be used; nothing was started.
+        RunStopped: The run cannot go on (key, quota, model, disk, interruption); everything finished is kept. Reaching
+            `max_cost_usd` is no error: see `Outcome.stopped`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.run(_generate_here, source, out, limit, knobs)
+    raise SetupError(
+        "generate() blocks, and an event loop is running here: use `await qloragen.agenerate(...)` instead."
+    )
+
+
+async def agenerate(source: Source, out: str | Path, *, limit: int | None = None, **knobs: object) -> Outcome:
+    """Do what `generate` does, for callers with an event loop of their own; signals are left to them."""
+    async with Session(out, settings=load(**knobs)) as session:
+        return await _process(session, source, limit)
+
+
+def summary(folder: str | Path) -> Summary:
+    """Return what the run in `folder` has come to, from its files alone, also while a process works in it.
+
+    Raises:
+        SetupError: There is no run in `folder`.
+    """
+    manifest = read_manifest(Path(folder))
+    return summarise(read_run(Path(folder)), manifest.last_process if manifest else None)
+
+
+def export(
+    folder: str | Path,
+    out: str | Path | None,
+    format: ExportFormat = "alpaca",
+    *,
+    system: str | None = None,
+    pack: str | Path | None = None,
+) -> ExportSummary:
+    """Write the records of the run in `folder` as JSON lines to `out` (None: standard output; `.gz`: compressed).
+
+    `alpaca` has the three fields, `messages` a chat (with an optional `system` message), `text` one full training
+    prompt per record, made with the template of `pack` (None: the one in the settings).
+
+    Raises:
+        SetupError: There is nothing to export, the pack has a mistake, or `out` cannot be written.
+    """
+    return write_export(Path(folder), None if out is None else Path(out), _shape(format, system, pack))
+
+
+def _shape(format: ExportFormat, system: str | None, pack: str | Path | None) -> Shape:
+    match format:
+        case "alpaca":
+            return alpaca
+        case "messages":
+            return messages(system=system)
+        case "text":
+            settings = load(pack=pack)
+            return text(partial(render_training, load_pack(settings.pack, settings.pack_variables)))
+
+
+def reparse(folder: str | Path, *, settings: Settings | None = None, **knobs: object) -> Reparsed:
+    """Apply today's parser and checks to every reply that the run in `folder` has paid for; makes no call.
+
+    Raises:
+        SetupError: There is no run in `folder`, another process works in it, or a setting or the pack has a mistake.
+        StorageFailed: The files cannot be written; they are as before.
+    """
+    read_run(Path(folder))
+    job = job_of(settings or load(**knobs))
+    with open_run(Path(folder)) as run:
+        return pipeline.reparse(run, job)
+
+
+async def _generate_here(source: Source, out: str | Path, limit: int | None, knobs: dict[str, object]) -> Outcome:
+    async with Session(out, settings=load(**knobs)) as session, stop_on_signals(session.stop):
+        return await _process(session, source, limit)
+    raise Interrupted(LEFT_AT_ONCE)
+
+
+async def _process(session: Session, source: Source, limit: int | None) -> Outcome:
+    try:
+        await session.process(source, limit=limit)
+    except BudgetReached as reason:
+        return Outcome(session.folder, session.summary, reason)
+    return Outcome(session.folder, session.summary)

@@ -1,0 +1,137 @@
+"""The form of `pack.toml`, and its mistakes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+OneLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\r\n]*$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Toml: TypeAlias = Mapping[str, object]
+"""A TOML document as `tomllib` gives it."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TypeTable(_Table):
+    """One `[[types]]` entry; see `InstructionType`."""
+
+    number: Annotated[int, Field(ge=1)]
+    slug: Slug
+    name: OneLine
+    always: bool
+    applies_when: OneLine
+    guidance: Text
+    aliases: list[OneLine] = []
+
+
+class InputTable(_Table):
+    """Rules for `input`, by mode."""
+
+    evidence: Text
+    written: Text
+
+
+class RecordTable(_Table):
+    """Descriptions of the function and its arguments."""
+
+    function: Text
+    instruction: Text
+    evidence: Text
+    input: Text
+    output: Text
+
+
+class AgainTable(_Table):
+    """What is said when a reply could not be used."""
+
+    classify: Text
+    generate: Text
+
+
+class PackTable(_Table):
+    """The whole of `pack.toml`."""
+
+    name: OneLine
+    version: OneLine
+    variables: dict[VariableName, OneLine] = {}
+    input: InputTable
+    record: RecordTable
+    again: AgainTable
+    types: Annotated[list[TypeTable], Field(min_length=1)]
+
+    def templates(self) -> Iterator[tuple[str, str]]:
+        """Yield every text that may use variables, with its key."""
+        for table, value in (("input", self.input), ("record", self.record), ("again", self.again)):
+            for key, text in value:
+                yield f"{table}.{key}", text
+        for index, entry in enumerate(self.types):
+            where = entry_name(index, entry.slug)
+            yield f"applies_when of {where}", entry.applies_when
+            yield f"guidance of {where}", entry.guidance
+
+
+def entry_name(index: int, slug: object) -> str:
+    """Return how messages name the entry of `[[types]]` at `index` (from 0)."""
+    return f'[[types]] no. {index + 1} ("{slug}")' if isinstance(slug, str) else f"[[types]] no. {index + 1}"
+
+
+def mistakes(error: ValidationError, document: Toml) -> list[str]:
+    """Say what is wrong with `document`, one clause for each mistake: `version must be text in quotes`."""
+    return [f"{_key(details['loc'], document)} {_predicate(details)}" for details in error.errors()]
+
+
+def _key(loc: tuple[int | str, ...], document: Toml) -> str:
+    match loc:
+        case ("types", int(index), *rest):
+            where = entry_name(index, _slug(document, index))
+            return f"{_dotted(rest)} of {where}" if rest else where
+        case ("variables", name, "[key]"):
+            return f"variables.{name}"
+        case _:
+            return _dotted(loc)
+
+
+def _dotted(parts: Sequence[int | str]) -> str:
+    return ".".join(f"no. {part + 1}" if isinstance(part, int) else part for part in parts)
+
+
+def _slug(document: Toml, index: int) -> object:
+    match document.get("types"):
+        case list(entries) if isinstance(entries[index], dict):
+            return entries[index].get("slug")
+        case _:
+            return None
+
+
+_PREDICATES: Mapping[str, str] = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a key that a pack has",
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "greater_than_equal": "must be 1 or more",
+    "string_too_short": "is empty",
+    "too_short": "has no entry; a pack needs at least one type",
+}
+_PATTERNS: Mapping[str, str] = {
+    r"^[^\r\n]*$": "must be one line",
+    r"^[a-z0-9]+(-[a-z0-9]+)*$": "must be lower-case letters, digits and single hyphens",
+    r"^[a-z][a-z0-9_]*$": "must have a name of lower-case letters, digits and underscores that starts with a letter",
+}
+
+
+def _predicate(details: ErrorDetails) -> str:
+    if details["type"] == "string_pattern_mismatch":
+        return _PATTERNS[details["ctx"]["pattern"]]
+    return _PREDICATES.get(details["type"], f"is wrong: {details['msg']}")

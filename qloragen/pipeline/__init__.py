@@ -1,0 +1,1 @@
+"""The way of one article: the only ring that knows prompts, models and files."""

@@ -1,0 +1,220 @@
+"""Articles in, records out: the story of a run.
+
+Rules:
+1. A paid reply is in the journal before anything is made of it, and what is made of it is the same whether it has just
+   arrived or was journalled by an earlier process.
+2. `open_articles` workers take articles one at a time and finish each before the next: that bounds memory, and a stop
+   leaves little half done.
+3. The first generation of an article goes ahead alone, so that the others find the article in the prompt cache.
+4. What goes wrong with a cell ends the cell. What goes wrong with the run ends the taking of new work; calls in flight
+   are finished and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import anyio
+
+from ..errors import RequestFailed, RunStopped
+from ..logs import get_logger
+from ..store.run import Run
+from ..types import Article, Cell, Completion, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
+from .job import Job, OpenArticle, record_of
+from .shared import Shared
+from .tally import Tally
+
+MAX_CLASSIFY_ASKS = 2
+"""A classification that cannot be read is asked once more, more strictly."""
+MAX_GENERATE_ASKS = 3
+"""A record that is not valid is asked at most twice more, with what was wrong."""
+
+Answer = TypeVar("Answer")
+Deliver = Callable[[Record], Awaitable[None]]
+
+log = get_logger()
+
+
+class Completer(Protocol):
+    """The part of an engine that a flow needs."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Return the model's reply; raises RequestFailed or RunStopped."""
+        ...
+
+    def stop(self, reason: RunStopped) -> None:
+        """Send nothing more; calls in flight are finished."""
+        ...
+
+
+async def drop(_: Record) -> None:
+    """Hand a record to nobody: it is in the sink."""
+
+
+class Flow:
+    """Moves articles through classification and generation into a run directory."""
+
+    def __init__(
+        self, job: Job, engine: Completer, run: Run, *, open_articles: int, now: Callable[[], datetime]
+    ) -> None:
+        self.tally = Tally()
+        self.stopped: RunStopped | None = None
+        """Why no new work is taken, once that is so."""
+        self._job = job
+        self._engine = engine
+        self._run = run
+        self._open_articles = open_articles
+        self._now = now
+        self._sources: set[Shared[Article | Skip]] = set()
+
+    async def process(self, source: Shared[Article | Skip], deliver: Deliver = drop, recall: Deliver = drop) -> None:
+        """Work through `source` until it ends or the run stops; why it stopped is in `stopped`.
+
+        `deliver` is awaited with every new record once it is stored, and `recall` with every record that these articles
+        had already; a slow one holds the run back.
+        """
+        self._sources.add(source)
+        if self.stopped:
+            source.close()
+        async with anyio.create_task_group() as workers:
+            for _ in range(self._open_articles):
+                workers.start_soon(self._work, source, deliver, recall)
+        self._sources.discard(source)
+
+    def stop(self, reason: RunStopped) -> None:
+        """Take no new article and send no new call; calls in flight are finished and kept."""
+        if self.stopped:
+            return
+        self.stopped = reason
+        self._engine.stop(reason)
+        for source in self._sources:
+            source.close()
+        log.warning("run_stopped", reason=type(reason).__name__, message=str(reason))
+
+    async def _work(self, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
+        async for item in source:
+            if isinstance(item, Skip):
+                self.tally.skip(item)
+                log.info("source_skipped", where=item.where, reason=item.reason.value, detail=item.detail)
+                continue
+            self.tally.articles += 1
+            try:
+                await self._article(item, deliver, recall)
+            except RunStopped as reason:
+                self.stop(reason)
+            else:
+                self.tally.finished_articles += 1
+
+    async def _article(self, article: Article, deliver: Deliver, recall: Deliver) -> None:
+        opened = OpenArticle(article)
+        missing: list[InstructionType] = []
+        for kind in await self._classify(opened):
+            key = self._job.generation(article, kind).key
+            if key in self._run.state.records:
+                await recall(self._run.record(key))
+            elif not self._run.state.settled(key):
+                missing.append(kind)
+        for together in (missing[:1], missing[1:]):
+            async with anyio.create_task_group() as siblings:
+                for kind in together:
+                    siblings.start_soon(self._generate, opened, kind, len(missing), deliver)
+            if self.stopped:
+                raise self.stopped
+
+    async def _classify(self, opened: OpenArticle) -> tuple[InstructionType, ...]:
+        cell = self._job.classification(opened.article)
+        if not self._run.state.settled(cell.key):
+            self._run.add_article(opened.article)
+            answer = await self._settle(
+                cell,
+                lambda refused, _: self._job.classification_request(opened, refused),
+                self._job.read_classification,
+                MAX_CLASSIFY_ASKS,
+            )
+            if answer:
+                self._run.add_types(cell, answer[0])
+        return self._job.applicable(self._run.state.types.get(cell.key, ()))
+
+    async def _generate(self, opened: OpenArticle, type: InstructionType, calls: int, deliver: Deliver) -> None:
+        try:
+            self._run.add_article(opened.article)
+            answer = await self._settle(
+                self._job.generation(opened.article, type),
+                lambda _, complaints: self._job.generation_request(opened, type, complaints, calls=calls),
+                lambda reply: self._job.read_generation(opened, type, reply),
+                MAX_GENERATE_ASKS,
+            )
+            if answer:
+                record = record_of(opened.article, type, *answer)
+                self._run.add_record(record)
+                self.tally.records += 1
+                await deliver(record)
+        except RunStopped as reason:
+            # Siblings in flight are finished, not cancelled: they are paid for.
+            self.stop(reason)
+
+    async def _settle(
+        self,
+        cell: Cell,
+        build: Callable[[list[Reply], list[Invalid]], Request],
+        read: Callable[[Reply], Answer | Invalid],
+        max_asks: int,
+    ) -> tuple[Answer, list[Reply]] | None:
+        """Return the cell's answer and the replies that were paid for it; None once it is given up.
+
+        Replies that an earlier process has paid for are read first. `build` gets the replies so far and what was wrong
+        with each.
+        """
+        replies = self._run.replies(cell.key)
+        complaints: list[Invalid] = []
+        for ask in range(max(max_asks, len(replies))):
+            if ask == len(replies):
+                reply = await self._ask(cell, build(replies, complaints))
+                if reply is None:
+                    return None
+                replies.append(reply)
+            answer = read(replies[ask])
+            if not isinstance(answer, Invalid):
+                return answer, replies
+            complaints.append(answer)
+            if answer.final:
+                break
+        self._reject(cell, complaints[-1])
+        return None
+
+    async def _ask(self, cell: Cell, request: Request) -> Reply | None:
+        try:
+            completion = await self._engine.complete(request)
+        except RequestFailed as error:
+            self._fail(cell, error)
+            return None
+        reply = Reply(
+            cell=cell,
+            structure=completion.structure,
+            finish_reason=completion.finish_reason,
+            usage=completion.usage,
+            cost_usd=completion.cost_usd,
+            request_id=completion.request_id,
+            latency_s=completion.latency_s,
+            time=self._now(),
+            body=completion.body.decode("utf-8", "replace"),
+        )
+        self._run.add_reply(reply)
+        return reply
+
+    def _reject(self, cell: Cell, invalid: Invalid) -> None:
+        self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail))
+        self.tally.rejections += 1
+        log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, reason=invalid.reason)
+
+    def _fail(self, cell: Cell, error: RequestFailed) -> None:
+        given_up = Rejection(cell, error.reason, str(error))
+        if error.final:
+            self._run.add_rejection(given_up)
+            self.tally.rejections += 1
+        else:
+            self._run.add_failure(given_up)
+            self.tally.failures += 1
+        log.warning("cell_failed", cell=cell.key, stage=cell.stage, reason=error.reason, final=error.final)

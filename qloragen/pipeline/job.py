@@ -1,0 +1,164 @@
+"""What to make of articles: the choices of a run, and the cells, requests and readings that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cached_property
+from typing import get_args
+
+from ..domain import cells, classify, generate
+from ..domain.article_block import ArticleBlock, lay_out
+from ..domain.pack import Pack
+from ..domain.reply import TypeAnswer
+from ..engine.reply import decode
+from ..types import (
+    Article,
+    Cell,
+    Completion,
+    Draft,
+    InputMode,
+    InstructionType,
+    Invalid,
+    Record,
+    Reply,
+    Request,
+    Usage,
+)
+
+
+class OpenArticle:
+    """An article that is being worked on, laid out for prompts when the first prompt needs it."""
+
+    def __init__(self, article: Article) -> None:
+        self.article = article
+
+    @cached_property
+    def block(self) -> ArticleBlock:
+        """The article as it stands in prompts."""
+        return lay_out(self.article)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The choices that a run's cells depend on."""
+
+    pack: Pack
+    classify_model: str
+    generate_model: str
+    input_mode: InputMode = "evidence"
+    temperature: float | None = None
+    """For every call; None leaves it to the prompts."""
+    _classification_fingerprint: str = field(init=False)
+    _generation_fingerprints: Mapping[tuple[str, InputMode], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        fingerprints = {
+            (kind.slug, mode): generate.fingerprint(kind, self.pack, mode)
+            for kind in self.pack.types
+            for mode in get_args(InputMode)
+        }
+        object.__setattr__(self, "_classification_fingerprint", classify.fingerprint(self.pack))
+        object.__setattr__(self, "_generation_fingerprints", fingerprints)
+
+    def fingerprint(self, type: InstructionType, mode: InputMode | None = None) -> str:
+        """Return what identifies the generation prompt of `type`; `mode` None is that of the run."""
+        return self._generation_fingerprints[type.slug, mode or self.input_mode]
+
+    def classification(self, article: Article) -> Cell:
+        """Return the cell of the article's classification."""
+        return cells.classification_cell(
+            article,
+            model=self.classify_model,
+            fingerprint=self._classification_fingerprint,
+            temperature=self.temperature,
+        )
+
+    def generation(self, article: Article, type: InstructionType) -> Cell:
+        """Return the cell of the article's record of `type`."""
+        return cells.generation_cell(
+            article,
+            type,
+            model=self.generate_model,
+            fingerprint=self.fingerprint(type),
+            mode=self.input_mode,
+            temperature=self.temperature,
+        )
+
+    def applicable(self, numbers: tuple[int, ...]) -> tuple[InstructionType, ...]:
+        """Return the types to generate for an article whose classification came to `numbers`."""
+        return classify.applicable(TypeAnswer(numbers, readable=True), self.pack)
+
+    def classification_request(self, opened: OpenArticle, refused: Sequence[Reply]) -> Request:
+        """Return the call that classifies an article; stricter after replies that could not be read."""
+        request = classify.request(opened.block, self.pack, self.classify_model)
+        if refused:
+            request = classify.stricter(request, decoded(refused[-1]).text, self.pack)
+        return self._at_temperature(request)
+
+    def generation_request(
+        self, opened: OpenArticle, type: InstructionType, complaints: Sequence[Invalid], *, calls: int
+    ) -> Request:
+        """Return the call that makes the record of `type`, with what was wrong with earlier replies.
+
+        `calls` is how many types are to be generated for the article: with one alone, caching it would only cost.
+        """
+        request = generate.request(
+            opened.block, type, self.pack, self.generate_model, self.input_mode, complaints=complaints
+        )
+        if calls == 1:
+            request = replace(request, messages=tuple(replace(message, shared=0) for message in request.messages))
+        return self._at_temperature(request)
+
+    def read_classification(self, reply: Reply) -> tuple[int, ...] | Invalid:
+        """Return the numbers that a classification reply comes to."""
+        answer = classify.parse(decoded(reply).text, self.pack)
+        return answer.types if answer.readable else Invalid("unreadable", "The reply names no types for certain.")
+
+    def read_generation(self, opened: OpenArticle, type: InstructionType, reply: Reply) -> Draft | Invalid:
+        """Return the draft that a generation reply comes to, judged as strictly as the pack asks."""
+        mode = reply.cell.input_mode or self.input_mode
+        return generate.parse(decoded(reply), opened.block, type, self.pack, mode)
+
+    def _at_temperature(self, request: Request) -> Request:
+        return request if self.temperature is None else replace(request, temperature=self.temperature)
+
+
+def decoded(reply: Reply) -> Completion:
+    """Return a journalled reply as the engine once returned it, decoded by today's code."""
+    return decode(reply.body.encode(), model=reply.cell.model, structure=reply.structure)
+
+
+def record_of(article: Article, type: InstructionType, draft: Draft, replies: list[Reply]) -> Record:
+    """Return the record that `draft` becomes; `replies` are all that was paid for it, the accepted one last."""
+    accepted = replies[-1]
+    cell = accepted.cell
+    return Record(
+        id=cell.key,
+        article_id=article.id,
+        type=type.number,
+        type_slug=type.slug,
+        instruction=draft.instruction,
+        input=draft.input,
+        output=draft.output,
+        content_hash=cell.content_hash,
+        title=article.title,
+        url=article.url,
+        model=cell.model,
+        prompt_fingerprint=cell.prompt_fingerprint,
+        input_mode=cell.input_mode or "evidence",
+        finish_reason=accepted.finish_reason,
+        usage=Usage(*map(sum, zip(*(reply.usage for reply in replies), strict=True))),
+        cost_usd=_sum(reply.cost_usd for reply in replies),
+        time=accepted.time,
+    )
+
+
+def _sum(costs: Iterable[Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for cost in costs:
+        if cost is None:
+            return None
+        total += cost
+    return total

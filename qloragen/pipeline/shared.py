@@ -1,0 +1,53 @@
+"""One stream, many takers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+import anyio
+
+Item = TypeVar("Item")
+
+
+class Shared(Generic[Item]):
+    """An async iterator that several tasks take items from, each item going to one of them.
+
+    It ends for all of them when its source ends, raises (see `error`), or when it is closed; closing also wakes a task
+    that waits for the source.
+    """
+
+    def __init__(self, source: AsyncIterator[Item]) -> None:
+        self.error: Exception | None = None
+        """What the source raised."""
+        self._source = source
+        self._turn = anyio.Lock()
+        self._waiting: anyio.CancelScope | None = None
+        self._ended = False
+
+    def close(self) -> None:
+        """End the stream for every taker."""
+        self._ended = True
+        if self._waiting:
+            self._waiting.cancel()
+
+    def __aiter__(self) -> Shared[Item]:
+        return self
+
+    async def __anext__(self) -> Item:
+        async with self._turn:
+            if not self._ended:
+                with anyio.CancelScope() as self._waiting:
+                    return await self._next()
+        raise StopAsyncIteration
+
+    async def _next(self) -> Item:
+        try:
+            return await anext(self._source)
+        except StopAsyncIteration:
+            self._ended = True
+            raise
+        except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is open is finished first
+            self.error = error
+            self._ended = True
+            raise StopAsyncIteration from None

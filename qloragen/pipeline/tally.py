@@ -1,0 +1,37 @@
+"""What one process has seen and done; the run's files hold the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ..types import Skip
+
+MAX_LISTED_SKIPS = 1000
+"""How many skipped pieces of a source are kept to be listed; all are counted."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one process."""
+
+    articles: int = 0
+    """Articles taken from the source."""
+    finished_articles: int = 0
+    """Articles for which nothing is left to ask now."""
+    records: int = 0
+    """Records made."""
+    rejections: int = 0
+    """Cells given up for good."""
+    failures: int = 0
+    """Cells given up until the next run."""
+    skips: Counter[str] = field(default_factory=Counter)
+    """Pieces of the source that are no articles, by reason."""
+    listed_skips: list[Skip] = field(default_factory=list)
+    """The first `MAX_LISTED_SKIPS` of them."""
+
+    def skip(self, skip: Skip) -> None:
+        """Count a piece of the source that is no article."""
+        self.skips[skip.reason.value] += 1
+        if len(self.listed_skips) < MAX_LISTED_SKIPS:
+            self.listed_skips.append(skip)

@@ -1,0 +1,143 @@
+"""A run seen while it goes: one live line on a terminal, log events elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TextIO
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .background import background
+from .errors import SourceError
+from .logs import get_logger
+from .session import Session, Source
+from .summary import usd
+
+LIVE_EVERY_S = 0.25
+LOG_EVERY_S = 30.0
+
+log = get_logger()
+
+
+class Progress:
+    """Describes a session at work; times are those of the event loop, in seconds."""
+
+    def __init__(self, session: Session, total_articles: int | None = None) -> None:
+        self.total_articles = total_articles
+        """How many articles the source holds, once that is known."""
+        self._session = session
+        self._started = anyio.current_time()
+
+    async def count(self, source: Source, limit: int | None) -> None:
+        """Find out how many articles there are, by reading all of a source that can be read twice.
+
+        A source that cannot be read is left to those who process it.
+        """
+        with suppress(SourceError):
+            self.total_articles = (await self._session.plan(source, limit=limit)).articles
+
+    def fields(self) -> dict[str, object]:
+        """Return the numbers, as fields of a log event."""
+        tally = self._session.tally
+        return {
+            "articles": tally.finished_articles,
+            "of": self.total_articles,
+            "records": tally.records,
+            "rejected": tally.rejections,
+            "failed": tally.failures,
+            "in_flight": self._session.calls_in_flight,
+            "cost_usd": usd(self._session.cost_usd),
+            "records_per_minute": round(self._rate() * 60, 1),
+            "eta_s": self._eta_s(),
+        }
+
+    def line(self) -> str:
+        """Return the numbers as one line for people."""
+        tally = self._session.tally
+        of = f"/{self.total_articles}" if self.total_articles else ""
+        parts = [f"articles {tally.finished_articles}{of}", f"records {tally.records}"]
+        parts += [f"rejected {tally.rejections}"] if tally.rejections else []
+        parts += [f"failed {tally.failures}"] if tally.failures else []
+        parts += [f"in flight {self._session.calls_in_flight}", f"${usd(self._session.cost_usd)}"]
+        parts.append(f"{self._rate() * 60:.1f} records/min")
+        eta_s = self._eta_s()
+        parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []
+        parts += ["stopping: calls in flight are finished first"] if self._session.stopped else []
+        return " · ".join(parts)
+
+    def _elapsed_s(self) -> float:
+        return max(anyio.current_time() - self._started, 1e-9)
+
+    def _rate(self) -> float:
+        return self._session.tally.records / self._elapsed_s()
+
+    def _eta_s(self) -> int | None:
+        done = self._session.tally.finished_articles
+        if not done or self.total_articles is None:
+            return None
+        return round(self._elapsed_s() / done * max(0, self.total_articles - done))
+
+
+class Line:
+    """The last line of a terminal, written over and over, with ordinary lines passing above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._text = ""
+
+    def show(self, text: str) -> None:
+        """Put `text` in the place of what was shown."""
+        self._text = text
+        self._stream.write(f"\r\x1b[K{text}")
+        self._stream.flush()
+
+    def write(self, text: str) -> int:
+        """Write whole lines above; makes this a stream for log handlers."""
+        self._stream.write(f"\r\x1b[K{text}{self._text}")
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand what was written to the terminal."""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Say that colours are welcome."""
+        return self._stream.isatty()
+
+
+@asynccontextmanager
+async def shown(progress: Progress, line: Line | None) -> AsyncIterator[TaskGroup]:
+    """Show `progress` within the block: on `line`, or without one as log events every `LOG_EVERY_S` seconds.
+
+    The task group that it yields is for work that ends with the block, as counting the source.
+    """
+    async with background(_live, progress, line) if line else background(_logged, progress) as tasks:
+        try:
+            yield tasks
+        finally:
+            if line:
+                line.show(f"{progress.line()}\n")
+            else:
+                log.info("progress", **progress.fields())
+
+
+async def _live(progress: Progress, line: Line) -> None:
+    while True:
+        line.show(progress.line())
+        await anyio.sleep(LIVE_EVERY_S)
+
+
+async def _logged(progress: Progress) -> None:
+    while True:
+        await anyio.sleep(LOG_EVERY_S)
+        log.info("progress", **progress.fields())
+
+
+def _duration(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

@@ -1,0 +1,253 @@
+"""The library's face: a run opened for work, as a stream or in one call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import AsyncExitStack, aclosing
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from . import local
+from .assembly import job_of, locally, options_of, specs_of
+from .engine.client import Client, connect
+from .engine.engine import Engine
+from .engine.retry import RetryPolicy
+from .errors import Interrupted, RunStopped
+from .manifest import Manifest, PackIdentity, last_process
+from .pipeline.flow import Flow
+from .pipeline.plan import Plan, make_plan
+from .pipeline.shared import Shared
+from .pipeline.tally import Tally
+from .settings import Settings, load
+from .sources import Reading, read_items, read_paths
+from .store.run import open_run
+from .summary import Summary, summarise
+from .types import Article, Record, Skip
+
+Source = str | Path | Iterable[object] | AsyncIterable[object]
+"""A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
+
+LOCAL_KEY = "local"
+"""A server on this machine takes any key, and must not be sent a real one."""
+
+
+class Session:
+    """One process at work in one run directory.
+
+        async with Session(out="runs/a") as session:
+            async for record in session.stream(articles):
+                ...
+
+    Opening it reads what is done already, so the same work again makes no call. A session takes no more work after the
+    first reason to stop (see `RunStopped`); another one continues.
+    """
+
+    def __init__(
+        self, out: str | Path, *, client: Client | None = None, settings: Settings | None = None, **knobs: object
+    ) -> None:
+        """`knobs` are settings by name (`rpm=500`); they win over environment and file. `settings` replaces all three.
+        `client` takes the place of OpenAI's client, for tests and other transports; whoever made it closes it.
+
+        Raises:
+            SettingsError: A knob has a value that it cannot have, or its name is unknown.
+        """
+        self.folder = Path(out)
+        self.settings = settings or load(**knobs)
+        self.resumed = False
+        """Whether there was work in the directory already when it was opened."""
+        self._client = client
+        self._exits = AsyncExitStack()
+        self._streams: set[MemoryObjectReceiveStream[Record]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Open the run, the connection and, where it is asked for, the local model.
+
+        Raises:
+            SetupError: Settings, prompt pack or run directory cannot be used.
+            RunStopped: There is no API key, or the run directory cannot be written.
+        """
+        async with AsyncExitStack() as exits:
+            await self._open(exits)
+            self._exits = exits.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Finish what is in flight, unless the block is being cancelled; then close everything."""
+        for records in self._streams:
+            records.close()
+        if not isinstance(error, Exception):
+            return await self._exits.__aexit__(kind, error, trace)
+        # What was sent is paid for, so an error of the caller's must not cancel it.
+        self.stop(Interrupted("The session was left by an error; run it again to go on."))
+        await self._exits.__aexit__(None, None, None)
+        return None
+
+    @property
+    def stopped(self) -> RunStopped | None:
+        """Why the session takes no more work, once that is so."""
+        return self._flow.stopped
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls that have been sent and not answered yet."""
+        return sum(model.in_flight for model in self._engine.statistics.values())
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What the run has cost so far, earlier sessions included; None when a price is unknown."""
+        return self._run.state.ledger.total().total_usd
+
+    @property
+    def summary(self) -> Summary:
+        """What the run has come to so far."""
+        return summarise(self._run.state, last_process(self.tally))
+
+    @property
+    def tally(self) -> Tally:
+        """What this session has seen and done."""
+        return self._flow.tally
+
+    def stop(self, reason: RunStopped) -> None:
+        """Take no more work; calls in flight are finished and kept."""
+        self._flow.stop(reason)
+
+    async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
+        """Read all of `source` and count what is still to be paid for; makes no call."""
+        async with aclosing(self._read(source)) as items:
+            return await make_plan(_first(items, limit), self._job, self._run.state)
+
+    async def process(self, source: Source, *, limit: int | None = None) -> None:
+        """Work through `source`: a path, paths, or any (async) iterable of articles; at most `limit` articles.
+
+        Returns when everything is done that can be done now; see `summary` for what has failed.
+
+        Raises:
+            RunStopped: The run cannot go on; everything finished is kept.
+            SourceError: The source cannot be read.
+        """
+        async with aclosing(self._read(source)) as items:
+            shared = Shared(_first(items, limit))
+            await self._flow.process(shared)
+        self._raise_if_ended_early(shared)
+
+    async def stream(self, source: Source, *, limit: int | None = None) -> AsyncIterator[Record]:
+        """Yield the records of `source`'s articles as they are stored, those of earlier sessions included.
+
+        Articles are taken from `source` only as fast as records are taken from here. Leaving the loop early takes no
+        more articles; what is in flight then is finished and stored.
+
+        Raises:
+            RunStopped: The run cannot go on; every record there is has been yielded.
+            SourceError: The source cannot be read.
+        """
+        send, receive = anyio.create_memory_object_stream[Record](0)
+        items = self._read(source)
+        shared = Shared(_first(items, limit))
+
+        async def deliver(record: Record) -> None:
+            try:
+                await send.send(record)
+            except anyio.BrokenResourceError:
+                shared.close()
+
+        async def feed() -> None:
+            async with send, aclosing(items):
+                await self._flow.process(shared, deliver, deliver)
+
+        self._tasks.start_soon(feed)
+        self._streams.add(receive)
+        async with receive:
+            async for record in receive:
+                yield record
+        self._streams.discard(receive)
+        self._raise_if_ended_early(shared)
+
+    def _read(self, source: Source) -> Reading:
+        if isinstance(source, str | Path):
+            return read_paths(source, self._options)
+        if isinstance(source, list | tuple) and source and all(isinstance(item, Path) for item in source):
+            return read_paths(source, self._options)
+        return read_items(source, self._options)
+
+    def _raise_if_ended_early(self, items: Shared[Article | Skip]) -> None:
+        if items.error:
+            raise items.error
+        if self._flow.stopped:
+            raise self._flow.stopped
+
+    async def _open(self, exits: AsyncExitStack) -> None:
+        base_url = self.settings.base_url
+        if self.settings.local:
+            server = await exits.enter_async_context(local.serve(_weights(self.settings)))
+            self.settings, base_url = locally(self.settings, server), server.base_url
+        settings = self.settings
+        self._job = await anyio.to_thread.run_sync(job_of, settings)
+        specs = await anyio.to_thread.run_sync(specs_of, settings)
+        self._options = options_of(settings, self._job, specs)
+        self._run = await anyio.to_thread.run_sync(exits.enter_context, open_run(self.folder))
+        self.resumed = bool(self._run.state.articles)
+        client = self._client
+        if client is None:
+            connection = connect(
+                base_url=base_url,
+                api_key=LOCAL_KEY if settings.local else None,
+                max_connections=sum(spec.max_concurrency for spec in specs),
+                timeout_s=settings.timeout_s,
+            )
+            client = await exits.enter_async_context(connection)
+        self._engine = Engine(
+            client,
+            specs,
+            retry=RetryPolicy(max_attempts=settings.max_attempts, timeout_s=settings.timeout_s),
+            max_cost_usd=settings.max_cost_usd,
+            spent_usd=self._run.state.ledger.total().cost_usd,
+        )
+        self._flow = Flow(self._job, self._engine, self._run, open_articles=settings.articles_at_once(), now=_utc_now)
+        self._started = _utc_now()
+        self._write_manifest("running")
+        exits.callback(self._write_last_manifest)
+        self._tasks = await exits.enter_async_context(anyio.create_task_group())
+
+    def _write_last_manifest(self) -> None:
+        self._write_manifest(f"stopped: {self._flow.stopped}" if self._flow.stopped else "ended")
+
+    def _write_manifest(self, status: str) -> None:
+        pack = self._job.pack
+        manifest = Manifest(
+            qloragen=version("qloragen"),
+            status=status,
+            started=self._started,
+            updated=_utc_now(),
+            pack=PackIdentity(name=pack.name, version=pack.version, fingerprint=pack.fingerprint),
+            settings=self.settings.public(),
+            last_process=last_process(self.tally),
+        )
+        self._run.write_manifest(manifest.model_dump(mode="json"))
+
+
+async def _first(items: AsyncIterator[Article | Skip], limit: int | None) -> AsyncIterator[Article | Skip]:
+    """Yield `items` up to and with the article number `limit`; None is all."""
+    articles = 0
+    async for item in items:
+        yield item
+        articles += isinstance(item, Article)
+        if articles == limit:
+            return
+
+
+def _weights(settings: Settings) -> Path | None:
+    return settings.local if isinstance(settings.local, Path) else None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,229 @@
+"""The knobs themselves: names, units, defaults, and what each may be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ..logs import redact
+from ..types import InputMode, Stage, Structure
+from .layers import below_environment
+
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(min_length=1)]
+StructureChoice = Literal["auto", Structure]
+Usd = Annotated[Decimal, Field(ge=0)]
+
+
+def _web_address(url: str) -> str:
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise ValueError("must be a web address such as https://api.openai.com/v1 or http://127.0.0.1:8000/v1")
+    return url.rstrip("/")
+
+
+def _scalar(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        # Said here, because a union's own message names only its first member.
+        raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic takes no TypeError
+    return value
+
+
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
+
+
+class ModelLimits(NamedTuple):
+    """What one model may be asked for."""
+
+    rpm: int | None
+    """Requests per minute; None when only the provider limits them."""
+    tpm: int | None
+    """Tokens per minute, prompt and completion; None when only the provider limits them."""
+    max_concurrency: int
+    """Calls in flight."""
+
+
+class Price(BaseModel):
+    """USD per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: Usd
+    completion: Usd
+    cached: Usd | None = None
+    """Prompt tokens read from the provider's cache; None: as `prompt`."""
+    cache_write: Usd | None = None
+    """Prompt tokens written to the provider's cache; None: as `prompt`."""
+
+
+class ModelSettings(BaseModel):
+    """What is set for one model, instead of everything less specific and of what its family is known to accept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rpm: Count | None = Field(None, description="Requests per minute")
+    tpm: Count | None = Field(None, description="Tokens per minute, prompt and completion")
+    max_concurrency: Count | None = Field(None, description="Calls in flight")
+    price: Price | None = Field(None, description="USD per million tokens, instead of the price list's")
+    structure: StructureChoice | None = Field(None, description="How structured answers are asked for")
+    context_tokens: Count | None = Field(None, description="Context window: prompt and completion together")
+    parameters: dict[str, Scalar] | None = Field(None, description="Fields of the request body, sent every time")
+    cap_parameter: Literal["max_completion_tokens", "max_tokens"] | None = Field(
+        None, description="Name of the cap on completion tokens"
+    )
+    reasoning_allowance_tokens: int | None = Field(None, ge=0, description="Added to every cap, for thinking")
+    sampling: bool | None = Field(None, description="Takes a temperature")
+    bounds: bool | None = Field(None, description="Takes schemas with maxLength, minimum and the like")
+    cache: Literal["explicit", "automatic", "none"] | None = Field(
+        None, description="Prompt cache: explicit breakpoints, nothing to say, or none"
+    )
+    cache_key: bool | None = Field(None, description="Takes prompt_cache_key")
+    service_tier: Name | None = Field(None, description="Service tier to ask for")
+
+
+_NOT_OF_FAMILIES = {"rpm", "tpm", "max_concurrency", "price"}
+
+
+class Settings(BaseSettings):
+    """Every knob; reads the environment and `qloragen.toml` for what is not given. `load` gives clearer errors."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QLORAGEN_", env_ignore_empty=True, env_parse_none_str="none", extra="forbid", frozen=True
+    )
+
+    base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, description="Address of the OpenAI-compatible API, up to and with /v1; unset: OpenAI's"
+    )
+    classify_model: Name = Field("gpt-6-sol", description="Model that decides which instruction types an article has")
+    generate_model: Name = Field("gpt-6-luna", description="Model that writes the records")
+
+    max_concurrency: Count = Field(32, description="Calls in flight per model")
+    rpm: Count | None = Field(None, description="Requests per minute per model")
+    tpm: Count | None = Field(None, description="Tokens per minute per model, prompt and completion")
+    classify_max_concurrency: Count | None = Field(None, description="Calls in flight for classifications")
+    classify_rpm: Count | None = Field(None, description="Requests per minute for classifications")
+    classify_tpm: Count | None = Field(None, description="Tokens per minute for classifications")
+    generate_max_concurrency: Count | None = Field(None, description="Calls in flight for generations")
+    generate_rpm: Count | None = Field(None, description="Requests per minute for generations")
+    generate_tpm: Count | None = Field(None, description="Tokens per minute for generations")
+    models: dict[Name, ModelSettings] = Field(
+        default_factory=dict,
+        description="Per model: rpm, tpm, max_concurrency, price (prompt, cached, cache_write, completion: USD per "
+        "million tokens), structure, context_tokens, and what it accepts; JSON in the environment",
+    )
+
+    input: InputMode = Field(
+        "evidence", description="Who writes a record's input: code, from paragraphs the model names, or the model"
+    )
+    structure: StructureChoice = Field(
+        "auto", description="How structured answers are asked for; auto tries and remembers"
+    )
+    temperature: float | None = Field(
+        None, ge=0, le=2, allow_inf_nan=False, description="Sampling temperature, for models that take one"
+    )
+    pack: Path | None = Field(None, description="Folder of the prompt pack; unset: the one that is built in")
+    pack_variables: dict[str, str] = Field(
+        default_factory=dict, description="Values for variables of the prompt pack; JSON in the environment"
+    )
+
+    max_cost_usd: Usd | None = Field(None, description="Spending limit of the run in USD, over all its resumes")
+    timeout_s: float = Field(120, gt=0, allow_inf_nan=False, description="Seconds one attempt of a call may take")
+    max_attempts: Count = Field(5, description="HTTP calls that one answer may take before it is given up for this run")
+    open_articles: Count | None = Field(
+        None, description="Articles worked on at once; unset: what keeps both models' calls in flight"
+    )
+
+    max_article_tokens: Count = Field(16_000, description="Estimated tokens above which an article is oversized")
+    oversize: Literal["split", "skip"] = Field(
+        "split", description="Oversized articles: split at paragraphs into articles of their own, or skip"
+    )
+    min_article_chars: int = Field(
+        150, ge=0, description="Letters and digits below which an article is skipped; Chinese, Japanese, Korean count 3"
+    )
+    field_id: Name = Field("id", description="JSONL field with the article's id")
+    field_content: Name = Field("content", description="JSONL field with the article's text")
+    field_title: Name = Field("title", description="JSONL field with the article's title")
+    field_url: Name = Field("url", description="JSONL field with the article's address")
+    field_format: Name = Field("format", description="JSONL field that says how the text is marked up")
+
+    local: bool | Path | None = Field(
+        None, description="Run a language model on this machine: true for the one in the package, or a GGUF file"
+    )
+    log_format: Literal["console", "json"] = Field("console", description="Form of the log lines of the command line")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings  # one file is enough, and the key is not ours to keep
+        return init_settings, env_settings, *below_environment(settings_cls)
+
+    def for_model(self, model: str, stages: Collection[Stage]) -> ModelLimits:
+        """Return the limits of `model` where it serves `stages`: its own, else the stage's, else everyone's.
+
+        A model that serves both stages gets the smaller of their limits.
+        """
+        own = self.own(model)
+        lanes = [self._for_stage(stage) for stage in stages] or [self._for_all()]
+        return ModelLimits(
+            own.rpm or _least(lane.rpm for lane in lanes),
+            own.tpm or _least(lane.tpm for lane in lanes),
+            own.max_concurrency or min(lane.max_concurrency for lane in lanes),
+        )
+
+    def for_run(self) -> dict[str, ModelLimits]:
+        """Return the limits of the one or two models that the run calls, by name."""
+        calls: tuple[tuple[str, Stage], ...] = ((self.classify_model, "classify"), (self.generate_model, "generate"))
+        return {model: self.for_model(model, [stage for other, stage in calls if other == model]) for model, _ in calls}
+
+    def own(self, model: str) -> ModelSettings:
+        """Return what is set for `model` alone; all unset for a model without an entry."""
+        return self.models.get(model, ModelSettings())
+
+    def family_changes(self, model: str) -> dict[str, object]:
+        """Return what is set about the requests that `model` accepts, by the engine's names for it."""
+        everyones = {} if self.structure == "auto" else {"structure": self.structure}
+        return everyones | self.own(model).model_dump(exclude_none=True, exclude=_NOT_OF_FAMILIES)
+
+    def articles_at_once(self) -> int:
+        """Return how many articles are worked on at once.
+
+        Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the
+        slower model is always busy, and more would only wait in memory.
+        """
+        return self.open_articles or sum(limits.max_concurrency for limits in self.for_run().values())
+
+    def public(self) -> dict[str, JsonValue]:
+        """Return every knob as JSON values, without the credentials that a `base_url` can hold."""
+        values: dict[str, JsonValue] = self.model_dump(mode="json")
+        return values | {"base_url": redact(self.base_url) if self.base_url else None}
+
+    def _for_stage(self, stage: Stage) -> ModelLimits:
+        rpm, tpm, max_concurrency = self._for_all()
+        match stage:
+            case "classify":
+                return ModelLimits(
+                    self.classify_rpm or rpm, self.classify_tpm or tpm, self.classify_max_concurrency or max_concurrency
+                )
+            case "generate":
+                return ModelLimits(
+                    self.generate_rpm or rpm, self.generate_tpm or tpm, self.generate_max_concurrency or max_concurrency
+                )
+
+    def _for_all(self) -> ModelLimits:
+        return ModelLimits(self.rpm, self.tpm, self.max_concurrency)
+
+
+def _least(limits: Iterable[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)

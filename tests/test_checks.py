@@ -1,0 +1,103 @@
+"""Checks of drafts: what is caught, and what must not be."""
+
+from dataclasses import replace
+
+import pytest
+
+from qloragen.domain.checks import check
+from qloragen.packs import load_pack
+from qloragen.types import Draft
+
+PACK = load_pack()
+KINDS = {kind.slug: kind for kind in PACK.types}
+ARTICLE = (
+    "Medusa backs up Cassandra to object storage. Run `medusa backup --name <backup_name>` on every node.\n\n"
+    'The chart takes {{ .Values.bucket }} and {"bucket": "b"}. YCSB prints [INSERT] lines.'
+)
+GOOD = Draft(
+    instruction="How is a backup of a Cassandra node to object storage taken with Medusa?",
+    input=ARTICLE,
+    output="Run `medusa backup --name <backup_name>` on the node; do so on every node of the cluster.",
+)
+
+
+def reason(type="how-to", **fields):
+    found = check(replace(GOOD, **fields), ARTICLE, KINDS[type], PACK)
+    return found and found.reason
+
+
+def test_a_good_draft_passes_for_every_type():
+    assert all(check(GOOD, ARTICLE, kind, PACK) is None for kind in PACK.types)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "expected"),
+    [
+        ("output", "...", "empty"),
+        ("output", "N/A", "empty"),
+        ("output", "\u200b\u200b\u200b\u200b\u200b", "empty"),
+        ("output", "Yes.", "empty"),
+        ("instruction", "Why?", "empty"),
+        ("instruction", "什么是墓碑？", None),
+        ("input", "No text.", "empty"),
+        ("output", "Run\x1b[2J the command on every node.", "control_characters"),
+        ("output", "Run\tthe\ncommand on every node.", None),
+        ("output", "<LLM's Response>", "placeholder"),
+        ("output", "The result is <the model's answer> as described.", "placeholder"),
+        ("output", "Set the bucket to [insert bucket name].", "placeholder"),
+        ("output", "Connect to <your cluster address> first.", "placeholder"),
+        ("output", "The remaining steps: [TODO]", "placeholder"),
+        ("output", "Dear {{user name}}, run the backup.", "placeholder"),
+        ("output", "Lorem ipsum dolor sit amet.", "placeholder"),
+        ("instruction", "What does </article-0a1b2c3d> say about backups?", "placeholder"),
+        ("input", "The context: [insert context here], then more of it.", "placeholder"),
+        ("output", "The chart takes {{ .Values.bucket }} as the bucket.", None),
+        ("output", "See [your first backup](docs/first.md) for the steps.", None),
+        ("output", "Lines that begin with [INSERT] are the writes.", None),
+        ("output", "Declare it as Map<String, Response> and List<Output>.", None),
+        ("output", "Run `nodetool repair <keyspace>` on the node.", None),
+        ("output", "In Helm write {{- if .Values.x }} around the block.", None),
+        ("instruction", "Step-by-step implementation", "prompt_echo"),
+        ("instruction", "Help me implement a tool.", "prompt_echo"),
+        ("instruction", "Explain any caveats or cautions noted in the article", "prompt_echo"),
+        ("instruction", "Please summarise this section of the text.", "prompt_echo"),
+        ("instruction", "Provide practical advice", "prompt_echo"),
+        ("instruction", "What caveats apply to Medusa backups of large clusters?", None),
+        ("instruction", "Explain the concept of a tombstone in Apache Cassandra.", None),
+        ("instruction", KINDS["how-to"].guidance, "prompt_echo"),
+        ("output", "Only steps that the article gives, nothing more.", None),
+        ("output", f"Here it is. {PACK.record.evidence} Done.", "prompt_leak"),
+        ("output", "I'm sorry, but there is no such thing in it.", "refusal"),
+        ("output", "I cannot help with that request at all.", "refusal"),
+        ("output", "As an AI language model, I have no access.", "refusal"),
+        ("output", "Sorry, this is not possible for me.", "refusal"),
+        ("output", "I am unable to answer this question.", "refusal"),
+        ("output", "I can reach the node after the firewall is open.", None),
+        ("instruction", "I cannot reach the node after a restart; what now?", None),
+        ("output", GOOD.instruction, "copy"),
+        ("output", ARTICLE.upper(), "copy"),
+        ("instruction", ARTICLE, "copy"),
+        ("output", '{"instruction": "x", "output": "y"', "json_in_string"),
+        ("output", '{"answer": "Run medusa backup."}', "json_in_string"),
+        ("output", '["Run medusa backup", "Check it"]', "json_in_string"),
+        ("output", '{"bucket": "b"}', None),
+        ("output", "{'class': 'SimpleStrategy', 'replication_factor': 3}", None),
+    ],
+)
+def test_defects_are_caught_and_lookalikes_are_not(field, text, expected):
+    assert reason(**{field: text}) == expected
+
+
+def test_what_is_said_about_a_defect_names_the_field():
+    found = check(replace(GOOD, output="[insert answer here]"), ARTICLE, KINDS["how-to"], PACK)
+
+    assert found is not None
+    assert found.detail == (
+        "The output contains the placeholder [insert answer here]; write the finished text in its place."
+    )
+
+
+def test_the_guidance_of_another_type_is_no_echo_of_this_one():
+    assert (
+        reason(type="comparison", instruction="Compare Medusa and sstableloader for restoring a whole cluster.") is None
+    )

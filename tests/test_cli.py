@@ -1,0 +1,344 @@
+"""The command line as a person uses it: real processes, real signals, real terminals."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio.from_thread
+import orjson
+import pytest
+
+from .fake_server import Call, Fault, FakeServer, error
+from .test_main_job import articles, lines_of
+
+QLORAGEN = (sys.executable, "-m", "qloragen")
+
+
+@pytest.fixture
+def portal():
+    with anyio.from_thread.start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture
+def serve(portal):
+    """Start servers that answer while the test's own thread waits for a process."""
+    servers = []
+
+    def start(**options):
+        context = portal.wrap_async_context_manager(FakeServer(**options))
+        servers.append(context)
+        return context.__enter__()
+
+    yield start
+    for context in servers:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    file = tmp_path / "articles.jsonl"
+    file.write_bytes(b"".join(orjson.dumps(article) + b"\n" for article in articles(8)))
+    return file
+
+
+def qloragen(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*QLORAGEN, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_main_job_ends_with_a_summary_and_leaves_standard_output_clean(tmp_path, serve, source):
+    server = serve()
+
+    done = qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
+
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "articles read        8" in done.stderr
+    assert "gpt-6-luna, generate     24" in done.stderr
+    assert len(lines_of(tmp_path / "run/records.jsonl")) == 24
+
+
+def test_a_second_run_says_what_is_missing_before_it_starts(tmp_path, serve, source):
+    server = serve()
+    qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--limit", 5)
+    before = len(server.calls)
+
+    done = qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
+
+    assert before == 5 * 4
+    assert len(server.calls) == 8 * 4
+    assert "8 articles, 5 finished; 3 to classify" in done.stderr
+
+
+def test_bad_lines_are_listed_with_their_numbers_and_the_exit_code_tells(tmp_path, serve, source):
+    server = serve()
+    source.write_bytes(source.read_bytes() + b'{"id": "x", "content": 7}\nnot json\n')
+
+    done = qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
+
+    assert done.returncode == 3
+    assert "articles.jsonl:9: malformed" in done.stderr
+    assert "articles.jsonl:10: malformed" in done.stderr
+    assert len(server.calls) == 8 * 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        (error(401, code="invalid_api_key", message="Incorrect API key provided: sk-abcdefgh"), 5, "OPENAI_API_KEY"),
+        (error(429, code="insufficient_quota"), 5, "credit"),
+        (error(404, code="model_not_found"), 5, "model"),
+        (Fault(prose="I cannot say."), 3, "unreadable"),
+    ],
+)
+def test_each_way_to_end_has_its_exit_code_and_one_clear_sentence(tmp_path, serve, source, fault, code, words):
+    server = serve(faults=lambda _: fault)
+
+    done = qloragen(
+        "generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, OPENAI_API_KEY="sk-abcdefgh"
+    )
+
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "abcdefgh" not in done.stderr
+
+
+def test_the_spending_limit_has_its_exit_code(tmp_path, serve, source):
+    server = serve()
+
+    done = qloragen(
+        "generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--max-cost-usd", "0.001"
+    )
+
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl"),
+        (["--rpm", "0"], "rpm"),
+        (["--set", "rmp=5"], "rpm"),
+        (["--pack", "nowhere"], "nowhere"),
+        (["--input", "dictated"], "evidence"),
+    ],
+)
+def test_a_mistake_before_the_start_is_one_sentence_and_exit_code_2(tmp_path, serve, source, arguments, words):
+    server = serve()
+
+    done = qloragen("generate", source, *arguments, "--out", tmp_path / "run", "--base-url", server.base_url)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert server.calls == []
+
+
+def test_a_missing_key_says_what_to_do(tmp_path, source):
+    done = qloragen("generate", source, "--out", tmp_path / "run")
+
+    assert done.returncode == 5
+    assert done.stderr.count("\n") <= 4
+    assert "OPENAI_API_KEY" in done.stderr
+    assert "--local" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_what_is_in_flight_and_the_same_command_pays_for_nothing_twice(
+    tmp_path, serve, source, number
+):
+    processes: "list[subprocess.Popen[str]]" = []
+
+    def signal_at_the_tenth(call: Call) -> Fault | None:
+        if call.index == 10:
+            processes[0].send_signal(number)
+        return None
+
+    server = serve(faults=signal_at_the_tenth, delay_s=0.05)
+    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--set", "open_articles=3"]
+    processes.append(
+        subprocess.Popen([*QLORAGEN, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    )
+    _, errors = processes[0].communicate(timeout=60)
+    stopped_at = len(server.calls)
+    journal = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["kind"] == "reply"]
+
+    assert processes[0].returncode == 130
+    assert "Run the same command again" in errors
+    assert "Traceback" not in errors
+    assert stopped_at < 8 * 4
+    assert len(journal) == stopped_at
+    assert qloragen(*command).returncode == 0
+    assert len(server.calls) == 8 * 4
+
+
+def test_a_second_signal_leaves_at_once(tmp_path, serve, source):
+    processes: "list[subprocess.Popen[str]]" = []
+
+    def signal_twice(call: Call) -> Fault | None:
+        if call.index in (1, 2):
+            processes[0].send_signal(signal.SIGINT)
+        return Fault(delay_s=0.05 if call.index < 2 else 3600)
+
+    server = serve(faults=signal_twice)
+    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
+    processes.append(
+        subprocess.Popen([*QLORAGEN, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    )
+    _, errors = processes[0].communicate(timeout=60)
+
+    assert processes[0].returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_a_killed_run_goes_on_and_repeats_no_more_than_what_was_in_flight(tmp_path, serve, source):
+    processes: "list[subprocess.Popen[bytes]]" = []
+
+    def kill_at_the_tenth(call: Call) -> Fault | None:
+        if call.index == 10:
+            processes[0].kill()
+        return None
+
+    server = serve(faults=kill_at_the_tenth, delay_s=0.02)
+    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--concurrency", 4]
+    processes.append(subprocess.Popen([*QLORAGEN, *map(str, command)], stderr=subprocess.DEVNULL))
+    processes[0].wait(timeout=60)
+
+    done = qloragen(*command)
+
+    assert done.returncode == 0
+    assert len(server.calls) <= 8 * 4 + 8
+    records = lines_of(tmp_path / "run/records.jsonl")
+    assert len(records) == len({record["id"] for record in records}) == 24
+
+
+def test_a_terminal_shows_one_live_line(tmp_path, serve, source):
+    server = serve(delay_s=0.1)
+    terminal, side = pty.openpty()
+    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
+
+    process = subprocess.Popen([*QLORAGEN, *map(str, command)], stdout=subprocess.PIPE, stderr=side)
+    os.close(side)
+    shown = b""
+    while block := _read(terminal):
+        shown += block
+    os.close(terminal)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert output == b""
+    assert b"\rarticles" in shown.replace(b"\x1b[K", b"")
+    assert b"articles 8/8" in shown
+    assert b"records 24" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+def test_log_lines_are_json_when_asked_for(tmp_path, serve, source):
+    server = serve(faults={3: error(500)})
+
+    done = qloragen(
+        "generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--log-format", "json"
+    )
+
+    events = [orjson.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert events[-1]["event"] == "progress"
+    assert events[-1]["records"] == 24
+
+
+def test_status_shows_the_same_sums_for_people_and_programs(tmp_path, serve, source):
+    server = serve()
+    qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
+
+    people = qloragen("status", tmp_path / "run")
+    programs = orjson.loads(qloragen("status", tmp_path / "run", "--json").stdout)
+
+    assert "ended" in people.stdout
+    assert "records              24" in people.stdout
+    assert programs["run"]["status"] == "ended"
+    assert programs["run"]["pack"]["name"] == "default"
+    assert programs["summary"]["records"] == 24
+    assert programs["summary"]["total"]["calls"] == 32
+    assert programs["summary"]["articles"] == 8
+
+
+def test_status_of_a_place_without_a_run_says_so(tmp_path):
+    done = qloragen("status", tmp_path)
+
+    assert done.returncode == 2
+    assert "no run" in done.stderr
+
+
+def test_reparse_reports_what_it_changed(tmp_path, serve, source):
+    server = serve()
+    qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
+    (tmp_path / "run/records.jsonl").unlink()
+
+    done = qloragen("reparse", tmp_path / "run")
+
+    assert done.returncode == 0
+    assert "24 gained" in done.stdout
+    assert len(lines_of(tmp_path / "run/records.jsonl")) == 24
+    assert len(server.calls) == 32
+
+
+@pytest.mark.parametrize("form", ["alpaca", "text", "messages"])
+def test_records_are_exported_to_a_file_or_to_standard_output(tmp_path, serve, source, form):
+    server = serve()
+    qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--limit", 1)
+
+    to_file = qloragen("export", tmp_path / "run", "--format", form, "--out", tmp_path / "train.jsonl")
+    to_output = qloragen("export", tmp_path / "run", "--format", form)
+
+    assert to_file.returncode == to_output.returncode == 0
+    assert to_output.stdout == (tmp_path / "train.jsonl").read_text()
+    assert to_output.stdout.count("\n") == 3
+
+
+def test_a_reader_that_has_seen_enough_causes_no_traceback(tmp_path, serve, source):
+    server = serve()
+    qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
+    records = tmp_path / "run/records.jsonl"
+    records.write_bytes(records.read_bytes() * 200)
+
+    command = f"{' '.join(QLORAGEN)} export {tmp_path / 'run'} --format alpaca | head -1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_packs_lists_the_fourteen_types_and_settings_lists_every_knob_with_its_origin(tmp_path):
+    packs = qloragen("packs")
+    knobs = qloragen("settings", "--set", "rpm=7", QLORAGEN_TPM="9000")
+
+    assert packs.returncode == knobs.returncode == 0
+    assert sum(line[:3].strip().isdigit() for line in packs.stdout.splitlines()) == 14
+    assert "rpm = 7\n" in knobs.stdout
+    assert "QLORAGEN_RPM; from argument" in knobs.stdout
+    assert "QLORAGEN_TPM; from environment QLORAGEN_TPM" in knobs.stdout
+
+
+def test_help_names_the_exit_codes():
+    done = qloragen("--help")
+
+    assert done.returncode == 0
+    for code in ("0 ", "2 ", "3 ", "4 ", "5 ", "130"):
+        assert f"\n  {code}" in done.stdout

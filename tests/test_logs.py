@@ -1,0 +1,153 @@
+"""Logs: silent for library users, plain records for hosts, safe lines for the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from qloragen.logs import configure, escape, get_logger, redact
+
+SILENT = """
+import structlog
+from qloragen.logs import get_logger
+log = get_logger()
+log.warning("rate_limited", model="m", wait_s=1.5)
+log.error("stopped", reason="quota")
+assert not structlog.is_configured()
+"""
+
+
+@pytest.fixture
+def lines():
+    """What the command line writes, after `configure("json", "info")`."""
+    root, ours = logging.getLogger(), logging.getLogger("qloragen")
+    before = root.handlers, root.level, ours.level
+    stream = io.StringIO()
+    configure("json", "info", stream)
+    yield stream
+    root.handlers, _, _ = before
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
+    logging.captureWarnings(capture=False)
+
+
+def logged(stream: io.StringIO) -> dict[str, object]:
+    """The one event in `stream`."""
+    (line,) = stream.getvalue().splitlines()
+    event: dict[str, object] = json.loads(line)
+    return event
+
+
+def test_nothing_is_printed_or_configured_by_the_library():
+    done = subprocess.run([sys.executable, "-c", SILENT], capture_output=True, text=True, check=True)
+
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_host_sees_ordinary_records_with_the_fields_as_attributes(caplog):
+    with caplog.at_level("INFO", logger="qloragen"):
+        get_logger().bind(model="m").info("retry", attempt=2)
+
+    (record,) = caplog.records
+    assert (record.name, record.levelname, record.message) == ("qloragen", "INFO", "retry")
+    assert (record.model, record.attempt) == ("m", 2)
+
+
+def test_fields_named_like_those_of_a_standard_record_are_renamed(caplog):
+    with caplog.at_level("INFO", logger="qloragen"):
+        get_logger().info("loaded", name="pack", module="x", message="y", process=1)
+
+    (record,) = caplog.records
+    assert (record.name_, record.module_, record.message_, record.process_) == ("pack", "x", "y", 1)
+
+
+def test_a_json_line_has_event_level_time_and_fields(lines):
+    get_logger().info("retry", model="m", wait_s=0.5, types=(1, 2))
+
+    event = logged(lines)
+    assert event.pop("timestamp")
+    assert event == {"event": "retry", "level": "info", "model": "m", "wait_s": 0.5, "types": [1, 2]}
+
+
+def test_events_below_the_level_are_left_out(lines):
+    get_logger().debug("attempt")
+
+    assert lines.getvalue() == ""
+
+
+def test_warnings_of_other_libraries_become_lines_too(lines):
+    logging.getLogger("aiohttp.client").warning("Unclosed connection to %s", "http://u:p@host/")
+    logging.getLogger("aiohttp.client").info("not worth a line")
+
+    assert logged(lines)["event"] == "Unclosed connection to http://***@host/"
+
+
+def test_console_lines_are_plain_where_there_is_no_terminal(lines):
+    configure("console", "info", lines)
+
+    get_logger().warning("skipped", where="a.jsonl:3")
+
+    assert "[warning  ] skipped" in lines.getvalue()
+    assert "where=a.jsonl:3" in lines.getvalue()
+    assert "\x1b" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_an_article_id_cannot_write_to_the_terminal(format, lines):
+    configure(format, "info", lines)
+
+    get_logger().info("article", id="\x1b[2J\x9b31m\u202e\r\nforged=1\ud800", ids=["\x07"])
+
+    assert all(line.isprintable() for line in lines.getvalue().splitlines())
+    assert len(lines.getvalue().splitlines()) == 1
+
+
+def test_a_traceback_keeps_its_lines_and_loses_its_secrets(lines):
+    key = "sk-" + "x" * 20
+
+    try:
+        int(key)
+    except ValueError:
+        get_logger().exception("failed")
+
+    event = logged(lines)
+    assert "Traceback (most recent call last):\n" in str(event["exception"])
+    assert key not in lines.getvalue()
+
+
+def test_long_values_are_cut(lines):
+    get_logger().info("reply", body="x" * 10_000)
+
+    assert len(lines.getvalue()) < 700
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("key sk-proj-abcDEF_123-456 refused", "key sk-*** refused"),
+        ("Authorization: Bearer eyJ0.a-b_c=", "Authorization: Bearer ***"),
+        ("authorization: bearer x", "authorization: bearer ***"),
+        ("https://user:pass@host/v1", "https://***@host/v1"),
+        ("https://host/v1?mail=a@b", "https://host/v1?mail=a@b"),
+        ("task-scheduler and risk-averse", "task-scheduler and risk-averse"),
+    ],
+)
+def test_keys_tokens_and_credentials_are_redacted(text, redacted):
+    assert redact(text) == redacted
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=())))
+@example("\ud800\x00")
+@settings(deadline=None)
+def test_escaped_text_is_printable_and_printable_text_is_unchanged(text):
+    escaped = escape(text)
+
+    assert escaped.isprintable()
+    assert not text.isprintable() or escaped == text

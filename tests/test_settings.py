@@ -1,0 +1,329 @@
+"""Settings: four places for every knob, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from qloragen.engine.models import Family
+from qloragen.errors import SettingsError
+from qloragen.settings import ModelLimits, ModelSettings, Price, Settings, explain, load
+from qloragen.types import Stage
+
+BOTH: tuple[Stage, ...] = ("classify", "generate")
+ADDRESS_RULE = "must be a web address such as https://api.openai.com/v1 or http://127.0.0.1:8000/v1"
+
+SAMPLES: dict[str, list[tuple[str, object]]] = {
+    "base_url": [("http://a/v1", "http://a/v1"), ("http://b/v1", "http://b/v1"), ("http://c/v1", "http://c/v1")],
+    "local": [("a.gguf", Path("a.gguf")), ("true", True), ("/b.gguf", Path("/b.gguf"))],
+    "pack": [("/a", Path("/a")), ("/b", Path("/b")), ("/c", Path("/c"))],
+    "input": [("written", "written"), ("evidence", "evidence"), ("written", "written")],
+    "structure": [("tools", "tools"), ("json_schema", "json_schema"), ("json_object", "json_object")],
+    "oversize": [("skip", "skip"), ("split", "split"), ("skip", "skip")],
+    "log_format": [("json", "json"), ("console", "console"), ("json", "json")],
+    "log_level": [("debug", "debug"), ("warning", "warning"), ("error", "error")],
+    "temperature": [("0.5", 0.5), ("1", 1.0), ("2", 2.0)],
+    "max_cost_usd": [("1.10", Decimal("1.10")), ("2", Decimal(2)), ("3", Decimal(3))],
+}
+TEXTS = {
+    "classify_model",
+    "generate_model",
+    "field_id",
+    "field_content",
+    "field_title",
+    "field_url",
+    "field_format",
+}
+TABLES = {"models", "pack_variables"}
+
+
+def samples(knob: str) -> list[tuple[str, object]]:
+    """Three values of a knob, each as text and as it is when read."""
+    if knob in SAMPLES:
+        return SAMPLES[knob]
+    return [(text, text if knob in TEXTS else int(text)) for text in ("101", "202", "303")]
+
+
+@pytest.fixture(autouse=True)
+def clean_place(monkeypatch, tmp_path):
+    for name in list(os.environ):
+        if name.upper().startswith("QLORAGEN_") or name == "OPENAI_BASE_URL":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("knob", sorted(set(Settings.model_fields) - TABLES))
+def test_for_every_knob_an_argument_wins_over_the_environment_over_the_file_over_the_default(knob, monkeypatch):
+    default = getattr(load(), knob)
+    (in_file, from_file), (in_environment, from_environment), (_, argument) = samples(knob)
+
+    Path("qloragen.toml").write_text(f'{knob} = "{in_file}"\n')
+    with_file = getattr(load(), knob)
+    monkeypatch.setenv(f"QLORAGEN_{knob.upper()}", in_environment)
+    with_environment = getattr(load(), knob)
+    with_argument = getattr(load(**{knob: argument}), knob)
+
+    assert default == Settings.model_fields[knob].default
+    assert [with_file, with_environment, with_argument] == [from_file, from_environment, argument]
+
+
+def test_tables_of_models_are_merged_entry_by_entry(monkeypatch):
+    Path("qloragen.toml").write_text(
+        '[models."gpt-6.1-Luna"]\nrpm = 1\ntpm = 1\nmax_concurrency = 1\nprice = {prompt = 0.1, completion = 2}\n'
+        '[models.other]\nstructure = "json_object"\n'
+    )
+    monkeypatch.setenv("QLORAGEN_MODELS", '{"gpt-6.1-Luna": {"rpm": 2, "tpm": 2}}')
+
+    models = load(models={"gpt-6.1-Luna": ModelSettings(rpm=3)}).models
+
+    assert models["gpt-6.1-Luna"] == ModelSettings(
+        rpm=3, tpm=2, max_concurrency=1, price=Price(prompt=Decimal("0.1"), completion=Decimal(2))
+    )
+    assert models["other"].structure == "json_object"
+
+
+def test_openais_base_url_stands_just_above_the_default(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://openai/v1")
+    alone = load().base_url
+    Path("qloragen.toml").write_text('base_url = "http://file/v1"')
+
+    with_file = load().base_url
+
+    assert alone == "http://openai/v1"
+    assert with_file == "http://file/v1"
+
+
+def test_an_empty_variable_is_not_set_and_none_takes_back_what_the_file_sets(monkeypatch):
+    Path("qloragen.toml").write_text("rpm = 5\ntpm = 6\n")
+    monkeypatch.setenv("QLORAGEN_RPM", "")
+    monkeypatch.setenv("QLORAGEN_TPM", "none")
+
+    loaded = load()
+
+    assert (loaded.rpm, loaded.tpm) == (5, None)
+
+
+def test_an_argument_that_is_none_is_not_given(monkeypatch):
+    monkeypatch.setenv("QLORAGEN_RPM", "7")
+
+    assert load(rpm=None).rpm == 7
+
+
+def test_another_file_can_be_named_and_its_relative_paths_start_at_it(monkeypatch, tmp_path):
+    elsewhere = tmp_path / "team" / "settings.toml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text('pack = "our-pack"\nlocal = "/models/m.gguf"\n')
+    monkeypatch.setenv("QLORAGEN_CONFIG", str(elsewhere))
+
+    loaded = load()
+
+    assert loaded.pack == tmp_path / "team" / "our-pack"
+    assert loaded.local == Path("/models/m.gguf")
+
+
+def test_settings_cannot_be_changed_afterwards():
+    loaded = load()
+
+    with pytest.raises(ValueError, match="frozen"):
+        loaded.rpm = 3  # type: ignore[misc]  # that it is refused is what is tested
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"rpm": 0}, "rpm must be 1 or more, not 0 (argument)."),
+        ({"max_cost_usd": -1}, "max_cost_usd must be 0 or more, not -1 (argument)."),
+        ({"temperature": 3}, "temperature must be 2 or less, not 3 (argument)."),
+        ({"timeout_s": float("inf")}, "timeout_s must be a finite number, not inf (argument)."),
+        ({"classify_model": ""}, "classify_model must not be empty, not '' (argument)."),
+        ({"local": 5}, "local must be true, false or a path, not 5 (argument)."),
+        (
+            {"structure": "xml"},
+            "structure must be 'auto', 'tools', 'json_schema' or 'json_object', not 'xml' (argument).",
+        ),
+        ({"rmp": 3}, "There is no setting rmp (argument); did you mean rpm?"),
+        ({"zzzz": 3}, "There is no setting zzzz (argument); `qloragen settings` lists them all."),
+        ({"models": {"a b": {"tmp": 1}}}, 'There is no setting models."a b".tmp (argument); did you mean tpm?'),
+        ({"models": {"a": {"price": {"prompt": 1}}}}, "models.a.price (argument) lacks completion."),
+        (
+            {"models": {"a": {"parameters": {"x": [1]}}}},
+            "models.a.parameters.x must be text, a number, true or false, not [1] (argument).",
+        ),
+        ({"pack_variables": {"subject": 1}}, "pack_variables.subject must be text, not 1 (argument)."),
+        ({"models": {"a": 1}}, "models.a must be a table, not 1 (argument)."),
+        (
+            {"base_url": "me:secret@host/v1"},
+            f"base_url {ADDRESS_RULE}, not '***@host/v1' (argument).",
+        ),
+    ],
+)
+def test_a_mistake_in_an_argument_is_one_sentence(arguments, sentence):
+    with pytest.raises(SettingsError) as caught:
+        load(**arguments)
+
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("QLORAGEN_RPM", "many", "rpm must be a whole number, not 'many' (environment QLORAGEN_RPM)."),
+        ("QLORAGEN_RPMS", "3", "There is no setting QLORAGEN_RPMS (environment); did you mean QLORAGEN_RPM?"),
+        ("QLORAGEN_MODELS", "[]", "models must be a table, not [] (environment QLORAGEN_MODELS)."),
+        (
+            "OPENAI_BASE_URL",
+            "localhost:8000",
+            f"base_url {ADDRESS_RULE}, not 'localhost:8000' (environment OPENAI_BASE_URL).",
+        ),
+    ],
+)
+def test_a_mistake_in_the_environment_is_one_sentence_with_the_variable(variable, value, sentence, monkeypatch):
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError) as caught:
+        load()
+
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"max_concurency = 3", "no setting max_concurency (qloragen.toml); did you mean max_concurrency?"),
+        (b'[models.a]\nrpm = "x"', "models.a.rpm must be a whole number, not 'x' (qloragen.toml)."),
+        (
+            b"[models.a.price]\nprompts = 1\nprompt = 1\ncompletion = 1",
+            "models.a.price.prompts (qloragen.toml); did you",
+        ),
+        (b"rpm = 1\nrpm 2", "qloragen.toml is not valid TOML: "),
+        (b"rpm = 1\nrpm 2", "line 2"),
+        (b'pack = "\xff"', "qloragen.toml is not UTF-8 text (byte 8)."),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_sentence_with_the_file(text, sentence):
+    Path("qloragen.toml").write_bytes(text)
+
+    with pytest.raises(SettingsError) as caught:
+        load()
+
+    assert sentence in str(caught.value)
+
+
+def test_a_named_file_that_is_not_there_is_an_error(monkeypatch):
+    monkeypatch.setenv("QLORAGEN_CONFIG", "nowhere.toml")
+
+    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
+        load()
+
+
+def test_every_knob_is_explained_with_value_and_origin(monkeypatch):
+    Path("qloragen.toml").write_text('rpm = 5\n[models."m.1"]\ntpm = 9\nparameters = {seed = 1}\n')
+    monkeypatch.setenv("QLORAGEN_TPM", "6")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://me:secret@host/v1")
+
+    knobs = explain(max_concurrency=7, models={"m.1": ModelSettings(rpm=8)})
+
+    told = {knob.name: (knob.variable, knob.value, knob.origin) for knob in knobs}
+    assert told["rpm"] == ("QLORAGEN_RPM", 5, "qloragen.toml")
+    assert told["tpm"] == ("QLORAGEN_TPM", 6, "environment QLORAGEN_TPM")
+    assert told["max_concurrency"] == ("QLORAGEN_MAX_CONCURRENCY", 7, "argument")
+    assert told["timeout_s"] == ("QLORAGEN_TIMEOUT_S", 120.0, "default")
+    assert told["base_url"] == ("QLORAGEN_BASE_URL", "https://***@host/v1", "environment OPENAI_BASE_URL")
+    assert told['models."m.1".rpm'] == ("QLORAGEN_MODELS", 8, "argument")
+    assert told['models."m.1".tpm'] == ("QLORAGEN_MODELS", 9, "qloragen.toml")
+    assert told['models."m.1".parameters.seed'] == ("QLORAGEN_MODELS", 1, "qloragen.toml")
+    assert told["pack_variables"] == ("QLORAGEN_PACK_VARIABLES", {}, "default")
+    assert all(knob.description for knob in knobs)
+    assert {knob.name.partition(".")[0] for knob in knobs} == set(Settings.model_fields)
+
+
+def test_what_is_written_down_holds_no_credentials():
+    written = load(base_url="https://me:secret@host/v1", max_cost_usd=Decimal("2.50")).public()
+
+    assert written["base_url"] == "https://***@host/v1"
+    assert written["max_cost_usd"] == "2.50"
+    assert set(written) == set(Settings.model_fields)
+
+
+def test_a_models_own_limit_wins_over_its_stages_over_everyones():
+    loaded = load(
+        rpm=100, tpm=1000, classify_rpm=10, classify_tpm=500, generate_max_concurrency=4, models={"strong": {"rpm": 7}}
+    )
+
+    assert loaded.for_model("strong", ["classify"]) == ModelLimits(7, 500, 32)
+    assert loaded.for_model("cheap", ["generate"]) == ModelLimits(100, 1000, 4)
+    assert loaded.for_model("other", []) == ModelLimits(100, 1000, 32)
+
+
+def test_a_model_that_serves_both_stages_gets_the_smaller_limits():
+    loaded = load(classify_rpm=10, generate_rpm=20, generate_tpm=30, classify_max_concurrency=5)
+
+    assert loaded.for_model("m", BOTH) == ModelLimits(10, 30, 5)
+
+
+def test_a_run_with_one_model_has_one_set_of_limits():
+    loaded = load(classify_model="m", generate_model="m", max_concurrency=6)
+
+    assert loaded.for_run() == {"m": ModelLimits(None, None, 6)}
+    assert loaded.articles_at_once() == 6
+
+
+def test_as_many_articles_are_open_as_calls_may_be_in_flight():
+    assert load(classify_max_concurrency=3, generate_max_concurrency=5).articles_at_once() == 8
+    assert load(open_articles=2).articles_at_once() == 2
+
+
+def test_what_a_model_accepts_is_its_own_setting_then_everyones_then_left_to_its_family():
+    own: dict[str, object] = {"structure": "auto", "sampling": False, "context_tokens": 4096, "rpm": 3}
+
+    loaded = load(structure="tools", models={"m": own})
+
+    assert loaded.family_changes("m") == {"structure": "auto", "sampling": False, "context_tokens": 4096}
+    assert loaded.family_changes("other") == {"structure": "tools"}
+    assert load().family_changes("other") == {}
+
+
+def test_every_field_that_a_family_can_be_given_exists_in_the_engine():
+    family = {field.name for field in fields(Family)}
+
+    assert set(ModelSettings.model_fields) - {"rpm", "tpm", "max_concurrency", "price"} <= family
+
+
+@given(knob=st.sampled_from(sorted(Settings.model_fields)), text=st.text(min_size=1).filter(lambda t: "\0" not in t))
+@example(knob="models", text='{"a": {"price": null}}')
+@example(knob="models", text='{"a": {"price": {"prompt": "NaN", "completion": 1}}}')
+@example(knob="models", text='{"a": {"parameters": {"a": [1, {"b": null}]}}}')
+@example(knob="models", text="{")
+@example(knob="pack_variables", text='{"a": 1}')
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_in_any_variable_is_a_value_or_one_sentence_that_names_it(knob, text, monkeypatch):
+    variable = f"QLORAGEN_{knob.upper()}"
+    assume(encodable(text))
+
+    with monkeypatch.context() as environment:
+        environment.setenv(variable, text)
+        complaint = what_load_says()
+
+    assert complaint is None or variable in complaint
+
+
+def what_load_says() -> str | None:
+    try:
+        explain()
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
+def encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,226 @@
+"""Files, folders and globs: which are read, under which names, and what makes them unreadable."""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from qloragen.errors import SourceError
+from qloragen.sources import Item, Options, read, read_paths
+from qloragen.types import Article, Skip, SkipReason
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+TEXT = "The coordinator of {} sends the read to as many replicas as the consistency level asks for, and waits. " * 2
+
+
+def _write(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TEXT.format(name))
+
+
+def _line(name: str) -> bytes:
+    return json.dumps({"id": name, "content": TEXT.format(name)}).encode() + b"\n"
+
+
+async def _ids(source, options: Options = Options()) -> list[str]:  # noqa: B008 - frozen
+    return [
+        item.id if isinstance(item, Article) else f"{item.where}: {item.reason}" async for item in read(source, options)
+    ]
+
+
+async def test_a_folder_is_read_in_order_with_relative_names(tmp_path):
+    _write(tmp_path, "b.md", "a.rst", "inner/c.HTML", "inner/deep/d.adoc", "e.txt")
+
+    assert await _ids(tmp_path) == ["a.rst", "b.md", "e.txt", "inner/c.HTML", "inner/deep/d.adoc"]
+
+
+async def test_hidden_unknown_and_configuration_files_are_counted_and_not_read(tmp_path):
+    _write(tmp_path, "a.md", ".b.md", ".git/c.md", "d.png", "package.json")
+
+    reading = read_paths(tmp_path)
+    items = [item async for item in reading]
+
+    assert len(items) == 1
+    assert reading.summary.ignored_files == 4
+
+
+async def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path):
+    _write(tmp_path, "out/secret.md", "in/a.md")
+    (tmp_path / "in" / "link.md").symlink_to(tmp_path / "out" / "secret.md")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "out").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "same.md").symlink_to(tmp_path / "in" / "a.md")
+
+    assert await _ids(tmp_path / "in") == ["a.md", "same.md: duplicate"]
+
+
+async def test_several_sources_are_named_from_the_folder_that_holds_them_all(tmp_path):
+    _write(tmp_path, "one/README.md", "two/README.md", "two/sub/x.md", "three.md")
+
+    ids = await _ids([tmp_path / "one", tmp_path / "two" / "**" / "*.md", tmp_path / "three.md"])
+
+    assert ids == ["one/README.md", "two/README.md", "two/sub/x.md", "three.md"]
+
+
+async def test_relative_paths_and_globs_are_understood(tmp_path, monkeypatch):
+    _write(tmp_path, "docs/a.md", "docs/b.txt", "docs/c.png", "a[1].md")
+    monkeypatch.chdir(tmp_path)
+
+    assert await _ids("docs/*") == ["a.md", "b.txt"]
+    assert await _ids("a[1].md") == ["a[1].md"]
+    assert await _ids(["docs/a.md"], Options(min_text=1)) == ["text:" + (await _only("docs/a.md"))]
+
+
+async def _only(text: str) -> str:
+    [item] = [item async for item in read([text], Options(min_text=1))]
+    assert isinstance(item, Article)
+    return item.content_hash
+
+
+async def test_only_the_wanted_endings_are_read(tmp_path):
+    _write(tmp_path, "a.md", "b.txt")
+
+    assert await _ids(tmp_path, Options(extensions=frozenset({".txt"}))) == ["b.txt"]
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.md", "no-*.md", "a.png", "empty", "broken.jsonl.gz", "broken.md.zst", "short.txt.gz"]
+)
+async def test_what_cannot_be_read_at_all_is_one_clear_sentence(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.png").touch()
+    (tmp_path / "broken.jsonl.gz").write_bytes(b"no gzip")
+    (tmp_path / "broken.md.zst").write_bytes(b"no zstandard")
+    (tmp_path / "short.txt.gz").write_bytes(gzip.compress(b"text" * 99)[:12])
+
+    with pytest.raises(SourceError, match=name.partition("*")[0].partition(".")[0]):
+        await _ids(tmp_path / name)
+
+
+async def test_a_missing_source_is_found_before_anything_is_read(tmp_path):
+    _write(tmp_path, "a.md")
+    reading = read_paths([tmp_path / "a.md", tmp_path / "b.md"])
+
+    with pytest.raises(SourceError):
+        await anext(reading)
+
+    assert reading.summary.units == 0
+
+
+async def test_no_source_is_an_error():
+    with pytest.raises(SourceError):
+        await anext(read_paths([]))
+
+
+@pytest.mark.parametrize(("ending", "compress"), [("", bytes), (".gz", gzip.compress), (".zst", zstd.compress)])
+async def test_compression_is_seen_by_the_ending(tmp_path, ending, compress):
+    (tmp_path / f"a.jsonl{ending}").write_bytes(compress(_line("one") + _line("two")))
+    (tmp_path / f"b.md{ending}").write_bytes(compress(TEXT.format("three").encode()))
+
+    assert await _ids(tmp_path) == ["one", "two", f"b.md{ending}"]
+
+
+async def test_compressed_data_that_ends_early_keeps_what_came_before(tmp_path):
+    lines = b"".join(_line(str(number) + "x" * number) for number in range(3_000))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines)[:-2_000])
+
+    items = [item async for item in read(tmp_path)]
+
+    assert sum(isinstance(item, Article) for item in items) > 100
+    assert items[-1] == Skip(
+        "a.jsonl.gz", SkipReason.MALFORMED, "cannot be read to the end: its compressed data is broken or ends early"
+    ) or (isinstance(items[-1], Skip) and items[-1].reason is SkipReason.MALFORMED)
+
+
+async def test_one_broken_file_of_a_folder_is_a_skip(tmp_path):
+    _write(tmp_path, "b.md")
+    (tmp_path / "a.md").write_bytes(b"caf\xe9 " * 99)
+    (tmp_path / "c.md.gz").write_bytes(b"no gzip")
+
+    assert await _ids(tmp_path) == ["a.md: malformed", "b.md", "c.md.gz: malformed"]
+
+
+async def test_a_page_may_declare_its_encoding_and_utf_16_a_mark(tmp_path):
+    page = "<html><head><meta charset='iso-8859-1'></head><body><p>Zürich: " + TEXT.format("a") + "</p></body></html>"
+    (tmp_path / "a.html").write_bytes(page.encode("latin-1"))
+    (tmp_path / "b.txt").write_bytes(("Zürich: " + TEXT.format("b")).encode("utf-16"))
+
+    items = [item async for item in read(tmp_path)]
+
+    assert all(isinstance(item, Article) and item.content.startswith("Zürich") for item in items)
+
+
+async def test_an_array_of_objects_is_read_where_it_is_named(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"[" + _line("one") + b"," + _line("two") + b", 3]")
+
+    assert await _ids(tmp_path / "a.json") == ["one", "two", "a.json:3: malformed"]
+
+
+async def test_names_are_escaped_where_people_read_them(tmp_path):
+    (tmp_path / "a\x1b[31m\n.md").write_bytes(b"\xff")
+
+    [item] = [item async for item in read(tmp_path)]
+
+    assert isinstance(item, Skip)
+    assert item.where == "a\\x1b[31m\\n.md"
+
+
+async def test_leaving_early_closes_the_files(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"".join(_line(str(number)) for number in range(500)))
+    reading = read_paths(tmp_path)
+
+    await anext(reading)
+    await reading.aclose()
+
+    assert reading.summary.units < 10
+    with pytest.raises(StopAsyncIteration):
+        await anext(reading)
+
+
+async def _all(folder: Path) -> tuple[list[Item], int]:
+    reading = read_paths(folder, Options(min_text=1))
+    return [item async for item in reading], reading.summary.units
+
+
+JUNK = st.binary(max_size=300) | st.lists(
+    st.sampled_from(
+        [
+            b'{"content": "',
+            b'"}',
+            b"\n",
+            b"\\ud800",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"[",
+            b"]",
+            b'{"id":',
+            b"<p>",
+            b"```",
+            b"\0",
+        ]
+    )
+).map(b"".join)
+
+
+@given(JUNK)
+def test_no_bytes_break_the_readers(tmp_path_factory, content):
+    import anyio
+
+    folder = tmp_path_factory.mktemp("junk")
+    for ending in ("jsonl", "md", "html", "adoc", "rst", "txt"):
+        (folder / f"a.{ending}").write_bytes(content)
+
+    items, units = anyio.run(_all, folder)
+
+    assert len(items) <= units
+    for item in items:
+        assert not isinstance(item, Skip) or (item.where + item.detail).isprintable()
