@@ -34,6 +34,7 @@ def locally(settings: Settings, server: LocalServer) -> Settings:
             "classify_model": server.model,
             "generate_model": server.model,
             "max_concurrency": server.slots,
+            "classify_form": "json",
             "models": {**settings.models, server.model: own.model_copy(update=missing)},
         }
     )
@@ -50,6 +51,7 @@ def job_of(settings: Settings) -> Job:
         classify_model=settings.classify_model,
         generate_model=settings.generate_model,
         input_mode=settings.input,
+        classify_form=settings.classify_form,
         temperature=settings.temperature,
     )
 

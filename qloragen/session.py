@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,12 +27,12 @@ from .pipeline.plan import Plan, make_plan
 from .pipeline.shared import Shared
 from .pipeline.tally import Tally
 from .settings import Settings, load
-from .sources import Reading, read_items, read_paths
+from .sources import Reading, read
 from .store.run import open_run
 from .summary import Summary, summarise
 from .types import Article, Record, Skip
 
-Source = str | Path | Iterable[object] | AsyncIterable[object]
+Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
 """A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
 
 LOCAL_KEY = "local"
@@ -173,11 +173,7 @@ class Session:
         self._raise_if_ended_early(shared)
 
     def _read(self, source: Source) -> Reading:
-        if isinstance(source, str | Path):
-            return read_paths(source, self._options)
-        if isinstance(source, list | tuple) and source and all(isinstance(item, Path) for item in source):
-            return read_paths(source, self._options)
-        return read_items(source, self._options)
+        return read(source, self._options)
 
     def _raise_if_ended_early(self, items: Shared[Article | Skip]) -> None:
         if items.error:

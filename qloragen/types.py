@@ -18,6 +18,9 @@ Format = Literal["markdown", "html", "asciidoc", "rst", "text"]
 InputMode = Literal["evidence", "written"]
 """Who writes a record's `input`: code, from the paragraphs the model names (evidence), or the model (written)."""
 
+ClassifyForm = Literal["numbers", "json"]
+"""How a classification is answered: in bare numbers, or held in shape by a JSON schema."""
+
 Stage = Literal["classify", "generate"]
 """What a call is for."""
 

@@ -11,7 +11,7 @@ import anyio.from_thread
 import orjson
 import pytest
 
-from .fake_server import Call, Fault, FakeServer, error
+from .fake_server import Call, FakeServer, Fault, error
 from .test_main_job import articles, lines_of
 
 QLORAGEN = (sys.executable, "-m", "qloragen")
@@ -39,7 +39,7 @@ def serve(portal):
 
 
 @pytest.fixture
-def source(tmp_path) -> Path:
+def source(tmp_path: Path) -> Path:
     file = tmp_path / "articles.jsonl"
     file.write_bytes(b"".join(orjson.dumps(article) + b"\n" for article in articles(8)))
     return file
@@ -159,7 +159,7 @@ def test_a_missing_key_says_what_to_do(tmp_path, source):
 def test_a_signal_finishes_what_is_in_flight_and_the_same_command_pays_for_nothing_twice(
     tmp_path, serve, source, number
 ):
-    processes: "list[subprocess.Popen[str]]" = []
+    processes: list[subprocess.Popen[str]] = []
 
     def signal_at_the_tenth(call: Call) -> Fault | None:
         if call.index == 10:
@@ -185,26 +185,31 @@ def test_a_signal_finishes_what_is_in_flight_and_the_same_command_pays_for_nothi
 
 
 def test_a_second_signal_leaves_at_once(tmp_path, serve, source):
-    processes: "list[subprocess.Popen[str]]" = []
+    processes: list[subprocess.Popen[str]] = []
 
-    def signal_twice(call: Call) -> Fault | None:
-        if call.index in (1, 2):
+    def signal_once(call: Call) -> Fault | None:
+        if call.index == 1:
             processes[0].send_signal(signal.SIGINT)
-        return Fault(delay_s=0.05 if call.index < 2 else 3600)
+        return Fault(delay_s=0.0 if call.index < 2 else 3600)
 
-    server = serve(faults=signal_twice)
+    server = serve(faults=signal_once)
     command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
-    processes.append(
-        subprocess.Popen([*QLORAGEN, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    )
-    _, errors = processes[0].communicate(timeout=60)
+    with subprocess.Popen(
+        [*QLORAGEN, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        processes.append(process)
+        assert process.stderr is not None
+        first = next(line for line in process.stderr if "run_stopped" in line)
+        process.send_signal(signal.SIGINT)
+        errors = first + process.stderr.read()
 
-    assert processes[0].returncode == 130
+    assert process.returncode == 130
+    assert "Left at once" in errors
     assert "Traceback" not in errors
 
 
 def test_a_killed_run_goes_on_and_repeats_no_more_than_what_was_in_flight(tmp_path, serve, source):
-    processes: "list[subprocess.Popen[bytes]]" = []
+    processes: list[subprocess.Popen[bytes]] = []
 
     def kill_at_the_tenth(call: Call) -> Fault | None:
         if call.index == 10:

@@ -306,6 +306,28 @@ async def test_a_429_without_a_hint_backs_off_further_each_time():
     assert completion.attempts < 60
 
 
+async def test_a_wave_of_429_without_a_hint_is_one_episode():
+    client = ScriptedClient(lambda _body: refusal(429) if anyio.current_time() < 1.5 else reply())
+    engine = engine_for(client, spec(max_concurrency=50))
+
+    await outcomes(engine, [request_for()] * 50)
+
+    assert engine.statistics["m"].rate_limited == 50
+    assert anyio.current_time() < 2.6  # two latencies, and the first backoff of at most half a second
+
+
+async def test_a_success_renews_the_patience():
+    client = ScriptedClient(
+        lambda _body: reply() if len(client.calls) % 2 == 0 else refusal(429, headers={"retry-after": "60"})
+    )
+    engine = engine_for(client, retry=RetryPolicy(patience_s=100))
+
+    for _ in range(10):
+        await engine.complete(request_for())
+
+    assert anyio.current_time() > 500
+
+
 async def test_when_patience_is_at_an_end_the_run_stops():
     client = ScriptedClient(lambda _body: refusal(429, headers={"retry-after": "60"}))
     engine = engine_for(client, retry=RetryPolicy(patience_s=300))

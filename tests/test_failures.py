@@ -82,6 +82,12 @@ def test_words_never_overrule_a_code():
     assert decided(of_reply(reply, None)) == (Action.WAIT, "rate_limited")
 
 
+def test_words_about_tools_do_not_overrule_a_code_either():
+    reply = refusal(400, code="invalid_value", message="the tool is fine, the number is not")
+
+    assert decided(of_reply(reply, "tools")) == (Action.GIVE_UP, "bad_request")
+
+
 def test_each_way_to_stop_has_its_error():
     errors = {row.reason: row.error for row in TABLE if row.action is Action.STOP}
 
@@ -200,6 +206,11 @@ def test_a_date_is_compared_with_the_servers_own_clock(offset_s):
     headers = {"date": format_datetime(now, usegmt=True), "retry-after": format_datetime(later, usegmt=True)}
 
     assert retry_after_s(headers) == min(max(offset_s, 0), 120)
+
+
+@pytest.mark.parametrize("later", ["Mon, 23 Nov 2026 12:00:00 -0000", "tomorrow"])
+def test_a_date_that_says_no_time_zone_or_nothing_is_ignored(later):
+    assert retry_after_s({"date": "Mon, 23 Nov 2026 11:00:00 GMT", "retry-after": later}) is None
 
 
 def test_a_date_without_the_servers_clock_is_ignored():

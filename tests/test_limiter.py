@@ -122,19 +122,31 @@ async def test_a_cancelled_waiter_leaves_the_gate_as_if_it_had_never_come(sizes,
     assert victim in admitted or took_s <= when_s + ideal[-1][0] + 0.01
 
 
-async def test_a_waiter_cancelled_at_the_head_returns_its_request_and_its_tokens():
-    gate = Gate(60, 60_000)
-    await gate.admit(1_000)
-    await anyio.sleep(1.0)
+async def test_a_waiter_cancelled_between_the_buckets_returns_its_request():
+    gate = Gate(1, 60_000)
+    await gate.admit(1)
+    gate.settle(admitted=1, used=300_000)
 
-    with anyio.move_on_after(0.5):
+    with anyio.move_on_after(70):  # gets its request after 60 s, and would get its tokens after 300 s
         await gate.admit(1_000)
-        gate.pause(10)
-        await gate.admit(1_000)
+    gate.settle(admitted=300_000, used=0)
     admitted = await admissions(gate, [1_000])
 
-    # 60 RPM: one request a second; the cancelled one waited inside the pause, and took nothing with it.
-    assert admitted[0][0] == pytest.approx(9.5, abs=0.01)
+    assert admitted[0][0] < 0.001
+
+
+async def test_a_waiter_cancelled_in_a_pause_returns_request_and_tokens():
+    gate = Gate(60, 60_000)
+    await gate.admit(1_000)
+
+    with anyio.move_on_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.admit, 1_000)  # waits for the buckets, then in the pause
+            await anyio.sleep(0.5)
+            gate.pause(5)
+    admitted = await admissions(gate, [1_000])
+
+    assert admitted[0][0] == pytest.approx(0.5, abs=0.01)  # the rest of the pause
 
 
 async def test_a_pause_holds_everyone_and_a_shorter_one_does_not_end_it():

@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import anyio
 import orjson
@@ -14,7 +15,7 @@ import qloragen
 from qloragen import AccessDenied, Article, QuotaExhausted, RunStopped, Session, SetupError
 from qloragen.store.run import read_records
 
-from .fake_server import FakeServer, Fault, error
+from .fake_server import Call, FakeServer, Fault, error
 
 PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 
@@ -30,7 +31,7 @@ def articles(count: int) -> list[dict[str, str]]:
     return [article(n) for n in range(count)]
 
 
-def lines_of(file: Path) -> list[dict[str, object]]:
+def lines_of(file: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in file.read_bytes().split(b"\n") if line]
 
 
@@ -135,11 +136,12 @@ async def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_
 
     leader, *followers = server.of_kind("generate")
     assert len(followers) == 4
+    assert leader.answered is not None
     assert all(call.started >= leader.answered for call in followers)
-    assert max(call.started for call in followers) < min(call.answered for call in followers)
+    assert max(call.started for call in followers) < min(call.answered or 0.0 for call in followers)
     prefix = leader.prompt[: leader.prompt.rindex("</article-")]
     assert all(call.prompt.startswith(prefix) for call in followers)
-    assert all(call.usage["prompt_tokens_details"]["cached_tokens"] > 1024 for call in followers)
+    assert all(usage_of(call)["prompt_tokens_details"]["cached_tokens"] > 1024 for call in followers)
 
 
 async def test_all_sums_agree_with_the_bill_of_the_server(tmp_path):
@@ -159,7 +161,12 @@ async def test_all_sums_agree_with_the_bill_of_the_server(tmp_path):
     assert (from_files.bills, from_files.records) == (again.summary.bills, again.summary.records)
 
 
-def _sum(lines: list[dict[str, object]], name: str) -> int:
+def usage_of(call: Call) -> Any:
+    assert call.usage is not None
+    return call.usage
+
+
+def _sum(lines: list[dict[str, Any]], name: str) -> Any:
     return sum(line["usage"][name] for line in lines)
 
 
@@ -172,7 +179,7 @@ async def test_the_cost_of_a_record_includes_the_replies_that_were_refused(tmp_p
     generations = [call for call in server.of_kind("generate") if call.usage]
     assert len(generations) == 3
     assert sum(record["usage"]["completion_tokens"] for record in records) == sum(
-        call.usage["completion_tokens"] for call in generations
+        usage_of(call)["completion_tokens"] for call in generations
     )
 
 
@@ -429,6 +436,7 @@ async def test_the_spending_limit_is_never_passed_and_a_higher_one_goes_on(tmp_p
         outcome = await qloragen.agenerate(articles(60), tmp_path / "run", base_url=server.base_url, max_cost_usd=5)
 
     assert isinstance(stopped.stopped, qloragen.BudgetReached)
+    assert stopped.summary.cost_usd is not None
     assert 0 < stopped.summary.cost_usd <= limit
     assert outcome.stopped is None
     assert outcome.summary.records == 180
@@ -448,7 +456,7 @@ async def test_an_unknown_price_is_unknown_and_never_zero(tmp_path):
     assert outcome.summary.cost_usd is None
     assert "unknown" in str(outcome.summary)
     assert all(line["cost_usd"] is None for line in lines_of(tmp_path / "run/records.jsonl"))
-    classification = server.of_kind("classify")[0].usage["prompt_tokens"]
+    classification = usage_of(server.of_kind("classify")[0])["prompt_tokens"]
     bills = outcome.summary.by_model()
     assert bills["gpt-6-sol", "classify"].total_usd == Decimal(3) * classification / 1_000_000
 
@@ -500,7 +508,7 @@ async def test_a_plan_counts_what_is_missing_without_a_call(tmp_path):
 
 
 async def test_bad_pieces_of_a_source_are_counted_and_cost_nothing(tmp_path):
-    odd = [article(1), "", {"id": "x"}, article(1), 7, {**article(2), "id": "a1"}]
+    odd: list[Any] = [article(1), "", {"id": "x"}, article(1), 7, {**article(2), "id": "a1"}]
 
     async with FakeServer(classify=lambda _: "1, 2") as server:
         outcome = await qloragen.agenerate(odd, tmp_path / "run", base_url=server.base_url)

@@ -4,28 +4,36 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
 from qloragen.errors import SourceError
 from qloragen.sources import Fields, Options, read, read_items
 from qloragen.types import Article, Skip, SkipReason
 
-TEXT = "The coordinator of {} sends the read to as many replicas as the consistency level asks for, and waits. " * 2
+
+def about(name: object) -> str:
+    """An article that is long enough."""
+    return f"The coordinator of {name} sends the read to as many replicas as the level asks for, and waits. " * 3
 
 
-async def _everything(source, options: Options = Options()) -> list[Article | Skip]:  # noqa: B008 - frozen
+TEXT = about("orders").strip()
+DEFAULTS = Options()
+
+
+async def _everything(source, options: Options = DEFAULTS) -> list[Article | Skip]:
     return [item async for item in read(source, options)]
 
 
 async def test_texts_dicts_and_articles_may_be_mixed():
     given = [
-        TEXT.format("a"),
+        about("a"),
         {
             "id": "b",
-            "content": [TEXT.format("b"), " end"],
+            "content": [about("b"), "end"],
             "title": "B",
             "url": "https://example.org",
             "format": "text",
         },
-        Article("c", TEXT.format("c"), format="rst"),
+        Article("c", about("c"), format="rst"),
         7,
         Path("d.md"),
     ]
@@ -34,7 +42,7 @@ async def test_texts_dicts_and_articles_may_be_mixed():
 
     assert isinstance(text, Article)
     assert text.id == f"text:{text.content_hash}"
-    assert mapping == Article("b", TEXT.format("b") + " end", "B", "https://example.org", "text")
+    assert mapping == Article("b", about("b") + "end", "B", "https://example.org", "text")
     assert isinstance(article, Article)
     assert (article.id, article.format) == ("c", "rst")
     assert [item.where for item in (number, path) if isinstance(item, Skip)] == ["items:4", "items:5"]
@@ -70,7 +78,7 @@ class Pulled:
     def items(self, number: int) -> Iterator[str]:
         for name in range(number):
             self.count += 1
-            yield TEXT.format(name)
+            yield about(name)
 
     async def items_async(self, number: int) -> AsyncIterator[str]:
         for item in self.items(number):
@@ -104,7 +112,7 @@ async def test_errors_of_the_callers_iterable_pass():
 
 async def test_the_first_of_two_with_one_id_stays():
     items = await _everything(
-        [{"id": "a", "content": TEXT.format(text)} for text in (1, 1, 2)] + [{"id": "b", "content": TEXT.format(1)}]
+        [{"id": "a", "content": about(text)} for text in (1, 1, 2)] + [{"id": "b", "content": about(1)}]
     )
 
     assert [item.reason if isinstance(item, Skip) else item.id for item in items] == [
@@ -141,7 +149,7 @@ async def test_ids_of_other_types_are_malformed(identity):
 
 
 async def test_parts_are_articles_of_their_own():
-    long = "\n\n".join(f"## Section {number}\n\n{TEXT.format(number)}" for number in range(40))
+    long = "\n\n".join(f"## Section {number}\n\n{about(number)}" for number in range(40))
     reading = read_items([{"id": "a", "content": long, "url": "https://example.org"}, long], Options(max_tokens=1_000))
 
     items = [item async for item in reading]
@@ -154,7 +162,7 @@ async def test_parts_are_articles_of_their_own():
 
 
 async def test_a_long_article_with_nothing_new_in_its_parts_gives_each_text_once():
-    page = TEXT.format("x") * 2 + "\n\n"
+    page = about("x") * 2 + "\n\n"
 
     items = await _everything([page * 400], Options(max_tokens=1_000))
 
@@ -168,7 +176,7 @@ async def test_fields_are_found_by_dotted_paths():
 
     [item] = await _everything([source], Options(fields=fields))
 
-    assert item == Article("k", TEXT.strip(), "T", "https://example.org")
+    assert item == Article("k", TEXT, "T", "https://example.org")
 
 
 async def test_a_missing_content_field_is_hinted_at():

@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qloragen.sources.split import estimate_tokens, split
 
 LIMIT = 400

@@ -3,8 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qloragen.sources import gate, markup, text
-from qloragen.types import SkipReason
+from qloragen.sources.clean import clean
+from qloragen.sources.values import Candidate
+from qloragen.types import Article, Skip, SkipReason
 
 
 @pytest.mark.parametrize(
@@ -162,3 +165,36 @@ def test_what_is_not_enough_is_said_so(content, reason):
 )
 def test_a_short_paragraph_in_any_script_is_enough(content):
     assert gate.lacking(content, 150) is None
+
+
+MANY = 20_000
+HOSTILE = [
+    "<!--",
+    "<img ",
+    "![a](b ",
+    "[",
+    "[a]({{<%}}",
+    "<a name=x ",
+    "include::[",
+    "image:a[",
+    "////\n",
+    "a: b\n",
+    " \t",
+    "\u200b",
+    "```\n",
+    "data:a/b;",
+    "Ab1/" * 12 + "\nx\n",
+    "\x1b[",
+    "<code>",
+    "<div><a href=x>y</a>",
+    "<p>",
+]
+
+
+@pytest.mark.parametrize("format", ["markdown", "asciidoc", "rst", "text", "html"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_repetition_does_not_make_cleaning_hang(piece, format):
+    # A rule that takes quadratic time would need minutes for one of these.
+    outcome = clean(Candidate("x", piece * MANY, format=format))
+
+    assert isinstance(outcome, Article | Skip)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import orjson
 
-from ..types import Article, InstructionType, Message, Request, digest
+from ..types import Article, ClassifyForm, Function, InstructionType, Message, Request, digest
 from .article_block import ArticleBlock, lay_out
 from .pack import Pack
 from .reply import TypeAnswer, read_types
@@ -15,22 +15,44 @@ TOKENS_PER_NUMBER = 4
 """Completion tokens that one number and its separator may take; a two-digit number, a comma and a blank are three."""
 TOKENS_SPARE = 16
 """Completion tokens for a label or a line end that a model adds against its orders."""
+NONE = 0
+"""The answer for a text that supports nothing."""
 _ECHO_CHARS = 400
 """How much of an unreadable reply is shown to the model that wrote it."""
 _PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
 """Stands for any article when a prompt is identified."""
 
 
-def request(block: ArticleBlock, pack: Pack, model: str) -> Request:
-    """Return the one call that classifies an article."""
-    types = "\n".join(f"{known.number}. {known.name}: {known.applies_when}" for known in pack.types)
+def request(block: ArticleBlock, pack: Pack, model: str, form: ClassifyForm = "numbers") -> Request:
+    """Return the one call that classifies an article.
+
+    Strong models answer with bare numbers, which is cheapest. In the `json` form a schema holds the answer in shape,
+    for small models that would talk instead.
+    """
+    types = "\n".join(f"{kind.number}. {kind.name}: {kind.applies_when}" for kind in pack.types)
     system = pack.fill(pack.classify.system, types=types)
     closing = pack.fill(pack.classify.closing, types=types)
     return Request(
         model=model,
         messages=(Message("system", system), Message("user", f"{block.plain}\n\n{closing}")),
         max_completion_tokens=TOKENS_SPARE + TOKENS_PER_NUMBER * len(pack.types),
+        function=_function(pack) if form == "json" else None,
         temperature=0.0,
+    )
+
+
+def _function(pack: Pack) -> Function:
+    numbers = {"type": "integer", "enum": [NONE, *(kind.number for kind in pack.types)]}
+    types = {"type": "array", "items": numbers, "minItems": 1, "maxItems": len(pack.types)}
+    return Function(
+        name="list_types",
+        description=f"List the numbers of the types that apply, or {NONE} alone.",
+        parameters={
+            "type": "object",
+            "properties": {"types": types},
+            "required": ["types"],
+            "additionalProperties": False,
+        },
     )
 
 
@@ -60,8 +82,8 @@ def applicable(answer: TypeAnswer, pack: Pack) -> tuple[InstructionType, ...]:
     return tuple(known for known in pack.types if known.always or known.number in answer.types)
 
 
-def fingerprint(pack: Pack) -> str:
+def fingerprint(pack: Pack, form: ClassifyForm = "numbers") -> str:
     """Identify everything that a classification is built from apart from article and model; `guidance` is no part."""
-    first = request(lay_out(_PROBE), pack, model="")
+    first = request(lay_out(_PROBE), pack, "", form)
     again = stricter(first, "", pack)
-    return digest(orjson.dumps([first.messages, again.messages, first.temperature]).decode())
+    return digest(orjson.dumps([first.messages, again.messages, first.function, first.temperature]).decode())

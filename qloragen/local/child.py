@@ -29,7 +29,10 @@ class Plan(TypedDict):
     """Path of a GGUF file."""
     name: str
     """What the model is called in replies."""
-    threads: int
+    reading_threads: int
+    """Threads that read prompts: many tokens at a time."""
+    writing_threads: int
+    """Threads that write replies: one token at a time."""
     slots: int
     context_tokens: int
     """For each slot."""
@@ -65,7 +68,7 @@ def _start(plan: Plan):  # type: ignore[no-untyped-def]  # noqa: ANN202 - xllama
     params.offline, params.ui, params.endpoint_slots, params.warmup = True, False, False, False
     params.n_parallel, params.n_ctx = plan["slots"], plan["slots"] * plan["context_tokens"]
     params.n_predict, params.cache_ram_mib = REPLY_TOKENS, CACHE_MIB
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = plan["threads"]
+    params.cpuparams_batch.n_threads, params.cpuparams.n_threads = plan["reading_threads"], plan["writing_threads"]
     return llama.Server(params)
 
 

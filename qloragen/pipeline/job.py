@@ -16,6 +16,7 @@ from ..engine.reply import decode
 from ..types import (
     Article,
     Cell,
+    ClassifyForm,
     Completion,
     Draft,
     InputMode,
@@ -48,6 +49,7 @@ class Job:
     classify_model: str
     generate_model: str
     input_mode: InputMode = "evidence"
+    classify_form: ClassifyForm = "numbers"
     temperature: float | None = None
     """For every call; None leaves it to the prompts."""
     _classification_fingerprint: str = field(init=False)
@@ -59,7 +61,7 @@ class Job:
             for kind in self.pack.types
             for mode in get_args(InputMode)
         }
-        object.__setattr__(self, "_classification_fingerprint", classify.fingerprint(self.pack))
+        object.__setattr__(self, "_classification_fingerprint", classify.fingerprint(self.pack, self.classify_form))
         object.__setattr__(self, "_generation_fingerprints", fingerprints)
 
     def fingerprint(self, type: InstructionType, mode: InputMode | None = None) -> str:
@@ -92,9 +94,9 @@ class Job:
 
     def classification_request(self, opened: OpenArticle, refused: Sequence[Reply]) -> Request:
         """Return the call that classifies an article; stricter after replies that could not be read."""
-        request = classify.request(opened.block, self.pack, self.classify_model)
+        request = classify.request(opened.block, self.pack, self.classify_model, self.classify_form)
         if refused:
-            request = classify.stricter(request, decoded(refused[-1]).text, self.pack)
+            request = classify.stricter(request, _words(refused[-1]), self.pack)
         return self._at_temperature(request)
 
     def generation_request(
@@ -113,7 +115,7 @@ class Job:
 
     def read_classification(self, reply: Reply) -> tuple[int, ...] | Invalid:
         """Return the numbers that a classification reply comes to."""
-        answer = classify.parse(decoded(reply).text, self.pack)
+        answer = classify.parse(_words(reply), self.pack)
         return answer.types if answer.readable else Invalid("unreadable", "The reply names no types for certain.")
 
     def read_generation(self, opened: OpenArticle, type: InstructionType, reply: Reply) -> Draft | Invalid:
@@ -128,6 +130,12 @@ class Job:
 def decoded(reply: Reply) -> Completion:
     """Return a journalled reply as the engine once returned it, decoded by today's code."""
     return decode(reply.body.encode(), model=reply.cell.model, structure=reply.structure)
+
+
+def _words(reply: Reply) -> str:
+    """Return what a classification reply says, in whichever place it says it."""
+    completion = decoded(reply)
+    return completion.arguments or completion.text
 
 
 def record_of(article: Article, type: InstructionType, draft: Draft, replies: list[Reply]) -> Record:

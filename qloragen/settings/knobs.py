@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..logs import redact
-from ..types import InputMode, Stage, Structure
+from ..types import ClassifyForm, InputMode, Stage, Structure
 from .layers import below_environment
 
 Count = Annotated[int, Field(ge=1)]
@@ -119,6 +119,10 @@ class Settings(BaseSettings):
 
     input: InputMode = Field(
         "evidence", description="Who writes a record's input: code, from paragraphs the model names, or the model"
+    )
+    classify_form: ClassifyForm = Field(
+        "numbers",
+        description="How a classification is answered: bare numbers, or JSON for small models that would talk",
     )
     structure: StructureChoice = Field(
         "auto", description="How structured answers are asked for; auto tries and remembers"

@@ -18,6 +18,8 @@ from .tags import TRANSPARENT
 
 MAX_NESTING = 12
 """Lists and quotations deeper than this are rendered as plain paragraphs."""
+MAX_FRAMES = 200
+"""Elements rendered one within the other; what is deeper comes out as plain paragraphs, so that time stays linear."""
 MAX_DEPTH = 10_000
 """Elements open at once; the parser's time grows with the square of it (2 s at 30,000, 20 s at 100,000)."""
 
@@ -101,8 +103,6 @@ def _blocks(root: LexborNode, dropped: frozenset[int]) -> list[str]:
     for entering, node in page.walk(root, dropped):
         if node.is_text_node:
             writer.text(node.text_content or "")
-        elif not node.is_element_node:
-            continue
         elif entering:
             writer.enter(node)
         else:
@@ -125,12 +125,11 @@ class _Writer:
         elif tag == "br":
             self.text(render.BREAK)
         elif tag in _INLINE:
-            self._frames.append(_Frame(tag, node))
+            self._push(tag, node)
         elif tag not in TRANSPARENT:
             self._boundary()
             if tag in _FRAMED and not (tag in _NESTING and self._nesting >= MAX_NESTING):
-                self._nesting += tag in _NESTING
-                self._frames.append(_Frame(tag, node))
+                self._push(tag, node)
 
     def leave(self, node: LexborNode) -> None:
         tag = node.tag or ""
@@ -150,6 +149,11 @@ class _Writer:
     def finish(self) -> list[str]:
         self._boundary()
         return self._frames[0].blocks
+
+    def _push(self, tag: str, node: LexborNode) -> None:
+        if len(self._frames) < MAX_FRAMES:
+            self._nesting += tag in _NESTING
+            self._frames.append(_Frame(tag, node))
 
     def _opened(self, node: LexborNode) -> bool:
         opener = self._frames[-1].node

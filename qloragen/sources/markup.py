@@ -4,8 +4,8 @@
 |---|---|
 | all | white space at line ends, more than two empty lines, all outside code |
 | Markdown | front matter (its title becomes the heading if there is none), HTML comments, empty anchors, images
-  (within a line their alternative text stays), shortcodes as addresses; lines that are only a shortcode, template tag or
-  attribute list |
+  (within a line their alternative text stays), shortcodes as addresses; lines that are only a shortcode, a template tag
+  or an attribute list |
 | AsciiDoc | attribute entries (their values are filled in), comments, images, anchors, `include`, `ifdef`, `endif`
   and `toc` lines, listings that are empty without their includes |
 | reStructuredText | comments; the directives `image`, `toctree`, `contents`, `include`, `meta`, `index`, `raw`,
@@ -29,22 +29,20 @@ _FRONT_MATTER = re.compile(r"\A\n*(?P<mark>---|\+\+\+)[ \t]*\n(?P<body>(?:[^\n]*
 _FRONT_KEY = re.compile(r"^[\w-]+[ \t]*[:=]", re.MULTILINE)
 _FRONT_TITLE = re.compile(r"""^title[ \t]*[:=][ \t]*(["']?)(?P<title>[^\n]+?)\1[ \t]*$""", re.MULTILINE)
 _TOP_HEADING = re.compile(r"#[ \t]|[^\n]+\n=+[ \t]*(?:\n|\Z)")
-_COMMENT = re.compile(r"[ \t]*<!--(?s:.*?)-->[ \t]*(?:\n(?=[ \t]*(?:\n|\Z)))?")
 _LABEL = r"\[(?P<alt>[^\[\]\n]*)\]"
-_IMAGE = re.compile(rf"!{_LABEL}(?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])|<img\b[^>\n]*>", re.IGNORECASE)
+_IMAGE = re.compile(rf"!{_LABEL}(?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])|<img\b[^<>\n]*>", re.IGNORECASE)
 _EMPTY_LINK = re.compile(r"\[[ \t]*\]\([^()\n]*\)")
-_SHORTCODE_LINK = re.compile(r"\[(?P<label>[^\[\]\n]*)\]\(\{\{[<%][^()\n]*[%>]\}\}[^()\n]*\)")
-_ANCHOR = re.compile(r"<a[ \t]+(?:name|id)=[^>\n]*>[ \t]*</a>", re.IGNORECASE)
+_SHORTCODE_LINK = re.compile(r"\[(?P<label>[^\[\]\n]*)\]\(\{\{[<%][^()\n]{0,300}[%>]\}\}[^()\n]{0,300}\)")
+_ANCHOR = re.compile(r"<a[ \t]+(?:name|id)=[^<>\n]*>[ \t]*</a>", re.IGNORECASE)
 _DIRECTIVE_LINE = re.compile(r"[ \t]*(?:\{\{[<%].*[%>]\}\}|\{%.*%\}|\{:.*\}|\[TOC\])[ \t]*$", re.IGNORECASE)
 _ADOC_ATTRIBUTE = re.compile(r":(?P<name>!?[\w-]+!?):(?:[ \t]+(?P<value>.*))?$")
 _ADOC_DROPPED = re.compile(
-    r"//(?!/)|(?:image|include|ifdef|ifndef|ifeval|endif|toc|video)::\S*\[.*\]$|\[\[.*\]\]$|\[#[\w.-]+\]$"
+    r"//(?!/)|(?:image|include|ifdef|ifndef|ifeval|endif|toc|video)::\S{0,300}\[.*\]$|\[\[.*\]\]$|\[#[\w.-]+\]$"
 )
-_ADOC_INCLUDE = re.compile(r"[ \t]*(?:include::\S+\[.*\]|\W{0,3}[ \t]*(?:tag|end)::[\w.-]+\[\].*)[ \t]*$")
-_ADOC_IMAGE = re.compile(r"\bimage:[^\s:\[]+\[(?P<alt>[^\],\n]*)[^\]\n]*\]")
+_ADOC_INCLUDE = re.compile(r"[ \t]*(?:include::\S{1,300}\[.*\]|\W{0,3}[ \t]*(?:tag|end)::[\w.-]+\[\].*)[ \t]*$")
+_ADOC_IMAGE = re.compile(r"\bimage:[^\s:\[]{1,300}\[(?P<alt>[^\[\],\n]{0,300})(?:,[^\[\]\n]{0,300})?\]")
 _ADOC_REFERENCE = re.compile(r"\{([\w-]+)\}")
 _ADOC_LONELY = re.compile(r"^\[source[^\]\n]*\]\n(?=\n|\Z)", re.MULTILINE)
-_ADOC_COMMENT = re.compile(r"^/{4,}[ \t]*\n(?s:.*?)^/{4,}[ \t]*(?:\n|\Z)", re.MULTILINE)
 _RST_DROPPED = re.compile(
     r"\.\.[ \t]+(?:(?:\|[^|]+\|[ \t]+)?image|toctree|contents|include|meta|index|raw|highlight|sectnum)::|"
     r"\.\.$|\.\.[ \t]+(?!_|\[|\||__|[\w:.+-]+::)"
@@ -66,8 +64,6 @@ def tidy(text: str, format: Format) -> Tidy:
     title = None
     if format == "markdown":
         text, title = _without_front_matter(text)
-    elif format == "asciidoc":
-        text = _ADOC_COMMENT.sub("", text)
     elif format == "text":
         text = _without_licence(text)
     lines = text.split("\n")
@@ -84,7 +80,7 @@ def _kept(lines: list[str], format: Format) -> Iterator[str]:
     for code, pairs in runs:
         run = [line for _, line in pairs]
         if code:
-            yield from _listing(run) if format == "asciidoc" else run
+            yield from _block(run) if format == "asciidoc" else run
         else:
             yield _prose(run, format, attributes)
 
@@ -92,7 +88,7 @@ def _kept(lines: list[str], format: Format) -> Iterator[str]:
 def _prose(run: list[str], format: Format, attributes: dict[str, str]) -> str:
     match format:
         case "markdown":
-            run = [*_markdown(_COMMENT.sub("", "\n".join(run)).split("\n"))]
+            run = [*_markdown(_without_comments("\n".join(run)).split("\n"))]
         case "asciidoc":
             run = [*_asciidoc(run, attributes)]
         case "rst":
@@ -112,6 +108,18 @@ def _without_front_matter(text: str) -> tuple[str, str | None]:
         return rest, None
     heading = "" if _TOP_HEADING.match(rest) else f"# {title['title']}\n\n"
     return heading + rest, title["title"]
+
+
+def _without_comments(text: str) -> str:
+    """Drop HTML comments, with the line if nothing else is on it. Takes one pass, however many are never closed."""
+    kept, at = [], 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        before, at = text[at:start].rstrip(" \t"), end + 3
+        kept.append(before)
+        rest = text[at : text.find("\n", at) + 1]
+        if before[-1:] in ("", "\n") and rest.isspace():
+            at += len(rest)
+    return "".join([*kept, text[at:]])
 
 
 def _without_licence(text: str) -> str:
@@ -139,8 +147,10 @@ def _asciidoc(lines: Iterable[str], attributes: dict[str, str]) -> Iterator[str]
             yield _ADOC_REFERENCE.sub(lambda match: attributes.get(match[1]) or match[0], without_images)
 
 
-def _listing(run: list[str]) -> Iterator[str]:
-    """A listing without its unresolved includes; nothing when nothing else is in it."""
+def _block(run: list[str]) -> Iterator[str]:
+    """A comment goes if it is closed. A listing goes without its unresolved includes, and if nothing else is in it."""
+    if run[0].startswith("//") and len(run) > 1 and run[-1].rstrip() == run[0].rstrip():
+        return
     kept = [line for line in run if not _ADOC_INCLUDE.match(line)]
     if len(kept) == len(run) or any(line.strip() for line in kept[1:-1]):
         yield from kept

@@ -11,10 +11,9 @@ Rules, in this order:
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
@@ -36,48 +35,59 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def walk(root: LexborNode, dropped: AbstractSet[int] = frozenset()) -> Iterator[tuple[bool, LexborNode]]:
-    """Yield (entering, node) in document order, without recursion and without the subtrees in `dropped`."""
+    """Yield (entering, node) for elements, and once for texts, in document order, without the subtrees in `dropped`."""
     stack = [(True, root)]
     while stack:
         entering, node = stack.pop()
-        if entering and node.mem_id in dropped:
-            continue
-        yield entering, node
-        if entering and node.is_element_node:
+        if node.is_text_node:
+            yield True, node
+        elif not entering:
+            yield False, node
+        elif node.is_element_node and node.mem_id not in dropped:
+            yield True, node
             stack.append((False, node))
             stack.extend((True, child) for child in reversed(list(node.iter(include_text=True))))
 
 
 @dataclass(slots=True)
-class _Mass:
-    """Visible characters of every element: all of them, and those within links."""
+class _Weight:
+    """What is in an element, without what has been dropped."""
 
-    text: Counter[int] = field(default_factory=Counter)
-    links: Counter[int] = field(default_factory=Counter)
+    text: int = 0
+    """Visible characters."""
+    linked: int = 0
+    """Those of them that are within links."""
+    links: int = 0
 
-    def mostly_links(self, node: LexborNode, share: float) -> bool:
-        return self.links[node.mem_id] > share * self.text[node.mem_id]
+    def add(self, inner: _Weight) -> None:
+        self.text += inner.text
+        self.linked += inner.linked
+        self.links += inner.links
+
+    def mostly_links(self, share: float) -> bool:
+        return self.linked > share * self.text
 
 
-def _weigh(root: LexborNode, dropped: AbstractSet[int]) -> _Mass:
-    mass = _Mass()
-    text, links, in_link = [0], [0], 0
+_Weights = dict[int, _Weight]
+"""By `mem_id`."""
+_NOTHING = _Weight()
+
+
+def _weigh(root: LexborNode, dropped: AbstractSet[int]) -> _Weights:
+    weights: _Weights = {}
+    open_elements, in_link = [_Weight()], 0
     for entering, node in walk(root, dropped):
         if node.is_text_node:
             length = len((node.text_content or "").strip())
-            text[-1] += length
-            links[-1] += length if in_link else 0
+            open_elements[-1].add(_Weight(length, length if in_link else 0))
         elif entering:
             in_link += node.tag == "a"
-            text.append(0)
-            links.append(0)
+            open_elements.append(_Weight(links=node.tag == "a"))
         else:
             in_link -= node.tag == "a"
-            mass.text[node.mem_id], mass.links[node.mem_id] = text.pop(), links.pop()
-            if text:
-                text[-1] += mass.text[node.mem_id]
-                links[-1] += mass.links[node.mem_id]
-    return mass
+            weights[node.mem_id] = open_elements.pop()
+            open_elements[-1].add(weights[node.mem_id])
+    return weights
 
 
 def _never_text(root: LexborNode) -> set[int]:
@@ -117,35 +127,36 @@ def _named_furniture(node: LexborNode) -> bool:
 
 
 def _by_name(root: LexborNode, dropped: set[int]) -> set[int]:
-    mass = _weigh(root, dropped)
-    whole = mass.text[root.mem_id]
+    weights = _weigh(root, dropped)
+    most = MAX_SHARE * weights[root.mem_id].text
     found = set(dropped)
     for entering, node in walk(root, found):
         if not entering or not node.is_element_node or node.tag in NEVER_BY_NAME or not _named_furniture(node):
             continue
-        if mass.text[node.mem_id] <= MAX_SHARE * whole or mass.mostly_links(node, 0.6):
+        weight = weights[node.mem_id]
+        if weight.text <= most or weight.mostly_links(0.6):
             found.add(node.mem_id)
     return found
 
 
-def _menus(root: LexborNode, dropped: set[int], mass: _Mass) -> set[int]:
+def _menus(root: LexborNode, dropped: set[int], weights: _Weights) -> set[int]:
     """Lists of five or more short links and little else; a reading list has long ones."""
     found = set(dropped)
     for entering, node in walk(root, found):
-        if not entering or node.tag not in LINK_LISTS or not mass.mostly_links(node, 0.8):
-            continue
-        links = len(node.css("a"))
-        if links >= 5 and mass.links[node.mem_id] < 25 * links:
-            found.add(node.mem_id)
+        weight = weights.get(node.mem_id, _NOTHING)
+        if entering and node.tag in LINK_LISTS and weight.mostly_links(0.8) and weight.links >= 5:
+            found.update([node.mem_id] if weight.linked < 25 * weight.links else [])
     return found
 
 
-def _largest(root: LexborNode, selector: str, mass: _Mass, share: float) -> LexborNode | None:
+def _largest(root: LexborNode, selector: str, weights: _Weights, share: float) -> LexborNode | None:
     """The heaviest match that holds at least `share` of the text of `root`."""
-    best = max(root.css(selector), key=lambda node: mass.text[node.mem_id], default=None)
-    if best is None or mass.text[best.mem_id] < share * mass.text[root.mem_id]:
-        return None
-    return best
+
+    def text(node: LexborNode) -> int:
+        return weights.get(node.mem_id, _NOTHING).text
+
+    best = max(root.css(selector), key=text, default=None)
+    return best if best is not None and text(best) >= share * text(root) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +173,10 @@ class Page:
 def find(body: LexborNode) -> Page:
     """Decide which part of a parsed page is the article."""
     dropped = _by_name(body, _never_text(body))
-    mass = _weigh(body, dropped)
-    main = _largest(body, "main, [role=main]", mass, 0.4) or body
-    root = _largest(main, "article, [itemprop=articleBody]", mass, 0.7) or main
+    weights = _weigh(body, dropped)
+    main = _largest(body, "main, [role=main]", weights, 0.4) or body
+    root = _largest(main, "article, [itemprop=articleBody]", weights, 0.7) or main
     if root.tag == "body":
-        dropped = _menus(root, dropped, mass)
+        dropped = _menus(root, dropped, weights)
     heading = None if root.css_first("h1") else body.css_first("h1")
     return Page(root=root, dropped=frozenset(dropped), heading=heading)

@@ -1,7 +1,7 @@
 """De-duplication: what a run has had already.
 
-About 250 bytes per article stay in memory (two 8-byte fingerprints with Python's overhead), so a million articles
-take a quarter of a gigabyte. Two of ten million different texts share a fingerprint with a probability of about 3 in
+About 170 bytes per article stay in memory (two 8-byte fingerprints with Python's overhead), so a million articles
+take 170 MB. Two of ten million different texts share a fingerprint with a probability of about 3 in
 a million.
 """
 

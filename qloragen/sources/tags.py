@@ -63,7 +63,7 @@ LINK_LISTS = words(
 TRANSPARENT = words(
     """
     span font small big sub u s del ins mark abbr cite dfn q var time label bdi bdo data ruby rt rp wbr img
-    thead tbody tfoot colgroup col strike nobr acronym
+    thead tbody tfoot colgroup col br strike nobr acronym
     """
 )
 """Elements within a line that are rendered as their text."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..types import Format
 
 _MARKDOWN_OPEN = re.compile(r"(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)$")
-_ASCIIDOC_OPEN = re.compile(r"(?P<indent>)(?P<mark>-{4,}|\.{4,}|\+{4,}|`{3})(?P<info>[\w+-]*)[ \t]*$")
+_ASCIIDOC_OPEN = re.compile(r"(?P<indent>)(?P<mark>-{4,}|\.{4,}|\+{4,}|/{4,}|`{3})(?P<info>[\w+-]*)[ \t]*$")
 _OPENERS = {"markdown": _MARKDOWN_OPEN, "asciidoc": _ASCIIDOC_OPEN}
 
 
@@ -35,7 +35,8 @@ class Fence:
 def fences(lines: Iterable[str], format: Format) -> Iterator[Fence | None]:
     """Yield for each line the block of code that it belongs to, its delimiters included.
 
-    Markdown has fences, AsciiDoc delimited listings; an unterminated one goes to the end. In reStructuredText and
+    Markdown has fences, AsciiDoc delimited listings (and comments, which
+    are as opaque); an unterminated one goes to the end. In reStructuredText and
     plain text code is indented and needs no delimiter, so every line is None.
     """
     opener = _OPENERS.get(format)

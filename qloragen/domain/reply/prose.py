@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from .reply_claims import Claim, Firmness, Label, Reading, read_clause
-from .reply_clauses import Clause, clauses_of
-from .reply_items import Item, Origin
-from .reply_names import Names, with_names
-from .reply_tokens import tokens_of
+from .claims import Claim, Firmness, Label, Reading, read_clause
+from .clauses import Clause, clauses_of
+from .items import Item, Origin
+from .names import Names, with_names
+from .tokens import tokens_of
 
 _SMALLEST_ECHO = 5
 """Types of a pack from which on a list of all their names is taken for an echo of the prompt."""
@@ -26,7 +26,7 @@ class _Findings:
 
 
 def read_prose(text: str, names: Names) -> frozenset[int] | None:
-    """Return the types that a cleaned text names, empty when it says that none applies, None when nothing is certain."""
+    """Return the types that a cleaned text names: empty when none applies, None when nothing is certain."""
     clauses = clauses_of(with_names(tokens_of(text), names))
     findings = _found(clauses, len(names.numbers))
     if _is_echo(findings.claims, names):
@@ -56,7 +56,8 @@ def _found(clauses: Iterable[Clause], pack_size: int) -> _Findings:
 
 def _add(findings: _Findings, reading: Reading, label: Label | None) -> None:
     findings.claims += [_under(label, claim, adds=reading.adds) for claim in reading.claims]
-    findings.everything = findings.everything or reading.everything
+    rest = reading.rest and any(claim.denied for claim in findings.claims)
+    findings.everything = findings.everything or reading.everything or rest
     findings.nothing = findings.nothing or reading.nothing
 
 
@@ -97,7 +98,8 @@ class _LineNumbers:
         named = [item for item in led if item.origin is not Origin.NUMBER]
         return _LineNumbers(
             run=[item.lead for item in led] == list(range(1, len(led) + 1)),
-            conflict=len(led) > 1 and any(item.low != item.lead for item in named if item.origin is not Origin.CLOSE_NAME),
+            conflict=len(led) > 1
+            and any(item.low != item.lead for item in named if item.origin is not Origin.CLOSE_NAME),
             agree=any(item.low == item.lead for item in named),
         )
 
@@ -132,7 +134,9 @@ def _only_counts(lines: _LineNumbers, claim: Claim) -> bool:
 def _decided(findings: _Findings, lines: _LineNumbers, known: frozenset[int]) -> frozenset[int] | None:
     claims = [claim for claim in findings.claims if claim.firmness]
     meant = [(claim, [_types_of(item, lines, claim, known) for item in claim.items]) for claim in claims]
-    firmest = max((claim.firmness for claim, types in meant if not claim.denied and any(map(_says, types))), default=None)
+    firmest = max(
+        (claim.firmness for claim, types in meant if not claim.denied and any(map(_says, types))), default=None
+    )
     counting = [(claim, types) for claim, types in meant if claim.denied or claim.firmness == firmest]
     if any(types is None for _, each in counting for types in each):
         return None

@@ -2,12 +2,12 @@
 
 The rules, in their order:
 
-1. Reasoning between tags is dropped; what follows the last "Answer:" is read before anything else. (reply_text)
-2. JSON, also cut off or in Python's spelling, beats words around it. (reply_json)
-3. Numbers that count, date, measure or number something else are noise. (reply_tokens, reply_clauses)
-4. A name beats the number in front of it: models number their own lists. (reply_names, reply_items)
-5. "Not", "except", "does not apply", "no" and the like deny the types they reach. (reply_claims)
-6. The firmest claims count: a labelled list before a bare one before a mention in prose. (reply_claims)
+1. Reasoning between tags is dropped; what follows the last "Answer:" is read before anything else. (`text`)
+2. JSON, also cut off or in Python's spelling, beats words around it. (`jsonish`, `objects`)
+3. Numbers that count, date, measure or number something else are noise. (`tokens`, `clauses`)
+4. A name beats the number in front of it: models number their own lists. (`names`, `items`)
+5. "Not", "except", "does not apply", "no" and the like deny the types they reach. (`claims`)
+6. The firmest claims count: a labelled list before a bare one before a mention in prose. (`claims`)
 7. A range that leaves the known numbers, a numbered list of prose, an echo of the whole list of types, or nothing of
    the above says nothing certain: the reply is unreadable, and better asked for again.
 """
@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..types import InstructionType
-from .reply_json import objects_in
-from .reply_names import Names, names_of
-from .reply_objects import read_objects
-from .reply_prose import read_prose
-from .reply_text import answer_regions, clean
+from ...types import InstructionType
+from .jsonish import objects_in
+from .names import Names, names_of
+from .objects import read_objects
+from .prose import read_prose
+from .text import answer_regions, clean
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
-from .reply_clauses import Clause
-from .reply_items import Item, Origin, Run, Scan
-from .reply_tokens import Kind, Token
-from .reply_words import (
+from .clauses import Clause
+from .items import Item, Origin, Run, Scan
+from .tokens import Kind, Token
+from .words import (
     ADDING,
     ALL,
     APPLY,
@@ -22,12 +22,13 @@ from .reply_words import (
     KNOWN,
     NEGATORS,
     NOTHING,
+    NUMBER_WORDS,
     TYPES,
     WEIGHED,
     YES,
 )
 
-
+_REASONS = frozenset(("because", "since", ","))
 _OTHERS = frozenset(("other", "others", "rest"))
 
 
@@ -77,6 +78,8 @@ class Reading:
     open_end: bool
     """It ends with a colon: what it announces follows on the next lines."""
     everything: bool
+    rest: bool
+    """What was not denied before applies."""
     nothing: bool
     adds: bool
     """It adds to what was said before."""
@@ -88,7 +91,7 @@ def read_clause(clause: Clause, pack_size: int) -> Reading:
     """Return what a clause says; `pack_size` tells "all 14" from a count."""
     scan = Scan(clause.tokens, starts_line=clause.starts_line)
     words = [token.text for token in clause.tokens if token.kind is Kind.WORD]
-    claims = tuple(_claims(scan, conclusion=bool(words) and words[0] in CONCLUSIONS))
+    claims = tuple(_claims(scan, conclusion=_opens_with(CONCLUSIONS, clause.tokens)))
     labels = [label for label in (*(run.label for run in scan.runs), scan.label) if label]
     open_end = clause.tokens[-1].kind is Kind.COLON
     plain = set(words) <= KNOWN and not open_end and all(claim.denied for claim in claims)
@@ -97,10 +100,16 @@ def read_clause(clause: Clause, pack_size: int) -> Reading:
         label=label_kind(labels[-1]) if labels else None,
         open_end=open_end,
         everything=plain and _says_all(words, clause.tokens, pack_size, excepting=bool(claims)),
-        nothing=plain and not claims and _says_nothing(words, clause.tokens),
-        adds=not ADDING.isdisjoint(words[:3]),
+        rest=plain and not claims and _says_rest(words),
+        nothing=not claims and (_opens_with_nothing(clause.tokens) or (plain and _says_nothing(words, clause.tokens))),
+        adds=_opens_with(ADDING, clause.tokens),
         prose=not set(words) <= KNOWN,
     )
+
+
+def _opens_with(words: frozenset[str], tokens: Sequence[Token]) -> bool:
+    opening = tokens[1:2] if tokens[0].text == "in" else tokens[:1]
+    return any(token.kind is Kind.WORD and token.text in words for token in opening)
 
 
 def label_kind(words: Sequence[str]) -> Label:
@@ -136,7 +145,7 @@ def _claims(scan: Scan, *, conclusion: bool) -> Iterator[Claim]:
 
 def _firmness(run: Run, after: Sequence[str]) -> Firmness:
     before, after = _last_part(run.before), _first_part(after)
-    if not WEIGHED.isdisjoint([*before, *after[:4]]):
+    if not (WEIGHED | _REASONS).isdisjoint([*before, *after[:4]]):
         return Firmness.NONE
     if not HEDGES.isdisjoint([*before, *(run.label or ())]):
         return Firmness.HEDGED
@@ -161,9 +170,14 @@ def _labelled_firmness(label: Sequence[str]) -> Firmness:
 
 def _firmness_in_prose(run: Run, before: Sequence[str], after: Sequence[str]) -> Firmness:
     said_before = run.items[0].marked or (bool(before) and before[-1] in CHOICE | APPLY | TYPES)
-    if said_before or (after and after[0] in CHOICE | APPLY) or any(item.origin is Origin.NAME for item in run.items):
+    foreign = bool(before) and before[-1] not in KNOWN
+    if (
+        said_before
+        or (after and not foreign and after[0] in (CHOICE | APPLY) - AUXILIARY)
+        or any(item.origin is Origin.NAME for item in run.items)
+    ):
         return Firmness.MENTIONED
-    return Firmness.LOOSE if len(run.items) > 2 else Firmness.NONE
+    return Firmness.LOOSE if len(run.items) > 2 and not foreign else Firmness.NONE
 
 
 # -------------------------------------------------------------------------------------------------------- negation
@@ -191,7 +205,7 @@ def _denied_after(words: Sequence[str], *, last: bool) -> bool:
 
 
 def _first_part(words: Sequence[str]) -> Sequence[str]:
-    return words[: words.index(",")] if "," in words else words
+    return list(takewhile(lambda word: word not in _REASONS, words))
 
 
 def _last_part(words: Sequence[str]) -> Sequence[str]:
@@ -203,13 +217,24 @@ def _last_part(words: Sequence[str]) -> Sequence[str]:
 
 def _says_all(words: Sequence[str], tokens: Sequence[Token], pack_size: int, *, excepting: bool) -> bool:
     counts = {token.text for token in tokens if token.kind is Kind.NOISE}
-    limited = not (_OTHERS | WEIGHED | HEDGES).isdisjoint(words) or not (excepting or NEGATORS.isdisjoint(words))
+    counts |= {str(NUMBER_WORDS[word]) for word in words if word in NUMBER_WORDS and word != "one"}
+    limited = not (WEIGHED | HEDGES).isdisjoint(words) or not (excepting or (NEGATORS | _OTHERS).isdisjoint(words))
     return not ALL.isdisjoint(words) and counts <= {str(pack_size)} and not limited
+
+
+def _says_rest(words: Sequence[str]) -> bool:
+    """`The others do.`."""
+    return not _OTHERS.isdisjoint(words) and (NEGATORS | NOTHING).isdisjoint(words) and len(words) > 1
+
+
+def _opens_with_nothing(tokens: Sequence[Token]) -> bool:
+    """`None, the article is ...`."""
+    return tokens[0].text in NOTHING and len(tokens) > 1 and tokens[1].kind in {Kind.COMMA, Kind.DASH}
 
 
 def _says_nothing(words: Sequence[str], tokens: Sequence[Token]) -> bool:
     if not _OTHERS.isdisjoint(words):
         return False
-    if any(token.kind is Kind.EMPTY for token in tokens) or not NOTHING.isdisjoint(words):
+    if any(token.kind is Kind.EMPTY or token.text == "✗" for token in tokens) or not NOTHING.isdisjoint(words):
         return True
     return not {"no", "not"}.isdisjoint(words) and not (TYPES | APPLY).isdisjoint(words)

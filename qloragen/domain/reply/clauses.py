@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from .reply_tokens import Kind, Token
-from .reply_words import (
+from .tokens import Kind, Token
+from .words import (
     ADDING,
     CHOICE,
     CLAUSE_BREAKS,
+    COUNTABLE,
     COUNTED,
     FOREIGN,
     JOINERS,
@@ -20,14 +22,16 @@ from .reply_words import (
     NO,
     RANGE_WORDS,
     TYPES,
+    VERDICTS,
     YES,
 )
 
 _BETWEEN_ITEMS = frozenset((Kind.COMMA, Kind.HASH, Kind.STAR, Kind.QUOTE, Kind.CLOSE, Kind.OPEN))
 _DECORATION = frozenset((Kind.STAR, Kind.QUOTE, Kind.HASH, Kind.OTHER))
-_COUNTABLE = frozenset("that which others other applicable instruction relevant best".split())
 _SEPARATOR = Token(Kind.CLOSE, ")")
 _BOUNDARY = Token(Kind.SEMICOLON, ";")
+_DEEPEST = 8
+"""Brackets within brackets; deeper ones are overlooked."""
 _END = Token(Kind.NEWLINE, "")
 
 
@@ -55,7 +59,7 @@ def _without_counts(tokens: Sequence[Token]) -> list[Token]:
     out: list[Token] = []
     for index, token in enumerate(tokens):
         after = tokens[index + 1 : index + 4]
-        if token.kind is Kind.NUMBER and (_is_foreign(out) or _is_share(out, after)):
+        if token.kind is Kind.NUMBER and (_is_foreign(out, after) or _is_share(out, after)):
             out.append(_noise(token))
         elif token.kind is Kind.NUMBER and _is_count(out, after):
             _discount_pair(out)
@@ -73,15 +77,16 @@ def _at(tokens: Sequence[Token], index: int) -> Token:
     return tokens[index] if -len(tokens) <= index < len(tokens) else _END
 
 
-def _is_foreign(before: Sequence[Token]) -> bool:
-    """`Step 3`, `top 3`, `RF=3`, `Lunch #46`; not `Type #3` nor `pick #3`."""
+def _is_foreign(before: Sequence[Token], after: Sequence[Token]) -> bool:
+    """`Step 3`, `Java 11`, `RF=3`, `Lunch #46`; not `Type #3`, nor `pick #3`, nor the start of a list."""
     last = _at(before, -1)
     if last.kind is Kind.HASH:
         last = _at(before, -2)
         return last.kind is Kind.WORD and last.text not in KNOWN | RANGE_WORDS
     if last.text == "=":
         return _at(before, -2).kind is Kind.WORD and _at(before, -2).text not in KNOWN
-    return last.kind is Kind.WORD and last.text in FOREIGN
+    listed = _at(after, 1).kind is Kind.NUMBER or _is_range_sign(_at(after, 0))
+    return last.kind is Kind.WORD and (last.text in FOREIGN or not (listed or last.text in KNOWN))
 
 
 def _is_share(before: Sequence[Token], after: Sequence[Token]) -> bool:
@@ -93,13 +98,15 @@ def _is_share(before: Sequence[Token], after: Sequence[Token]) -> bool:
 
 
 def _is_count(before: Sequence[Token], after: Sequence[Token]) -> bool:
-    """`5 types`, `3 nodes`, `14 applicable ones`; a list in front (`types 1, 2 and 5 fit`) or a known verb prevents it."""
+    """`5 types`, `3 nodes`, `3: 1, 2, 6`; not the end of a list, and not before a known verb."""
     word = _at(after, 0)
+    if word.kind is Kind.COLON and _at(after, 1).kind is Kind.NUMBER:
+        return _at(before, -1).kind is Kind.WORD and _at(before, -1).text not in TYPES
     if _at(before, -1).text in COUNTED and word.kind is not Kind.COMMA and word.text not in JOINERS:
         return True
     if word.kind is not Kind.WORD or _at(before, -1).text in TYPES:
         return False
-    if word.text in KNOWN - TYPES - _COUNTABLE:
+    if word.text in KNOWN - TYPES - COUNTABLE:
         return False
     return not _is_listed(before)
 
@@ -170,22 +177,26 @@ def _is_range_sign(token: Token) -> bool:
 
 
 def _without_brackets(tokens: Sequence[Token]) -> list[Token]:
-    """Resolve every pair of brackets; what is inside is part of the list, a clause of its own, or a remark (dropped)."""
+    """Resolve every pair of brackets; what is inside is part of the list, a clause, or a remark (dropped)."""
     open_groups: list[list[Token]] = []
     current: list[Token] = []
-    for token in tokens:
-        if token.kind is Kind.OPEN:
+    for index, token in enumerate(tokens):
+        if token.kind is Kind.OPEN and len(open_groups) < _DEEPEST:
             open_groups.append(current)
             current = []
         elif token.kind is Kind.CLOSE and open_groups:
             inside, current = current, open_groups.pop()
-            current += _resolved(inside, _at(current, -1))
-        else:
+            if not _is_counting_bracket(inside, _at(current, -1), tokens[index + 1 : index + 3]):
+                current += _resolved(inside, _at(current, -1))
+        elif token.kind is not Kind.OPEN:
             current.append(token)
-    while open_groups:
-        inside, current = current, open_groups.pop()
-        current += inside
-    return current
+    return [*chain.from_iterable(open_groups), *current]
+
+
+def _is_counting_bracket(inside: Sequence[Token], before: Token, after: Sequence[Token]) -> bool:
+    """`Types (3): 1, 2, 6`."""
+    counts = len(inside) == 1 and inside[0].kind is Kind.NUMBER and before.kind is Kind.WORD
+    return counts and [token.kind for token in after] == [Kind.COLON, Kind.NUMBER]
 
 
 def _resolved(inside: list[Token], before: Token) -> list[Token]:
@@ -224,20 +235,29 @@ def _with_delimiters(tokens: Sequence[Token]) -> list[Token]:
     for index, token in enumerate(tokens):
         if token.kind is Kind.ENDER:
             out.append(Token(Kind.COLON, ":") if _is_verdict_word(tokens, index + 1) else _BOUNDARY)
-        elif token.kind is Kind.DOT and not _belongs_to_number(out, tokens, index):
+        elif token.kind is Kind.DASH and _announces(out, token, _at(tokens, index + 1)):
+            out.append(Token(Kind.COLON, ":"))
+        elif token.kind is Kind.DOTS or (token.kind is Kind.DOT and not _belongs_to_number(out, tokens, index)):
             out.append(_BOUNDARY)
         else:
             out.append(token)
     return out
 
 
+def _announces(before: Sequence[Token], dash: Token, following: Token) -> bool:
+    """In `Python tutorial - 1, 2, 7` the dash is a colon."""
+    return dash.spaced and _at(before, -1).kind is Kind.WORD and following.kind in {Kind.NUMBER, Kind.RANGE}
+
+
 def _belongs_to_number(before: Sequence[Token], tokens: Sequence[Token], index: int) -> bool:
     if _at(before, -1).kind not in {Kind.NUMBER, Kind.RANGE}:
         return False
     after = _at(tokens, index + 1)
-    if after.kind in {Kind.NUMBER, Kind.RANGE, Kind.NAME} or _is_verdict_word(tokens, index + 1):
+    if after.kind is Kind.NAME or _is_verdict_word(tokens, index + 1):
         return True
-    return _starts_clause(before[:-1][-3:])
+    if after.kind in {Kind.NUMBER, Kind.RANGE} and _at(before, -2).kind in {Kind.DOT, Kind.COLON}:
+        return True
+    return _starts_clause(before[-4:-1])
 
 
 def _starts_clause(before: Sequence[Token]) -> bool:
@@ -251,7 +271,7 @@ def _starts_clause(before: Sequence[Token]) -> bool:
 
 def _is_verdict_word(tokens: Sequence[Token], index: int) -> bool:
     word, after = _at(tokens, index), _at(tokens, index + 1)
-    return word.kind is Kind.WORD and word.text in YES | NO and (after.kind is not Kind.WORD or after.text in YES | NO)
+    return word.text in VERDICTS and after.kind not in {Kind.WORD, Kind.COLON}
 
 
 def _cut(tokens: Iterable[Token]) -> Iterator[Clause]:

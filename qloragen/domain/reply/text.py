@@ -16,7 +16,7 @@ _REASONING = re.compile(
 _CHANNEL = re.compile(r"<\|channel\|>\s*final\s*<\|message\|>")
 _CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>")
 _TAG = re.compile(r"<(/?)([A-Za-z][\w-]{0,40})((?:\s[^<>]{0,200})?)/?>")
-_MARKUP = re.compile(r"^[ \t]*`{3,}.*$|`|\*\*|__|^[ \t]*#{1,6}[ \t]+", re.MULTILINE)
+_MARKUP = re.compile(r"^[ \t]*`{3,}.*$|`|\*\*|__|^[ \t]*#{1,6}[ \t]+|~~[^~\n]{1,200}~~", re.MULTILINE)
 _BLANKS = re.compile(r"[ \t\f\v]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -48,17 +48,21 @@ _PLAIN = {
 _ANSWER = re.compile(
     r"(?:^|(?<=[.!?;>\n]))[ \t>*-]{0,8}(?:(?:so|therefore|thus|hence),?[ ])?(?:(?:my|the|here is the|here's the)[ ])?"
     r"(?:(?:final|correct|corrected|revised|updated|short)[ ])?"
-    r"(?:answers?|results?|verdict|conclusion|output|response|correction)[ ]?(?:(?:is|are|would be)\b[ ]?:?|[:=]|-(?=[ ])|$)"
+    r"(?:answers?|results?|verdict|conclusion|output|response|correction)"
+    r"[ ]?(?:(?:is|are|would be)\b[ ]?:?|[:=]|-(?=[ ])|$)"
     r"|\\boxed[ ]?\{",
     re.IGNORECASE | re.MULTILINE,
 )
 _LABELS_TRIED = 3
+_LONGEST = 20_000
+"""Characters of a reply that are read, from its end; an answer has a hundred or two."""
 
 
 def clean(text: str) -> str:
     """Return `text` in plain typography without reasoning and markup; words, numbers and line breaks stay."""
     text = _NOT_ASCII.sub(_plain, text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = _TAG.sub(_untagged, _CONTROL.sub(" ", _after_reasoning(_final_channel(text))))
+    text = _after_reasoning(_final_channel(text))[-_LONGEST:]
+    text = _TAG.sub(_untagged, _CONTROL.sub(" ", text))
     text = text.replace("&amp;", "&").replace("&nbsp;", " ")
     return _BLANKS.sub(" ", _MARKUP.sub("", text)).strip()
 

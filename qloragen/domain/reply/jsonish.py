@@ -73,28 +73,32 @@ def _parsed(text: str, start: int) -> tuple[Value, int]:
     depth = 0
     end = len(text)
     for match in _TOKENS.finditer(text, start):
-        match match.lastgroup:
-            case "open":
-                depth += 1
-                if depth <= _DEEPEST:
-                    stack.append(_Container())
-            case "close":
-                depth -= 1
-                if depth < len(stack):
-                    _close(stack)
-                if depth == 0:
-                    end = match.end()
-                    break
-            case "colon":
-                stack[-1].take_key()
-            case "comma":
-                stack[-1].key = None
-            case _:
-                for value in _scalar(match):
-                    stack[-1].add(value)
+        if match["open"]:
+            depth += 1
+            if depth <= _DEEPEST:
+                stack.append(_Container())
+        elif match["close"]:
+            depth -= 1
+            if depth < len(stack):
+                _close(stack)
+        else:
+            _put(match, stack[-1])
+        if depth == 0:
+            end = match.end()
+            break
     while len(stack) > 1:
         _close(stack)
     return stack[0].value(), end
+
+
+def _put(match: re.Match[str], container: _Container) -> None:
+    if match["colon"]:
+        container.take_key()
+    elif match["comma"]:
+        container.key = None
+    else:
+        for value in _scalar(match):
+            container.add(value)
 
 
 def _close(stack: list[_Container]) -> None:
@@ -118,5 +122,5 @@ def _literal(bare: str) -> Value:
     if bare in _LITERALS:
         return _LITERALS[bare]
     if _INTEGER.match(bare):
-        return int(bare.split(".")[0])
+        return int(bare.partition(".")[0])
     return float(bare) if _NUMBER.match(bare) and len(bare) < 40 else bare

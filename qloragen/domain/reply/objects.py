@@ -6,28 +6,21 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .reply_json import Value
-from .reply_names import Names
-from .reply_words import COMMENTS, NEGATORS, NO, WEIGHED, YES
+from .jsonish import Value
+from .names import Names
+from .words import ANSWER_KEYS, COMMENTS, NEGATORS, NO, SILENT_KEYS, WEIGHED
 
 Reader = Callable[[str], frozenset[int] | None]
 """Reads a string value: the types in it, or None when it says nothing certain."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _TYPE_KEY = re.compile(r"\s*(?:instruction[ _-]?)?(?:types?|t|no\.?|#)?[ _#-]*(\d{1,3})\s*$", re.IGNORECASE)
-_ANSWER_KEYS = frozenset(
-    "types answer answers result results applicable selected selection classification classifications categories labels"
-    " output numbers ids final matches matching relevant include included apply applies list choice choices".split()
-)
 _NUMBER_KEYS = ("id", "number", "type", "type_id", "type_number", "instruction_type", "no", "num", "nr", "index", "n")
 _NAME_KEYS = ("name", "label", "title", "type_name", "type", "category", "description", "instruction_type")
 _VERDICT_KEYS = (
     "applies", "applicable", "apply", "selected", "relevant", "include", "included", "match", "matches", "fits",
     "supported", "value", "verdict", "decision", "answer",
 )  # fmt: skip
-_OTHER_COMMENTS = frozenset(
-    "explanations thought thoughts year article title version message error status model n size length summary".split()
-)
 _HALF = 0.5
 
 
@@ -65,7 +58,7 @@ class _Objects:
         one = self.one_type(lowered)
         return self._answers(lowered) if one is None else one
 
-    # ------------------------------------------------------------------------------------- {"1": true, "2": false}
+    # ------------------------------------------------------------------------------------------ verdicts by type
 
     def _type_of_key(self, key: str) -> int | None:
         number = _TYPE_KEY.match(key)
@@ -81,7 +74,7 @@ class _Objects:
         known = self.names.numbers & chosen
         return known if known or denied >= self.names.numbers else None
 
-    # --------------------------------------------------------------------- {"id": 4, "name": ..., "applies": true}
+    # ------------------------------------------------------------------------------------------ one type described
 
     def one_type(self, entries: dict[str, Value]) -> frozenset[int] | None:
         named = [self.names.named(name) for key in _NAME_KEYS if isinstance(name := entries.get(key), str)]
@@ -92,14 +85,14 @@ class _Objects:
         verdicts = [entries[key] for key in _VERDICT_KEYS if key in entries]
         return self.names.numbers & set(types[:1]) if all(map(_affirms, verdicts)) else frozenset()
 
-    # ------------------------------------------------------------------------------- {"types": [...], "reason": ...}
+    # ----------------------------------------------------------------------------------------- answers and the rest
 
     def _answers(self, entries: dict[str, Value]) -> frozenset[int] | None:
         words = {key: frozenset(word.lower() for word in _WORDS.findall(key)) for key in entries}
         denying = [key for key in entries if words[key] & (NEGATORS | {"non"})]
-        silent = [key for key in entries if words[key] & (COMMENTS | WEIGHED | _OTHER_COMMENTS)]
+        silent = [key for key in entries if words[key] & (COMMENTS | WEIGHED | SILENT_KEYS)]
         rest = [key for key in entries if key not in denying and key not in silent]
-        answers = [key for key in rest if words[key] & _ANSWER_KEYS and not isinstance(entries[key], bool)]
+        answers = [key for key in rest if words[key] & ANSWER_KEYS and not isinstance(entries[key], bool)]
         found = _union(self.value(entries[key]) for key in answers or rest)
         denied = _union(self.value(entries[key]) for key in denying) or frozenset()
         return None if found is None else found - denied

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from .reply_tokens import Kind, Token
-from .reply_words import BECAUSE, JOINERS, KNOWN, NEGATORS, NO, TYPES, YES
+from .tokens import Kind, Token
+from .words import BECAUSE, JOINERS, KNOWN, NEGATORS, NO, TYPES, VERDICTS, YES
 
 
 class Origin(Enum):
@@ -49,9 +49,7 @@ class Run:
 
 _DELIMITERS = frozenset((Kind.DOT, Kind.COLON, Kind.DASH, Kind.CLOSE, Kind.PIPE))
 _ITEMS = frozenset((Kind.NUMBER, Kind.RANGE, Kind.NAME))
-_VALUE_SIGNS = frozenset((Kind.COLON, Kind.DASH))
 _LISTING = JOINERS | TYPES | {","}
-_SHORT = frozenset("yes no y n true false ✓ ✗ ja nein oui non si sí".split())
 _WINDOW = 10
 """Tokens that one item can take."""
 _END = Token(Kind.NEWLINE, "")
@@ -134,28 +132,37 @@ class Scan:
         token, following = self._at(), self._at(1)
         if token.kind in _DELIMITERS:
             self._position += 1
-            if following.kind is Kind.WORD and not self._verdict():
-                self._remark()
-            elif token.kind in _VALUE_SIGNS and following.kind is Kind.NUMBER and self._is_value(token):
-                self._position += 1
+            self._delimited(token)
             return True
         if token.text in BECAUSE:
-            self._remark()
+            self._skip_remark()
             return True
-        return token.text in _SHORT and following.kind not in {Kind.WORD, Kind.NUMBER} and self._verdict()
+        return token.text in VERDICTS and following.kind not in {Kind.WORD, Kind.NUMBER} and self._verdict()
 
-    def _is_value(self, sign: Token) -> bool:
-        """`6: 4` and `name - 4` give a score, not another type."""
-        after = self._at(1)
-        return sign.kind is Kind.COLON or (
-            self.runs[-1].items[-1].origin is Origin.NAME and after.kind not in _DELIMITERS
-        )
+    def _delimited(self, sign: Token) -> None:
+        """Read on behind a sign that follows an item."""
+        token, after = self._at(), self._at(1)
+        if token.kind is Kind.WORD:
+            if not (self._negates_next() or self._verdict()):
+                self._remark()
+        elif token.kind is Kind.NOISE and after.kind is Kind.WORD:
+            self._remark()
+        elif token.kind is Kind.NUMBER and sign.kind is Kind.COLON:
+            self._judge(applies=token.low > 0)
+            self._position += 1
+        elif token.kind is Kind.NUMBER and sign.kind is Kind.DASH and self.runs[-1].items[-1].origin is Origin.NAME:
+            self._remark()
+
+    def _negates_next(self) -> bool:
+        """`6 - not 7`."""
+        words = self._words_ahead()
+        return words[-1] in NEGATORS - VERDICTS and self._at(len(words)).kind in _ITEMS
 
     def _verdict(self) -> bool:
         """Read "yes", "not applicable", "does not apply"... here, if it is there."""
         words = self._words_ahead()
         known = set(words) <= KNOWN
-        if words[0] in _SHORT:
+        if words[0] in VERDICTS:
             applies = words[0] in YES
         elif words[0] in NO or (known and not NEGATORS.isdisjoint(words)):
             applies = False
@@ -174,17 +181,25 @@ class Scan:
         return words
 
     def _remark(self) -> None:
-        """Skip an explanation, up to the next item that looks like one."""
+        """Skip the text of a numbered point; its number may only count the points."""
         items = self.runs[-1].items
-        items[-1] = replace(items[-1], remark=True)
+        item = items[-1]
+        counts = item.origin is Origin.NUMBER and item.low == item.high and not item.marked
+        items[-1] = replace(item, remark=True, lead=item.low if counts else item.lead)
+        self._skip_remark()
+
+    def _skip_remark(self) -> None:
+        """Skip an explanation, up to the next item that looks like one."""
         while self._position < len(self._tokens) and not self._resumes():
             self._position += 1
 
     def _resumes(self) -> bool:
-        token, following, after = self._at(), self._at(1), self._at(2)
+        token = self._at()
+        ahead = 2 if self._at(1).text in TYPES else 1
+        following, after = self._at(ahead), self._at(ahead + 1)
         if token.kind in _ITEMS and self._is_named_item():
             return True
-        if token.kind in _DELIMITERS and following.text in _SHORT:
+        if token.kind in _DELIMITERS and following.text in VERDICTS:
             return after.kind is not Kind.WORD
         listing = token.kind in {Kind.COMMA, Kind.CLOSE, Kind.PIPE} or token.text in JOINERS
         return listing and following.kind is Kind.NUMBER and (after.kind in _DELIMITERS or after.text in BECAUSE)
@@ -200,7 +215,8 @@ def _without_bullets(tokens: Sequence[Token]) -> Sequence[Token]:
     start = 0
     while start < len(tokens) and tokens[start].kind in {Kind.DASH, Kind.PIPE, Kind.CLOSE}:
         start += 1
-    return tokens[start:]
+    lettered = len(tokens) > start + 1 and len(tokens[start].text) == 1 and tokens[start + 1].kind is Kind.CLOSE
+    return tokens[start + 2 :] if lettered and tokens[start].kind is Kind.WORD else tokens[start:]
 
 
 def _item_at(tokens: Sequence[Token], *, leads: bool) -> tuple[Item, int]:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from itertools import pairwise
 from typing import NamedTuple
 
-from .reply_words import JOINERS, NUMBER_WORDS, ROMANS, TYPES
+from .words import JOINERS, NUMBER_WORDS, ROMANS, TYPES
 
 
 class Kind(Enum):
@@ -59,26 +59,34 @@ class Token(NamedTuple):
     """Of a name: all its words are there, and no others."""
 
 
+_ONLY = (
+    r"\b(?:no|none)(?: (?:of|the|them|these|others?|types?|instruction|apply|applies)){0,6}"
+    r" (?:than|except|besides|but)\b"
+    r"|\bnothing (?:but|except)\b|\bnot only\b"
+)
+_EXCEPT = (
+    r"\bother than\b|\brather than\b|\binstead of\b|\b(?:apart|aside) from\b|\bexcept(?:ing)? for\b"
+    r"|\bwith the exceptions? of\b|\bleav(?:e|ing) out\b|\bleft out\b"
+)
 _PHRASES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        (r"\b(?:no|none)(?: (?:of|the|them|these|others?|types?|instruction|apply|applies)){0,6} (?:than|except|besides|but)\b|\bnothing (?:but|except)\b", " only "),
-        (r"\bnot only\b", " only "),
+        (_ONLY, " only "),
         (r"\bbut also\b|\bas well as\b|\balong with\b", " and "),
         (r"\b(?:all|everything|every type|anything|all types|any) but\b", " all except "),
-        (
-            r"\bother than\b|\brather than\b|\binstead of\b|\b(?:apart|aside) from\b|\bexcept(?:ing)? for\b"
-            r"|\bwith the exceptions? of\b|\bleav(?:e|ing) out\b|\bleft out\b|\bfall(?:s)? short\b",
-            " except ",
-        ),
+        (_EXCEPT, " except "),
         (r"\b(do|does|did|is|are|was|were|would|should|could|can|wo|ca|have|has)n['’]?t\b", r"\1 not"),
+        (r"\b(?:cannot|can not|ca not|could not|(?:unable|impossible) to)\b", " unable "),
         (r"\bbut not\b|\band not\b", ", not "),
         (r"\bnumber of\b", " count "),
+        (r"\b(?:a |in )?total of\b", " "),
+        (r"\bnot all\b", " some "),
+        (r"(?<![\w.,])(?:0|zero)(?= (?:[a-z]+ )?types?\b)", " no "),
         (r"\b(?:per ?cent|pct)\b", "%"),
         (r"\bup to\b", " to "),
     )
 )
-
+"""Groups of words that mean one word, and that word."""
 
 _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December"
@@ -88,23 +96,26 @@ _LEXEMES = re.compile(
     rf"""
     (?P<NEWLINE>\n)
   | (?P<NOISE>
-        \d{{4}}-\d{{1,2}}(?:-\d{{1,2}})?(?!\d)                                      # dates
+        (?:https?://|www\.)\S*+
+      | \d{{4}}-\d{{1,2}}(?:-\d{{1,2}})?(?!\d)                                      # dates
       | \d{{1,2}}(?P<sep>[/.])\d{{1,2}}(?P=sep)\d{{4}}(?!\d)
       | \b{_MONTH}[ ]\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]\d{{4}})?\b
       | \b\d{{1,2}}(?:st|nd|rd|th)?[ ]{_MONTH}(?![a-z])
       | \b\d{{1,2}}:\d\d(?::\d\d)?(?!\d)                                            # times
       | (?<![\d,])\d{{1,3}}(?:,\d{{3}})+(?![\d,])                                   # thousands
       | \d++(?:\.\d++)*[ ]?%                                                        # percentages
+      | (?:(?<=\d:)|(?<=\d:[ ])|(?<=\d[ ]-[ ])|(?<=\d[ ]=[ ])|(?<=\d=))\d{{1,2}}/(?:5|10|100)(?![\d/])   # scores
+      | \d{{1,2}}/(?:5|10|100)(?=[ ](?:for|confiden|sure|certain|rating|score))
       | [$€£]\d++(?:\.\d++)?                                                        # money
       | \d++(?:\.\d++)++(?:-?[A-Za-z]\w*+)?                                         # decimals, versions
       | (?<![\w.])\.\d++
       | (?<=[,\[(:=][ ])-\d++ | (?<=[,\[(:=])-\d++                                  # negative numbers
       | (?!(?:[Tt]ypes?|TYPES?|[Tt])-)(?<![\w-])[A-Za-z][A-Za-z]*+(?:-\d++)+        # identifiers: CVE-2021-44521
-      | (?!(?:[Tt]ypes?|TYPES?|[Nn]os?|[Tt]|instruction_type)_?\d++\b)[A-Za-z_]++\d++(?:\.\d++)*\w*+
+      | (?!(?:[Tt]ypes?|TYPES?|[Nn]os?|[Tt]|instruction_type)_?\d++\b)(?<![A-Za-z_])[A-Za-z_]++\d++(?:\.\d++)*\w*+
       | \d++[A-Za-z_]\w*+ | \d++\.x\b                                               # 4GB, 3rd, 4.x
     )
   | (?P<NUMBER>\d++)
-  | (?P<EMPTY>\[\]|\{{\}}|\[[ ]\](?![ ]?[\w*"#]))
+  | (?P<EMPTY>\[\]|\{{\}})
   | (?P<CHECKED>\[[xX✓]\])
   | (?P<UNCHECKED>\[[ ]\])
   | (?P<WORD>[Nn]/[Aa]\b|[Nn](?:os?|r)\.(?=[ ]?\d)|[^\W\d_]+(?:'[^\W\d_]+)*|[✓✗])

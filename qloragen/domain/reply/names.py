@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..types import InstructionType
-from .reply_tokens import Kind, Token
-from .reply_words import JOINERS, NO, YES
+from ...types import InstructionType
+from .tokens import Kind, Token
+from .words import ARTICLES, JOINERS, NO, TYPES, YES
 
 _WORD = re.compile(r"[^\W\d_]+")
-_STOP = frozenset("a an the of in on any and or for this that these to me with my your some its".split())
 _SUFFIXES = ("ings", "ing", "ed", "es", "s", "e")
 _INSIDE = frozenset((Kind.DASH, Kind.COMMA, Kind.OTHER, Kind.HASH))
 _DELIMITERS = frozenset((Kind.DOT, Kind.COLON, Kind.DASH, Kind.CLOSE, Kind.OPEN, Kind.PIPE, Kind.QUOTE, Kind.STAR))
@@ -72,12 +71,13 @@ class Names:
 
 
 def names_of(types: Sequence[InstructionType]) -> Names:
-    """Index the names, slugs and aliases of a pack; both halves of "A / B" are names too."""
+    """Index the names, aliases and slugs of a pack; both halves of "A / B" are names too, slugs of one word are not."""
     owners: dict[Stems, set[int]] = {}
     for type_ in types:
-        for name in (type_.name, type_.slug, *type_.aliases):
-            for variant in (name, *name.split(" / ")):
-                owners.setdefault(_stems(_WORD.findall(variant)), set()).add(type_.number)
+        variants = [variant for name in (type_.name, *type_.aliases) for variant in (name, *name.split(" / "))]
+        slug = _stems(_WORD.findall(type_.slug))
+        for stems in (*(_stems(_WORD.findall(variant)) for variant in variants), *([slug] if len(slug) > 1 else ())):
+            owners.setdefault(stems, set()).add(type_.number)
     owners.pop((), None)
     having: dict[str, set[int]] = {}
     holding: dict[str, list[Stems]] = {}
@@ -100,9 +100,18 @@ def with_names(tokens: Sequence[Token], names: Names) -> list[Token]:
     position = 0
     while position < len(tokens):
         end = _phrase_end(tokens, position)
-        out += _named(tokens[position:end], _number_before(out), names) if end > position else [tokens[position]]
+        phrase = tokens[position:end] or [tokens[position]]
+        out += phrase if _is_counted(out, phrase) else _named(phrase, _number_before(out), names)
         position = max(end, position + 1)
     return out
+
+
+def _is_counted(before: Sequence[Token], phrase: Sequence[Token]) -> bool:
+    """In `it gives 2 practical use cases` no type is named; nor in `3 risks`."""
+    if not before or before[-1].kind is not Kind.NUMBER:
+        return False
+    in_prose = len(before) > 1 and before[-2].kind is Kind.WORD and before[-2].text not in TYPES | JOINERS
+    return in_prose or len(phrase) == 1
 
 
 def _phrase_end(tokens: Sequence[Token], start: int) -> int:
@@ -143,7 +152,7 @@ def _named(phrase: Sequence[Token], number: int | None, names: Names) -> list[To
     if not stems:
         return list(phrase)
     exact = names.exact(stems)
-    if exact is not None:
+    if exact is not None and (len(stems) > 1 or len(phrase) == 1):
         return [_name(phrase, exact, exact=True)]
     inside = _whole_names_inside(phrase, names)
     if len(stems) <= _LONGEST_PHRASE and not any(token.exact for token in inside):
@@ -204,7 +213,7 @@ def _name(phrase: Sequence[Token], type_: int, *, exact: bool) -> Token:
 
 
 def _stems(words: Iterable[str]) -> Stems:
-    return tuple(_stem(word) for word in map(str.lower, words) if word not in _STOP)
+    return tuple(_stem(word) for word in map(str.lower, words) if word not in ARTICLES)
 
 
 def _stem(word: str) -> str:
