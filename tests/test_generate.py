@@ -144,7 +144,7 @@ def test_a_reply_that_was_cut_off_gets_twice_the_room_each_time():
 
 @pytest.mark.parametrize(("mode", "fields"), [("evidence", "evidence"), ("written", "input")])
 def test_the_function_takes_three_required_arguments_and_no_others(mode, fields):
-    schema = orjson.loads(orjson.dumps(function(mode, PACK.record).parameters))
+    schema = orjson.loads(orjson.dumps(function(mode, PACK.record, 9).parameters))
 
     assert schema["required"] == ["instruction", fields, "output"]
     assert list(schema["properties"]) == schema["required"]

@@ -21,6 +21,12 @@ MAX_INPUT_CHARS = 12_000
 """Characters of a record's `input`, some 3,000 tokens: more leaves no room for the rest in usual training contexts."""
 MAX_EVIDENCE = 20
 """Paragraphs that one record may rest on."""
+ASKED_INSTRUCTION_CHARS = 300
+ASKED_INPUT_CHARS = 2_000
+ASKED_OUTPUT_CHARS = 1_500
+ASKED_EVIDENCE = 6
+"""What a model is held to where a grammar holds it: what the prompts ask for and a margin, so that an answer fits
+its cap of tokens and a small model that repeats itself comes to an end. Longer answers of others are still taken."""
 MAX_ARGUMENTS_CHARS = 100_000
 """Longer arguments are not even parsed; all fields at their limits, every character escaped, come to less than that."""
 
@@ -28,17 +34,21 @@ _KEY = re.compile(r'"(?:[^"\\]++|\\.)*+"\s*+(:?)', re.DOTALL)
 """A JSON string, and the colon that makes it a key."""
 
 
-def function(mode: InputMode, texts: RecordTexts) -> Function:
-    """Return the function for `mode`; it is the same for all articles and types, so that prompt caches hold it."""
-    properties: dict[str, object] = {"instruction": _text(texts.instruction, MAX_INSTRUCTION_CHARS)}
+def function(mode: InputMode, texts: RecordTexts, paragraphs: int) -> Function:
+    """Return the function for `mode` and an article of so many paragraphs.
+
+    Without its bounds, which most providers do not take, it is the same for all articles and types, so that prompt
+    caches hold it.
+    """
+    properties: dict[str, object] = {"instruction": _text(texts.instruction, ASKED_INSTRUCTION_CHARS)}
     match mode:
         case "evidence":
-            number = {"type": "integer", "minimum": 1}
+            number = {"type": "integer", "minimum": 1, "maximum": max(1, paragraphs)}
             evidence = {"type": "array", "description": texts.evidence, "items": number}
-            properties["evidence"] = {**evidence, "minItems": 1, "maxItems": MAX_EVIDENCE}
+            properties["evidence"] = {**evidence, "minItems": 1, "maxItems": ASKED_EVIDENCE}
         case "written":
-            properties["input"] = _text(texts.input, MAX_INPUT_CHARS)
-    properties["output"] = _text(texts.output, MAX_OUTPUT_CHARS)
+            properties["input"] = _text(texts.input, ASKED_INPUT_CHARS)
+    properties["output"] = _text(texts.output, ASKED_OUTPUT_CHARS)
     return Function(
         name=FUNCTION_NAME,
         description=texts.function,

@@ -52,7 +52,7 @@ def request(
             Message("user", shared + "\n\n".join(parts), shared=len(shared)),
         ),
         max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
-        function=function(mode, pack.record),
+        function=function(mode, pack.record, len(block.paragraphs)),
         cache_key=block.article.content_hash,
     )
 
