@@ -21,6 +21,10 @@ CACHE_MIB = 512
 """Memory for prompts that have left their slot, about 25 kB a token: with it the calls about one article find their
 prefix again when calls about another came between them."""
 
+TEMPERATURE, TOP_P, REPEAT_PENALTY = 0.2, 0.9, 1.1
+"""How a reply is drawn unless the request says otherwise. With llama.cpp's 0.8, 0.95 and no penalty the small default model
+ran in circles until its cap in 6 of 16 records and 8 were usable; with these in none of 12, and 10 were usable."""
+
 
 class Plan(TypedDict):
     """What to serve."""
@@ -68,6 +72,7 @@ def _start(plan: Plan):  # type: ignore[no-untyped-def]  # noqa: ANN202 - xllama
     params.offline, params.ui, params.endpoint_slots, params.warmup = True, False, False, False
     params.n_parallel, params.n_ctx = plan["slots"], plan["slots"] * plan["context_tokens"]
     params.n_predict, params.cache_ram_mib = REPLY_TOKENS, CACHE_MIB
+    params.sampling.temp, params.sampling.top_p, params.sampling.penalty_repeat = TEMPERATURE, TOP_P, REPEAT_PENALTY
     params.cpuparams_batch.n_threads, params.cpuparams.n_threads = plan["reading_threads"], plan["writing_threads"]
     return llama.Server(params)
 
