@@ -213,5 +213,11 @@ def test_an_override_changes_only_what_it_names():
     assert changed == replace(family("x"), structure="json_schema", parameters={"seed": 7})
 
 
+def test_parameters_of_an_override_are_added_to_those_that_the_family_needs():
+    changed = overridden(family("gpt-6-luna"), {"parameters": {"seed": 7}})
+
+    assert changed.parameters == {"reasoning_effort": "none", "seed": 7}
+
+
 def test_a_default_family_is_the_cautious_one():
     assert family("anything") == Family("default")

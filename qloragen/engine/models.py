@@ -54,9 +54,14 @@ def family(model: str) -> Family:
 def overridden(family: Family, changes: Mapping[str, object]) -> Family:
     """Return `family` with fields of the user's choice, as from a settings file.
 
+    `parameters` are added to those of the family, of which some may be what makes it work at all.
+
     Raises:
         SettingsError: a field does not exist, or has a value it cannot have.
     """
+    parameters = changes.get("parameters")
+    if isinstance(parameters, Mapping):
+        changes = {**changes, "parameters": {**family.parameters, **parameters}}
     try:
         changed = _FAMILY.validate_python({**asdict(family), **changes})
     except ValidationError as error:
