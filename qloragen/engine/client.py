@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from os import environ
 from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
 
 from ..errors import AccessDenied
 
@@ -81,7 +84,9 @@ async def _connected(
         raise AccessDenied(
             "No API key: set OPENAI_API_KEY, or name a server with --base-url, or run a model here with --local."
         )
-    import httpx2  # noqa: PLC0415 - the client's import costs two seconds, so only those who connect pay
+    # The import costs two seconds: only those who connect pay for it, and their event loop goes on meanwhile.
+    await anyio.to_thread.run_sync(import_module, "openai")
+    import httpx2  # noqa: PLC0415 - as above
     from openai import AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415 - as above
 
     limits = httpx2.Limits(

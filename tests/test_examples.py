@@ -1,0 +1,63 @@
+"""The programs in `examples/` run as their first lines say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio.from_thread
+import pytest
+
+from .fake_server import FakeServer
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+@pytest.fixture
+def server():
+    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(FakeServer()) as server:
+        yield server
+
+
+def example(name: str, *arguments: object, base_url: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, EXAMPLES / name, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "QLORAGEN_BASE_URL": base_url},
+    )
+
+
+def test_the_library_example_makes_and_exports_records(tmp_path, server):
+    done = example("library.py", EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url)
+
+    assert done.stderr == ""
+    assert "records              " in done.stdout
+    assert (tmp_path / "run/alpaca.jsonl").read_bytes().count(b"\n") == len(server.of_kind("generate"))
+
+
+def test_the_streaming_example_prints_a_line_for_each_record(tmp_path, server):
+    done = example("stream.py", tmp_path / "run", base_url=server.base_url)
+
+    assert done.stderr == ""
+    assert done.stdout.count("section-summary - ") == 2
+
+
+def test_a_record_is_shown_in_full(tmp_path, server):
+    example("library.py", EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url)
+
+    done = example("show_record.py", tmp_path / "run")
+
+    assert done.returncode == 0
+    for part in ("INSTRUCTION", "INPUT", "OUTPUT"):
+        assert part in done.stdout
+
+
+def test_there_are_articles_of_several_kinds_and_formats():
+    articles = [file for file in (EXAMPLES / "articles").iterdir() if file.is_file()]
+
+    assert len(articles) >= 6
+    assert len({file.suffix for file in articles}) >= 4
+    assert all(500 <= len(file.read_text().split()) <= 1_500 for file in articles)

@@ -1,0 +1,99 @@
+"""What users may rely on: a change here is a change for them."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import qloragen
+import qloragen.errors
+import qloragen.testing
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_public_names_are_these():
+    assert qloragen.__all__ == sorted(qloragen.__all__)
+    assert set(qloragen.__all__) == {
+        "AccessDenied",
+        "Article",
+        "BudgetReached",
+        "Interrupted",
+        "ModelNotFound",
+        "Outcome",
+        "PackError",
+        "ProviderUnavailable",
+        "QloragenError",
+        "QuotaExhausted",
+        "Record",
+        "RequestFailed",
+        "RunLocked",
+        "RunStopped",
+        "Session",
+        "Settings",
+        "SettingsError",
+        "SetupError",
+        "Skip",
+        "SourceError",
+        "StorageFailed",
+        "Summary",
+        "Usage",
+        "agenerate",
+        "export",
+        "generate",
+        "reparse",
+        "summary",
+    }
+
+
+def test_every_public_name_is_there_and_says_what_it_is():
+    for name in qloragen.__all__:
+        assert getattr(qloragen, name).__doc__
+
+
+def test_importing_the_library_leaves_the_slow_packages_alone():
+    slow = "{'openai', 'httpx2', 'genai_prices', 'xllamacpp', 'aiohttp'}"
+
+    check = f"import qloragen, sys; sys.exit(str({slow} & set(sys.modules)) if {slow} & set(sys.modules) else 0)"
+
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_importing_the_library_prints_and_configures_nothing():
+    check = (
+        "import logging, qloragen, structlog; assert not structlog.is_configured(); assert not logging.root.handlers"
+    )
+
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_wheel_holds_the_prompts_and_says_that_it_is_typed(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert "qloragen/py.typed" in names
+    assert "qloragen/engine/models.toml" in names
+    assert {f"qloragen/prompts/{file.name}" for file in (ROOT / "prompts").iterdir()} <= set(names)
+    assert not [name for name in names if not name.startswith(("qloragen/", "qloragen-"))]
+
+
+def test_pinned_requirements_carry_hashes_and_no_index_address():
+    for file in (ROOT / "requirements").iterdir():
+        text = file.read_text()
+        assert "://" not in text
+        assert text.count("==") <= text.count("--hash=sha256:")
+
+
+def test_every_dependency_says_why_it_is_there():
+    text = (ROOT / "pyproject.toml").read_text()
+    dependencies = tomllib.loads(text)["project"]["dependencies"]
+
+    for dependency in dependencies:
+        (line,) = [line for line in text.splitlines() if f'"{dependency}"' in line]
+        assert line.partition("# ")[2]
