@@ -23,13 +23,18 @@ _BYTES_PER_TOKEN = 3
 
 
 def locally(settings: Settings, server: LocalServer) -> Settings:
-    """Return `settings` with both models served by `server`, at no cost."""
+    """Return `settings` with both models served by `server`, at no cost.
+
+    The model of the package would list all types for some articles and never end its outputs, so both are bounded.
+    """
     free = PriceSettings(prompt=Decimal(0), completion=Decimal(0))
     defaults = {"price": free, "context_tokens": server.context_tokens, "structure": "json_schema"}
     own = settings.own(server.model)
     missing = {name: value for name, value in defaults.items() if getattr(own, name) is None}
+    smallest = {"max_types": settings.max_types or 4, "output_chars": 300} if settings.local is True else {}
     return settings.model_copy(
         update={
+            **smallest,
             "base_url": server.base_url,
             "classify_model": server.model,
             "generate_model": server.model,
@@ -52,6 +57,8 @@ def job_of(settings: Settings) -> Job:
         generate_model=settings.generate_model,
         input_mode=settings.input,
         classify_form=settings.classify_form,
+        max_types=settings.max_types,
+        output_chars=settings.output_chars,
         temperature=settings.temperature,
     )
 

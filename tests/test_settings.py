@@ -24,6 +24,8 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "local": [("a.gguf", Path("a.gguf")), ("true", True), ("/b.gguf", Path("/b.gguf"))],
     "pack": [("/a", Path("/a")), ("/b", Path("/b")), ("/c", Path("/c"))],
     "input": [("written", "written"), ("evidence", "evidence"), ("written", "written")],
+    "max_types": [("3", 3), ("4", 4), ("5", 5)],
+    "output_chars": [("300", 300), ("400", 400), ("500", 500)],
     "classify_form": [("json", "json"), ("numbers", "numbers"), ("json", "json")],
     "structure": [("tools", "tools"), ("json_schema", "json_schema"), ("json_object", "json_object")],
     "oversize": [("skip", "skip"), ("split", "split"), ("skip", "skip")],

@@ -24,6 +24,7 @@ MAX_EVIDENCE = 20
 ASKED_INSTRUCTION_CHARS = 300
 ASKED_INPUT_CHARS = 2_000
 ASKED_OUTPUT_CHARS = 1_500
+LEAST_INSTRUCTION_CHARS, LEAST_TEXT_CHARS = 10, 30
 ASKED_EVIDENCE = 6
 """What a model is held to where a grammar holds it: what the prompts ask for and a margin, so that an answer fits
 its cap of tokens and a small model that repeats itself comes to an end. Longer answers of others are still taken."""
@@ -34,21 +35,23 @@ _KEY = re.compile(r'"(?:[^"\\]++|\\.)*+"\s*+(:?)', re.DOTALL)
 """A JSON string, and the colon that makes it a key."""
 
 
-def function(mode: InputMode, texts: RecordTexts, paragraphs: int) -> Function:
-    """Return the function for `mode` and an article of so many paragraphs.
+def function(mode: InputMode, texts: RecordTexts, paragraphs: int, output_chars: int = ASKED_OUTPUT_CHARS) -> Function:
+    """Return the function for `mode`, an article of so many paragraphs, and an output of so many characters.
 
     Without its bounds, which most providers do not take, it is the same for all articles and types, so that prompt
     caches hold it.
     """
-    properties: dict[str, object] = {"instruction": _text(texts.instruction, ASKED_INSTRUCTION_CHARS)}
+    properties: dict[str, object] = {
+        "instruction": _text(texts.instruction, LEAST_INSTRUCTION_CHARS, ASKED_INSTRUCTION_CHARS)
+    }
     match mode:
         case "evidence":
             number = {"type": "integer", "minimum": 1, "maximum": max(1, paragraphs)}
             evidence = {"type": "array", "description": texts.evidence, "items": number}
             properties["evidence"] = {**evidence, "minItems": 1, "maxItems": ASKED_EVIDENCE}
         case "written":
-            properties["input"] = _text(texts.input, ASKED_INPUT_CHARS)
-    properties["output"] = _text(texts.output, ASKED_OUTPUT_CHARS)
+            properties["input"] = _text(texts.input, LEAST_TEXT_CHARS, ASKED_INPUT_CHARS)
+    properties["output"] = _text(texts.output, min(LEAST_TEXT_CHARS, output_chars), output_chars)
     return Function(
         name=FUNCTION_NAME,
         description=texts.function,
@@ -61,8 +64,8 @@ def function(mode: InputMode, texts: RecordTexts, paragraphs: int) -> Function:
     )
 
 
-def _text(description: str, most: int) -> Mapping[str, object]:
-    return {"type": "string", "description": description, "minLength": 1, "maxLength": most}
+def _text(description: str, least: int, most: int) -> Mapping[str, object]:
+    return {"type": "string", "description": description, "minLength": least, "maxLength": most}
 
 
 # ---------------------------------------------------------------------------------------------------------- reading

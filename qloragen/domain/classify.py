@@ -23,11 +23,13 @@ _PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
 """Stands for any article when a prompt is identified."""
 
 
-def request(block: ArticleBlock, pack: Pack, model: str, form: ClassifyForm = "numbers") -> Request:
+def request(
+    block: ArticleBlock, pack: Pack, model: str, form: ClassifyForm = "numbers", most: int | None = None
+) -> Request:
     """Return the one call that classifies an article.
 
     Strong models answer with bare numbers, which is cheapest. In the `json` form a schema holds the answer in shape,
-    for small models that would talk instead.
+    for small models that would talk instead, and to `most` types.
     """
     types = "\n".join(f"{kind.number}. {kind.name}: {kind.applies_when}" for kind in pack.types)
     system = pack.fill(pack.classify.system, types=types)
@@ -36,14 +38,14 @@ def request(block: ArticleBlock, pack: Pack, model: str, form: ClassifyForm = "n
         model=model,
         messages=(Message("system", system), Message("user", f"{block.plain}\n\n{closing}")),
         max_completion_tokens=TOKENS_SPARE + TOKENS_PER_NUMBER * len(pack.types),
-        function=_function(pack) if form == "json" else None,
+        function=_function(pack, most or len(pack.types)) if form == "json" else None,
         temperature=0.0,
     )
 
 
-def _function(pack: Pack) -> Function:
+def _function(pack: Pack, most: int) -> Function:
     numbers = {"type": "integer", "enum": [NONE, *(kind.number for kind in pack.types)]}
-    types = {"type": "array", "items": numbers, "minItems": 1, "maxItems": len(pack.types)}
+    types = {"type": "array", "items": numbers, "minItems": 1, "maxItems": most}
     return Function(
         name="list_types",
         description=f"List the numbers of the types that apply, or {NONE} alone.",
@@ -71,19 +73,21 @@ def parse(text: str, pack: Pack) -> TypeAnswer:
     return read_types(text, pack.types)
 
 
-def applicable(answer: TypeAnswer, pack: Pack) -> tuple[InstructionType, ...]:
-    """Return the types to generate, in order of their numbers.
+def applicable(answer: TypeAnswer, pack: Pack, most: int | None = None) -> tuple[InstructionType, ...]:
+    """Return the types to generate, `most` of them at most: those that always apply first, then by number.
 
     Types that always apply are added to any answer that names a type at all. An answer without one means that the text
     is no article (an error page, a menu), and nothing is generated.
     """
     if not answer.types:
         return ()
-    return tuple(known for known in pack.types if known.always or known.number in answer.types)
+    always = [kind for kind in pack.types if kind.always]
+    named = [kind for kind in pack.types if kind.number in answer.types and not kind.always]
+    return (*always, *named)[:most]
 
 
-def fingerprint(pack: Pack, form: ClassifyForm = "numbers") -> str:
+def fingerprint(pack: Pack, form: ClassifyForm = "numbers", most: int | None = None) -> str:
     """Identify everything that a classification is built from apart from article and model; `guidance` is no part."""
-    first = request(lay_out(_PROBE), pack, "", form)
+    first = request(lay_out(_PROBE), pack, "", form, most)
     again = stricter(first, "", pack)
     return digest(orjson.dumps([first.messages, again.messages, first.function, first.temperature]).decode())

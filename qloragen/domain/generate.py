@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from ..types import Article, Completion, Draft, InputMode, InstructionType, Invalid, Message, Request, digest
-from .arguments import function, read_evidence, read_written
+from .arguments import ASKED_OUTPUT_CHARS, function, read_evidence, read_written
 from .article_block import ArticleBlock, lay_out
 from .checks import check
 from .pack import Pack
@@ -31,8 +31,9 @@ def request(
     mode: InputMode,
     *,
     complaints: Sequence[Invalid] = (),
+    output_chars: int = ASKED_OUTPUT_CHARS,
 ) -> Request:
-    """Return the call for one record.
+    """Return the call for one record, whose output a schema holds to `output_chars` characters where it can.
 
     All that the calls about one article have in common comes first: the system message, the function, then the
     article, up to `Message.shared`; the type's own prompt and the `complaints` about earlier replies come last.
@@ -52,7 +53,7 @@ def request(
             Message("user", shared + "\n\n".join(parts), shared=len(shared)),
         ),
         max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
-        function=function(mode, pack.record, len(block.paragraphs)),
+        function=function(mode, pack.record, len(block.paragraphs), output_chars),
         cache_key=block.article.content_hash,
     )
 

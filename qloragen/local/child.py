@@ -22,8 +22,8 @@ CACHE_MIB = 512
 prefix again when calls about another came between them."""
 
 TEMPERATURE, TOP_P, REPEAT_PENALTY = 0.2, 0.9, 1.1
-"""How a reply is drawn unless the request says otherwise. With llama.cpp's own 0.8, 0.95 and no penalty the small default
-model often runs in circles until its cap."""
+"""How a reply is drawn unless the request says otherwise. With llama.cpp's own 0.8, 0.95 and no penalty the small
+default model often runs in circles until its cap."""
 
 
 class Plan(TypedDict):

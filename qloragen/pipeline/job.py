@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import get_args
 
 from ..domain import cells, classify, generate
+from ..domain.arguments import ASKED_OUTPUT_CHARS
 from ..domain.article_block import ArticleBlock, lay_out
 from ..domain.pack import Pack
 from ..domain.reply import TypeAnswer
@@ -50,6 +51,9 @@ class Job:
     generate_model: str
     input_mode: InputMode = "evidence"
     classify_form: ClassifyForm = "numbers"
+    max_types: int | None = None
+    """Most types taken for one article."""
+    output_chars: int = ASKED_OUTPUT_CHARS
     temperature: float | None = None
     """For every call; None leaves it to the prompts."""
     _classification_fingerprint: str = field(init=False)
@@ -61,7 +65,9 @@ class Job:
             for kind in self.pack.types
             for mode in get_args(InputMode)
         }
-        object.__setattr__(self, "_classification_fingerprint", classify.fingerprint(self.pack, self.classify_form))
+        object.__setattr__(
+            self, "_classification_fingerprint", classify.fingerprint(self.pack, self.classify_form, self.max_types)
+        )
         object.__setattr__(self, "_generation_fingerprints", fingerprints)
 
     def fingerprint(self, type: InstructionType, mode: InputMode | None = None) -> str:
@@ -90,11 +96,11 @@ class Job:
 
     def applicable(self, numbers: tuple[int, ...]) -> tuple[InstructionType, ...]:
         """Return the types to generate for an article whose classification came to `numbers`."""
-        return classify.applicable(TypeAnswer(numbers, readable=True), self.pack)
+        return classify.applicable(TypeAnswer(numbers, readable=True), self.pack, self.max_types)
 
     def classification_request(self, opened: OpenArticle, refused: Sequence[Reply]) -> Request:
         """Return the call that classifies an article; stricter after replies that could not be read."""
-        request = classify.request(opened.block, self.pack, self.classify_model, self.classify_form)
+        request = classify.request(opened.block, self.pack, self.classify_model, self.classify_form, self.max_types)
         if refused:
             request = classify.stricter(request, _words(refused[-1]), self.pack)
         return self._at_temperature(request)
@@ -107,7 +113,13 @@ class Job:
         `calls` is how many types are to be generated for the article: with one alone, caching it would only cost.
         """
         request = generate.request(
-            opened.block, type, self.pack, self.generate_model, self.input_mode, complaints=complaints
+            opened.block,
+            type,
+            self.pack,
+            self.generate_model,
+            self.input_mode,
+            complaints=complaints,
+            output_chars=self.output_chars,
         )
         if calls == 1:
             request = replace(request, messages=tuple(replace(message, shared=0) for message in request.messages))

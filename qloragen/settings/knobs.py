@@ -124,6 +124,12 @@ class Settings(BaseSettings):
         "numbers",
         description="How a classification is answered: bare numbers, or JSON for small models that would talk",
     )
+    max_types: Count | None = Field(
+        None, description="Instruction types taken per article at most; unset: all that apply"
+    )
+    output_chars: Annotated[int, Field(ge=100)] = Field(
+        1_500, description="Longest output, in characters, where a server holds replies to their schema"
+    )
     structure: StructureChoice = Field(
         "auto", description="How structured answers are asked for; auto tries and remembers"
     )
