@@ -540,3 +540,23 @@ def test_the_blocking_call_does_the_whole_job(tmp_path, anyio_backend):
 
     assert [record.type for record in outcome.records()].count(6) == 2
     assert "gpt-6-luna" in str(outcome.summary)
+
+
+async def test_a_bound_on_types_keeps_the_ones_that_always_apply(tmp_path):
+    async with FakeServer(classify=lambda _: "3, 4, 5, 6") as server:
+        outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_types=3)
+
+    assert {record.type for record in outcome.records()} == {1, 2, 3}
+    assert len(server.of_kind("generate")) == 3
+
+
+async def test_a_classification_can_be_held_in_shape_by_a_schema(tmp_path):
+    def answer(call: Call) -> Fault | None:
+        return Fault(arguments='{"types": [7, 9]}') if "list_types" in str(call.body) else None
+
+    async with FakeServer(faults=answer) as server:
+        outcome = await qloragen.agenerate(
+            [article(1)], tmp_path / "run", base_url=server.base_url, classify_form="json"
+        )
+
+    assert {record.type for record in outcome.records()} == {1, 2, 7, 9}

@@ -152,6 +152,18 @@ def _sentences(text: str) -> Iterator[str]:
     return (part for part in _SENTENCE_ENDS.split(text) if len(part) >= _LEAK_CHARS)
 
 
+_PARAGRAPH_NUMBER = re.compile(r"(?:^|\s)(\[+\d{1,4}\]+)(?=[\s.,;:]|$)")
+
+
+def _paragraph_number(case: _Case) -> str | None:
+    """Find the number of a paragraph, which means nothing to those who see the record alone."""
+    for name, text in (("instruction", case.draft.instruction), ("output", case.draft.output)):
+        found = next((match[1] for match in _PARAGRAPH_NUMBER.finditer(text) if match[1] not in case.article), None)
+        if found is not None:
+            return f"The {name} mentions the paragraph number {found}; numbers belong into the evidence alone."
+    return None
+
+
 # --------------------------------------------------------------------------------------------- answers that are none
 
 _REFUSAL = re.compile(
@@ -198,6 +210,7 @@ _CHECKS: tuple[tuple[str, Callable[[_Case], str | None]], ...] = (
     ("placeholder", _placeholder),
     ("prompt_echo", _echo),
     ("prompt_leak", _leak),
+    ("paragraph_number", _paragraph_number),
     ("refusal", _refusal),
     ("copy", _copy),
     ("json_in_string", _json),
