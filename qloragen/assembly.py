@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil
+from typing import Literal
+
+import orjson
 
 from .engine.lane import ModelSpec
 from .engine.models import family, overridden
@@ -16,7 +19,7 @@ from .pipeline.job import Job, OpenArticle
 from .settings import ModelLimits, Settings
 from .settings import Price as PriceSettings
 from .sources import Fields, Options
-from .types import Article, Request
+from .types import Article, Request, Structure
 
 _BYTES_PER_TOKEN = 3
 """As the size policy of `sources` estimates: on the safe side."""
@@ -60,7 +63,13 @@ def job_of(settings: Settings) -> Job:
         max_types=settings.max_types,
         output_chars=settings.output_chars,
         temperature=settings.temperature,
+        parameters={model: _own_parameters(settings, model) for model in settings.for_run()},
     )
+
+
+def _own_parameters(settings: Settings, model: str) -> str:
+    own = settings.own(model).parameters
+    return orjson.dumps(own, option=orjson.OPT_SORT_KEYS).decode() if own else ""
 
 
 def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
@@ -102,8 +111,13 @@ def _spec(settings: Settings, model: str, limits: ModelLimits) -> ModelSpec:
         rpm=limits.rpm,
         tpm=limits.tpm,
         max_concurrency=limits.max_concurrency,
-        structure=kind.structure,
+        structure=_chosen_structure(settings, model),
     )
+
+
+def _chosen_structure(settings: Settings, model: str) -> Structure | Literal["auto"] | None:
+    """Return what the user has chosen; None leaves it to what is known of models by that name."""
+    return settings.own(model).structure or (None if settings.structure == "auto" else settings.structure)
 
 
 def _empty_requests(job: Job) -> tuple[Request, ...]:

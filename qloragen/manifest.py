@@ -27,6 +27,7 @@ class LastProcess(BaseModel):
     finished_articles: int = 0
     records: int = 0
     rejections: int = 0
+    rejected_before: int = 0
     failures: int = 0
     skipped: dict[str, int] = Field(default_factory=dict)
 
@@ -55,6 +56,7 @@ def last_process(tally: Tally) -> LastProcess:
         finished_articles=tally.finished_articles,
         records=tally.records,
         rejections=tally.rejections,
+        rejected_before=tally.rejected_before,
         failures=tally.failures,
         skipped=dict(tally.skips),
     )

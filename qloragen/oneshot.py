@@ -21,11 +21,14 @@ from .packs import load_pack
 from .pipeline import reparse as pipeline
 from .pipeline.reparse import Reparsed
 from .session import Session, Source
-from .settings import Settings, load
+from .settings import load
 from .signals import LEFT_AT_ONCE, stop_on_signals
 from .store.run import open_run, read_records, read_run
 from .summary import Summary, summarise
 from .types import Record
+
+_KNOBS_OF_A_JOB = ("pack", "pack_variables", "classify_form", "max_types", "input", "temperature")
+"""The settings that decide how a run's replies are read."""
 
 ExportFormat = Literal["alpaca", "text", "messages"]
 
@@ -122,15 +125,19 @@ def _shape(format: ExportFormat, system: str | None, pack: str | Path | None) ->
             return text(partial(render_training, load_pack(settings.pack, settings.pack_variables)))
 
 
-def reparse(folder: str | Path, *, settings: Settings | None = None, **knobs: object) -> Reparsed:
+def reparse(folder: str | Path, **knobs: object) -> Reparsed:
     """Apply today's parser and checks to every reply that the run in `folder` has paid for; makes no call.
+
+    `knobs` are settings by name; those of the run itself, its pack above all, stand in for what is not given.
 
     Raises:
         SetupError: There is no run in `folder`, another process works in it, or a setting or the pack has a mistake.
         StorageFailed: The files cannot be written; they are as before.
     """
     read_run(Path(folder))
-    job = job_of(settings or load(**knobs))
+    manifest = read_manifest(Path(folder))
+    of_run = {name: manifest.settings.get(name) for name in _KNOBS_OF_A_JOB} if manifest else {}
+    job = job_of(load(**{**of_run, **knobs}))
     with open_run(Path(folder)) as run:
         return pipeline.reparse(run, job)
 

@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .background import background
-from .errors import SourceError
+from .errors import RunStopped, SourceError
 from .logs import get_logger
 from .session import Session, Source
 from .summary import usd
@@ -33,9 +33,9 @@ class Progress:
     async def count(self, source: Source, limit: int | None) -> None:
         """Find out how many articles there are, by reading all of a source that can be read twice.
 
-        A source that cannot be read is left to those who process it.
+        A source that cannot be read, and a stop, are left to those who process it.
         """
-        with suppress(SourceError):
+        with suppress(SourceError, RunStopped):
             self.total_articles = (await self._session.plan(source, limit=limit)).articles
 
     def fields(self) -> dict[str, object]:

@@ -17,10 +17,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from . import local
 from .assembly import job_of, locally, options_of, specs_of
+from .background import background
 from .engine.client import Client, connect
 from .engine.engine import Engine
 from .engine.retry import RetryPolicy
-from .errors import Interrupted, RunStopped
+from .errors import Interrupted, RunStopped, SettingsError, SetupError
 from .manifest import Manifest, PackIdentity, last_process
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan, make_plan
@@ -35,6 +36,8 @@ from .types import Article, Record, Skip
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
 """A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
 
+MANIFEST_EVERY_S = 5.0
+"""How old the counts in `run.json` may be while a session is at work."""
 LOCAL_KEY = "local"
 """A server on this machine takes any key, and must not be sent a real one."""
 
@@ -124,7 +127,7 @@ class Session:
     async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
         """Read all of `source` and count what is still to be paid for; makes no call."""
         async with aclosing(self._read(source)) as items:
-            return await make_plan(_first(items, limit), self._job, self._run.state)
+            return await make_plan(self._until_stopped(_first(items, limit)), self._job, self._run.state)
 
     async def process(self, source: Source, *, limit: int | None = None) -> None:
         """Work through `source`: a path, paths, or any (async) iterable of articles; at most `limit` articles.
@@ -166,11 +169,19 @@ class Session:
 
         self._tasks.start_soon(feed)
         self._streams.add(receive)
-        async with receive:
-            async for record in receive:
-                yield record
-        self._streams.discard(receive)
+        try:
+            async with receive:
+                async for record in receive:
+                    yield record
+        finally:
+            self._streams.discard(receive)
         self._raise_if_ended_early(shared)
+
+    async def _until_stopped(self, items: AsyncIterator[Article | Skip]) -> AsyncIterator[Article | Skip]:
+        async for item in items:
+            if self.stopped:
+                raise self.stopped
+            yield item
 
     def _read(self, source: Source) -> Reading:
         return read(source, self._options)
@@ -206,13 +217,29 @@ class Session:
             specs,
             retry=RetryPolicy(max_attempts=settings.max_attempts, timeout_s=settings.timeout_s),
             max_cost_usd=settings.max_cost_usd,
-            spent_usd=self._run.state.ledger.total().cost_usd,
+            spent_usd=self._spent_before(),
         )
         self._flow = Flow(self._job, self._engine, self._run, open_articles=settings.articles_at_once(), now=_utc_now)
         self._started = _utc_now()
         self._write_manifest("running")
         exits.callback(self._write_last_manifest)
+        await exits.enter_async_context(background(self._keep_manifest))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
+
+    def _spent_before(self) -> Decimal:
+        """Return what earlier sessions have cost; refuse to bound a sum that nobody knows."""
+        bill = self._run.state.ledger.total()
+        if self.settings.max_cost_usd is not None and bill.unpriced_calls:
+            raise SettingsError(
+                f"{bill.unpriced_calls} calls of this run have no known cost, so max_cost_usd cannot be kept: "
+                "leave it out, or start in another directory."
+            )
+        return bill.cost_usd
+
+    async def _keep_manifest(self) -> None:
+        while True:
+            await anyio.sleep(MANIFEST_EVERY_S)
+            self._write_manifest("running")
 
     def _write_last_manifest(self) -> None:
         self._write_manifest(f"stopped: {self._flow.stopped}" if self._flow.stopped else "ended")
@@ -232,7 +259,13 @@ class Session:
 
 
 async def _first(items: AsyncIterator[Article | Skip], limit: int | None) -> AsyncIterator[Article | Skip]:
-    """Yield `items` up to and with the article number `limit`; None is all."""
+    """Yield `items` up to and with the article number `limit`; None is all.
+
+    Raises:
+        SetupError: `limit` is less than 1.
+    """
+    if limit is not None and limit < 1:
+        raise SetupError(f"The limit of articles must be 1 or more, not {limit}.")
     articles = 0
     async for item in items:
         yield item

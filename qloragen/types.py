@@ -199,6 +199,8 @@ class Cell:
     """`digest` of all the rest that matters; the record's `id`."""
     stage: Stage
     content_hash: str
+    format: Format
+    """How the article is marked up: it decides where paragraphs end, and so what evidence numbers mean."""
     article_id: str
     model: str
     prompt_fingerprint: str

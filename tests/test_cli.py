@@ -199,7 +199,7 @@ def test_a_second_signal_leaves_at_once(tmp_path, serve, source):
     ) as process:
         processes.append(process)
         assert process.stderr is not None
-        first = next(line for line in process.stderr if "run_stopped" in line)
+        first = next(line for line in process.stderr if "run_stopping" in line)
         process.send_signal(signal.SIGINT)
         errors = first + process.stderr.read()
 
@@ -264,7 +264,8 @@ def test_log_lines_are_json_when_asked_for(tmp_path, serve, source):
     )
 
     events = [orjson.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    assert events[-1]["event"] == "progress"
+    assert len(events) == len(done.stderr.splitlines())
+    assert events[-1]["event"] == "run_summary"
     assert events[-1]["records"] == 24
 
 

@@ -345,7 +345,7 @@ async def test_a_request_above_the_limit_itself_is_refused_at_once():
     with pytest.raises(RequestFailed) as caught:
         await engine.complete(request_for(text="x" * 5_000))
 
-    assert (caught.value.reason, caught.value.final) == ("over_tpm", True)
+    assert (caught.value.reason, caught.value.final) == ("over_tpm", False)
     assert client.calls == []
 
 
@@ -390,7 +390,7 @@ async def test_single_bad_requests_among_good_ones_do_not_stop_the_run():
     )
 
     assert isinstance(results[-1], Completion)
-    assert all(isinstance(r, RequestFailed) and r.final for r in results[1:-1])
+    assert all(isinstance(r, RequestFailed) and not r.final for r in results[1:-1])
 
 
 # ------------------------------------------------------------------------------------------------------------- stops
@@ -655,13 +655,13 @@ async def test_a_refused_form_is_changed_and_the_request_sent_again_at_once(form
     assert engine.statistics["m"].retried == 0
 
 
-async def test_when_every_form_is_refused_the_request_is_given_up_for_good():
+async def test_when_every_form_is_refused_the_request_is_given_up():
     client = ScriptedClient(lambda body: refusal(400, param="tools" if "tools" in body else "response_format"))
 
     with pytest.raises(RequestFailed) as caught:
         await engine_for(client).complete(request_for(function=FUNCTION))
 
-    assert (caught.value.reason, caught.value.final) == ("bad_request", True)
+    assert (caught.value.reason, caught.value.final) == ("bad_request", False)
     assert len(client.calls) == 3
 
 
@@ -735,7 +735,7 @@ async def test_a_parameter_that_was_never_sent_cannot_be_dropped():
     with pytest.raises(RequestFailed) as caught:
         await engine_for(client).complete(request_for())
 
-    assert caught.value.final
+    assert caught.value.reason == "bad_request"
     assert len(client.calls) == 1
 
 

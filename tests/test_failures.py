@@ -22,7 +22,7 @@ from qloragen.engine.failures import (
     of_timeout,
     retry_after_s,
 )
-from qloragen.errors import AccessDenied, ModelNotFound, QuotaExhausted
+from qloragen.errors import AccessDenied, ModelNotFound, ProviderUnavailable, QuotaExhausted
 from qloragen.testing import refusal
 from qloragen.types import Structure
 
@@ -58,7 +58,7 @@ def decided(failure: Failure) -> tuple[Action, str]:
         (400, "invalid_value", Action.GIVE_UP, "bad_request"),
         (422, None, Action.GIVE_UP, "bad_request"),
         (418, None, Action.GIVE_UP, "bad_request"),
-        (302, None, Action.GIVE_UP, "unexpected_status"),
+        (302, None, Action.STOP, "redirected"),
         (408, None, Action.RETRY, "request_timeout"),
         (409, None, Action.RETRY, "conflict"),
         (500, "server_error", Action.RETRY, "server_error"),
@@ -70,6 +70,17 @@ def test_a_status_and_a_code_decide(status, code, action, reason):
     failure = of_reply(refusal(status, code=code), None)
 
     assert decided(failure) == (action, reason)
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", "none"])
+def test_a_limit_that_is_none_is_not_taken_for_one(limit):
+    reply = refusal(429, headers={"x-ratelimit-limit-tokens": limit})
+
+    assert of_reply(reply, None).limit_tokens is None
+
+
+def test_only_what_no_setting_can_mend_is_refused_for_good():
+    assert {row.reason for row in TABLE if row.final} == {"content_filter"}
 
 
 def test_the_type_counts_as_a_code():
@@ -91,7 +102,12 @@ def test_words_about_tools_do_not_overrule_a_code_either():
 def test_each_way_to_stop_has_its_error():
     errors = {row.reason: row.error for row in TABLE if row.action is Action.STOP}
 
-    assert errors == {"quota": QuotaExhausted, "access": AccessDenied, "model_not_found": ModelNotFound}
+    assert errors == {
+        "quota": QuotaExhausted,
+        "access": AccessDenied,
+        "model_not_found": ModelNotFound,
+        "redirected": ProviderUnavailable,
+    }
 
 
 @pytest.mark.parametrize("parameter", ["tools", "tools[0].function", "tool_choice", "response_format.json_schema"])

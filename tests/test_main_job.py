@@ -259,7 +259,7 @@ async def test_text_that_only_looks_like_a_tool_call_is_none(tmp_path):
     async with FakeServer(
         classify=lambda _: "1, 2", faults=lambda call: Fault(prose=fake) if call.kind == "generate" else None
     ) as server:
-        outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+        outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, structure="tools")
 
     assert outcome.summary.records == 0
     assert outcome.summary.rejections == {"no_call": 2}
@@ -275,11 +275,16 @@ async def test_a_cell_that_failed_for_now_is_asked_again_by_the_next_run(tmp_pat
         outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
         server.faults = lambda _: broken
         refused = await qloragen.agenerate([article(2)], tmp_path / "run", base_url=server.base_url)
+        server.faults = None
+        mended = await qloragen.agenerate([article(2)], tmp_path / "run", base_url=server.base_url)
 
     assert sum(failed.summary.failures.values()) == 2
     assert outcome.summary.failures == {}
     assert outcome.summary.records == 2
-    assert sum(refused.summary.rejections.values()) == 1
+    # A refused request may be the fault of a setting, so it is not held against the article either.
+    assert refused.summary.failures == {"bad_request": 1}
+    assert mended.summary.failures == {}
+    assert mended.summary.records == 4
 
 
 async def test_records_whose_lines_were_lost_come_back_from_the_journal_for_nothing(tmp_path):
@@ -560,3 +565,127 @@ async def test_a_classification_can_be_held_in_shape_by_a_schema(tmp_path):
         )
 
     assert {record.type for record in outcome.records()} == {1, 2, 7, 9}
+
+
+async def test_two_streams_with_articles_in_common_pay_for_them_once(tmp_path):
+    async with (
+        FakeServer(delay_s=0.01) as server,
+        Session(tmp_path / "run", base_url=server.base_url) as session,
+        anyio.create_task_group() as tasks,
+    ):
+        seen: list[list[str]] = [[], []]
+
+        async def take(into: list[str]) -> None:
+            into.extend([record.id async for record in session.stream(articles(3))])
+
+        for ids in seen:
+            tasks.start_soon(take, ids)
+
+    assert len(server.calls) == 3 * 4
+    assert len(lines_of(tmp_path / "run/records.jsonl")) == 9
+    assert sorted(seen[0]) == sorted(seen[1])
+    assert len(seen[0]) == 9
+
+
+async def test_a_classification_that_was_cut_off_is_asked_again_with_more_room(tmp_path):
+    async with FakeServer(classify=lambda _: "1, 2, 1", faults={0: Fault(finish_reason="length")}) as server:
+        outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+
+    first, second = server.of_kind("classify")
+    assert second.body["max_completion_tokens"] > first.body["max_completion_tokens"]
+    assert outcome.summary.records == 2
+
+
+async def test_fenced_json_is_read_where_json_was_asked_for(tmp_path):
+    answer = '{"instruction": "How do the replicas keep in step?", "evidence": [1], "output": "By hinted handoff."}'
+    fenced = Fault(arguments=f"```json\n{answer}\n```")
+    async with FakeServer(
+        classify=lambda _: "1, 2", faults=lambda call: fenced if call.kind == "generate" else None
+    ) as server:
+        outcome = await qloragen.agenerate(
+            [article(1)], tmp_path / "run", base_url=server.base_url, structure="json_schema"
+        )
+
+    assert outcome.summary.records == 2
+
+
+async def test_a_server_behind_a_well_known_name_that_ignores_tools_is_found_out_too(tmp_path):
+    def ignores_tools(call: Call) -> Fault | None:
+        return Fault(prose="Here is a record for you.") if "tools" in call.body else None
+
+    async with FakeServer(classify=lambda _: "1, 2", faults=ignores_tools) as server:
+        outcome = await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
+
+    assert outcome.summary.records == 6
+
+
+async def test_a_parameter_of_the_user_is_part_of_the_address(tmp_path):
+    seeded = {"gpt-6-luna": {"parameters": {"seed": 7}}}
+    async with FakeServer(classify=lambda _: "1, 2") as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+        before = len(server.calls)
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, models=seeded)
+
+    assert [call.body.get("seed") for call in server.calls[before:]] == [7, 7]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_limit_below_one_is_refused(tmp_path, limit):
+    async with FakeServer() as server:
+        with pytest.raises(SetupError, match="1 or more"):
+            await qloragen.agenerate(articles(2), tmp_path / "run", limit=limit, base_url=server.base_url)
+
+    assert server.calls == []
+
+
+async def test_a_limit_of_spending_is_not_promised_over_calls_whose_cost_nobody_knows(tmp_path):
+    def without_usage(reply: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in reply.items() if name != "usage"}
+
+    async with FakeServer(faults=lambda _: Fault(edit=without_usage)) as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+
+        with pytest.raises(SetupError, match="max_cost_usd"):
+            await qloragen.agenerate([article(2)], tmp_path / "run", base_url=server.base_url, max_cost_usd=1)
+
+
+async def test_a_run_directory_that_goes_away_stops_the_run(tmp_path):
+    def remove(call: Call) -> None:
+        if call.index == 10:
+            (tmp_path / "run/journal.jsonl").unlink()
+
+    async with FakeServer(faults=remove) as server:
+        with pytest.raises(qloragen.StorageFailed, match="deleted"):
+            await qloragen.agenerate(articles(50), tmp_path / "run", base_url=server.base_url, open_articles=2)
+
+    assert len(server.calls) < 30
+
+
+async def test_a_reply_damaged_by_hand_is_no_reason_to_crash(tmp_path):
+    async with FakeServer(classify=lambda _: "1, 2") as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+        (tmp_path / "run/records.jsonl").unlink()
+        journal = tmp_path / "run/journal.jsonl"
+        lines = [line | {"body": "gone"} if line.get("stage") == "generate" else line for line in lines_of(journal)]
+        journal.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+
+    assert outcome.summary.records == 2
+    assert len(server.of_kind("generate")) == 4
+
+
+async def test_reparsing_with_another_pack_leaves_alone_what_it_cannot_read(tmp_path):
+    pack = tmp_path / "pack"
+    shutil.copytree(PROMPTS, pack)
+    text = (pack / "pack.toml").read_text()
+    (pack / "pack.toml").write_text(text.replace("number = 14", "number = 26"))
+    async with FakeServer(classify=lambda _: "1, 2, 26") as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, pack=pack)
+    before = qloragen.summary(tmp_path / "run")
+
+    own = await anyio.to_thread.run_sync(qloragen.reparse, tmp_path / "run")
+    other = await anyio.to_thread.run_sync(lambda: qloragen.reparse(tmp_path / "run", pack=PROMPTS))
+
+    assert (own.records, own.reclassified) == (3, 0)
+    assert (other.records, other.reclassified) == (3, 0)
+    assert qloragen.summary(tmp_path / "run").rejections == before.rejections

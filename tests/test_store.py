@@ -88,7 +88,7 @@ def test_a_reply_is_kept_until_its_cell_is_settled(tmp_path):
     with open_run(tmp_path / "run") as run:
         assert [reply.body for reply in run.replies("c1")] == ["first \u2028 reply", "second"]
         assert run.replies("c1")[0] == a_reply(body="first \u2028 reply")
-        assert run.article(an_article().content_hash) == an_article()
+        assert run.article(a_cell()) == an_article()
         assert not run.state.settled("c1")
         run.add_record(a_record())
 

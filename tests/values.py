@@ -17,6 +17,7 @@ def a_cell(key: str = "c1", **changes: object) -> Cell:
         "key": key,
         "stage": "generate",
         "content_hash": an_article().content_hash,
+        "format": "markdown",
         "article_id": "a",
         "model": "m",
         "prompt_fingerprint": "f",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import anyio
 
 from ..errors import Interrupted
-from ..logs import configure
+from ..logs import configure, get_logger
 from ..oneshot import reparse as reparse_run
 from ..progress import Line, Progress, shown
 from ..session import Session
 from ..settings import load
 from ..signals import LEFT_AT_ONCE, stop_on_signals
 from .parser import knobs_of
+
+log = get_logger()
 
 SOME_FAILED = 3
 LISTED_SKIPS = 20
@@ -34,7 +37,7 @@ def generate(arguments: argparse.Namespace) -> int:
 
 def reparse(arguments: argparse.Namespace) -> int:
     """Read every paid reply of a run again."""
-    print(reparse_run(arguments.folder, settings=load(**knobs_of(arguments))))
+    print(reparse_run(arguments.folder, **knobs_of(arguments)))
     return 0
 
 
@@ -43,7 +46,7 @@ async def _generate(session: Session, source: list[Path], limit: int | None, lin
         try:
             await _process(session, source, limit, line)
         finally:
-            _say(_report(session), line)
+            _report_at_end(session, line)
         return _verdict(session)
     raise Interrupted(LEFT_AT_ONCE)
 
@@ -53,7 +56,10 @@ async def _process(session: Session, source: list[Path], limit: int | None, line
     if session.resumed:
         plan = await session.plan(source, limit=limit)
         progress.total_articles = plan.articles
-        _say(f"{session.folder} goes on: {plan}.", line)
+        if session.settings.log_format == "json":
+            log.info("run_resumed", **asdict(plan))
+        else:
+            _say(f"{session.folder} goes on: {plan}.", line)
     async with shown(progress, line) as tasks:
         if progress.total_articles is None:
             # Counting must not hold the first call back, so a new run does both at once.
@@ -62,9 +68,16 @@ async def _process(session: Session, source: list[Path], limit: int | None, line
 
 
 def _verdict(session: Session) -> int:
-    summary = session.summary
-    bad_rows = any(summary.skips.get(reason) for reason in WORTH_A_LOOK)
-    return SOME_FAILED if bad_rows or summary.rejections or summary.failures else 0
+    """Judge what this process was asked for; what earlier ones left undone elsewhere is in the summary."""
+    bad_rows = any(session.tally.skips.get(reason) for reason in WORTH_A_LOOK)
+    return SOME_FAILED if bad_rows or session.tally.missing else 0
+
+
+def _report_at_end(session: Session, line: Line | None) -> None:
+    if session.settings.log_format == "json":
+        log.info("run_summary", **session.summary.as_dict())
+    else:
+        _say(_report(session), line)
 
 
 def _report(session: Session) -> str:

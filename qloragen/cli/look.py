@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import orjson
 
-from ..manifest import read_manifest
+from ..manifest import Manifest, read_manifest
 from ..oneshot import export, summary
 from ..packs import load_pack
 from ..settings import explain, load
+from ..store.run import in_use
 from .parser import knobs_of
 
 
@@ -22,9 +24,15 @@ def status(arguments: argparse.Namespace) -> int:
         print(_json({"run": about, "summary": found.as_dict()}))
         return 0
     if manifest:
-        print(f"{arguments.folder}: {manifest.status} ({manifest.updated:%Y-%m-%d %H:%M} UTC)\n")
+        print(f"{arguments.folder}: {_status(arguments.folder, manifest)} ({manifest.updated:%Y-%m-%d %H:%M} UTC)\n")
     print(found)
     return 0
+
+
+def _status(folder: Path, manifest: Manifest) -> str:
+    if manifest.status == "running" and not in_use(folder):
+        return "the process ended without a word; the same command goes on"
+    return manifest.status
 
 
 def export_records(arguments: argparse.Namespace) -> int:

@@ -11,12 +11,17 @@ import orjson
 from ..types import Article, Cell, InputMode, InstructionType, digest
 
 
-def classification_cell(article: Article, *, model: str, fingerprint: str, temperature: float | None) -> Cell:
-    """Return the cell of an article's classification; `fingerprint` is that of the classification prompt."""
+def classification_cell(article: Article, *, model: str, fingerprint: str, parameters: str) -> Cell:
+    """Return the cell of an article's classification.
+
+    `fingerprint` is that of the classification prompt; `parameters` are what the user has set for the model's replies,
+    as text that is equal when they are equal.
+    """
     return Cell(
-        key=_key("classify", article.content_hash, model, fingerprint, temperature),
+        key=_key("classify", article.content_hash, model, fingerprint, parameters),
         stage="classify",
         content_hash=article.content_hash,
+        format=article.format,
         article_id=article.id,
         model=model,
         prompt_fingerprint=fingerprint,
@@ -24,21 +29,16 @@ def classification_cell(article: Article, *, model: str, fingerprint: str, tempe
 
 
 def generation_cell(
-    article: Article,
-    type: InstructionType,
-    *,
-    model: str,
-    fingerprint: str,
-    mode: InputMode,
-    temperature: float | None,
+    article: Article, type: InstructionType, *, model: str, fingerprint: str, parameters: str, mode: InputMode
 ) -> Cell:
     """Return the cell of one record; `fingerprint` is that of the type's generation prompt."""
     # The markup decides where paragraphs end, and so what the numbers in an evidence reply mean.
     markup = article.format if mode == "evidence" else None
     return Cell(
-        key=_key("generate", article.content_hash, model, fingerprint, temperature, type.slug, mode, markup),
+        key=_key("generate", article.content_hash, model, fingerprint, parameters, type.slug, mode, markup),
         stage="generate",
         content_hash=article.content_hash,
+        format=article.format,
         article_id=article.id,
         model=model,
         prompt_fingerprint=fingerprint,
@@ -48,6 +48,6 @@ def generation_cell(
     )
 
 
-def _key(*parts: str | float | None) -> str:
+def _key(*parts: str | None) -> str:
     # JSON keeps the parts apart, whatever characters they hold.
     return digest(orjson.dumps(parts).decode())

@@ -97,7 +97,9 @@ async def _connected(
         timeout=httpx2.Timeout(timeout_s, connect=5, pool=None),
         follow_redirects=False,
     )
-    key = api_key or PLACEHOLDER_KEY
+    key = (api_key or "").strip() or PLACEHOLDER_KEY
+    if not (key.isascii() and key.isprintable()):
+        raise AccessDenied("OPENAI_API_KEY holds characters that no key has; copy it again, without quotes or blanks.")
     async with AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, http_client=http_client) as openai:
         yield OpenAIClient(openai)
 

@@ -83,7 +83,7 @@ class Engine:
             RunStopped: no request will get one any more.
         """
         lane = self._lane(request.model)
-        if request.function is None or lane.shape.settled:
+        if request.function is None or lane.shape.settled or not lane.shape.one_by_one:
             return await self._answer(lane, request)
         async with AsyncExitStack() as held:
             with self._waiting(lane):

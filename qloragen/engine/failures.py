@@ -18,7 +18,7 @@ from typing import Literal
 
 import orjson
 
-from ..errors import AccessDenied, ModelNotFound, QuotaExhausted, RunStopped
+from ..errors import AccessDenied, ModelNotFound, ProviderUnavailable, QuotaExhausted, RunStopped
 from ..types import Structure
 from .client import ConnectionLost, HttpReply
 
@@ -78,7 +78,7 @@ class Row:
     structured: bool = False
     """Only for requests that ask for a structured answer."""
     final: bool = False
-    """The same request would be refused again."""
+    """The same request would be refused again, however the setup is mended."""
     attempts: int | None = None
     """Of this kind of failure, fewer than the policy allows: repeating it costs much and helps little."""
     error: type[RunStopped] = RunStopped
@@ -94,6 +94,7 @@ _QUOTA = (
 )
 _PAY = "add credit or raise the limit at the provider, then run the same command again"
 _KEY = "check OPENAI_API_KEY and what it may do, then run the same command again"
+_ADDRESS = "the server has moved: set the base URL to its new address, then run the same command again"
 _NAME = "check the model's name and the base URL"
 _TOO_LONG = ("context_length_exceeded", "exceed_context_size_error", "string_above_max_length")
 _TOO_LONG_WORDS = ("context length", "context size", "context window")
@@ -109,12 +110,13 @@ TABLE: tuple[Row, ...] = (
     Row(Action.STOP, "quota", statuses=(402,), error=QuotaExhausted, remedy=_PAY),
     Row(Action.STOP, "model_not_found", codes=("model_not_found",), error=ModelNotFound, remedy=_NAME),
     Row(Action.STOP, "model_not_found", statuses=(404,), error=ModelNotFound, remedy=_NAME),
+    Row(Action.STOP, "redirected", statuses=range(300, 400), error=ProviderUnavailable, remedy=_ADDRESS),
     Row(Action.STOP, "access", statuses=(401,), error=AccessDenied, remedy=_KEY),
     Row(Action.STOP, "access", statuses=(403,), error=AccessDenied, remedy=_KEY),
     Row(Action.WAIT, "rate_limited", statuses=(429,)),
-    Row(Action.GIVE_UP, "context_length", codes=_TOO_LONG, final=True),
-    Row(Action.GIVE_UP, "context_length", statuses=_4XX, words=_TOO_LONG_WORDS, final=True),
-    Row(Action.GIVE_UP, "context_length", statuses=(413,), final=True),
+    Row(Action.GIVE_UP, "context_length", codes=_TOO_LONG),
+    Row(Action.GIVE_UP, "context_length", statuses=_4XX, words=_TOO_LONG_WORDS),
+    Row(Action.GIVE_UP, "context_length", statuses=(413,)),
     Row(Action.GIVE_UP, "content_filter", codes=_FILTERED, final=True),
     Row(Action.CHANGE, "bounds", statuses=_MALFORMED, codes=_BAD_SCHEMA, structured=True),
     Row(Action.CHANGE, "structure", statuses=_MALFORMED, parameters=_FORM, structured=True),
@@ -125,7 +127,7 @@ TABLE: tuple[Row, ...] = (
     Row(Action.RETRY, "request_timeout", statuses=(408,)),
     Row(Action.RETRY, "conflict", statuses=(409,)),
     Row(Action.RETRY, "server_error", statuses=_5XX),
-    Row(Action.GIVE_UP, "bad_request", statuses=_4XX, final=True),
+    Row(Action.GIVE_UP, "bad_request", statuses=_4XX),
     Row(Action.GIVE_UP, "unexpected_status"),
     Row(Action.RETRY, "connection", kind="connection"),
     Row(Action.RETRY, "timeout", kind="timeout", attempts=3),
@@ -271,7 +273,8 @@ def _number(value: object) -> float | None:
 
 def _whole(value: str | None) -> int | None:
     number = _number(value)
-    return None if number is None else int(number)
+    # Some gateways say 0 or -1 where there is no limit.
+    return None if number is None or number < 1 else int(number)
 
 
 def _shortened(message: str) -> str:

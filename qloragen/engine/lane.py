@@ -88,7 +88,9 @@ class Lane:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.family = spec.family
-        self.shape = StructureChoice(spec.structure or spec.family.structure)
+        self.shape = StructureChoice(
+            spec.structure or spec.family.structure, chosen=spec.structure not in {None, "auto"}
+        )
         self.slots = anyio.Semaphore(spec.max_concurrency, fast_acquire=True)
         self.gate = Gate(spec.rpm, spec.tpm)
         self.estimator = Estimator()
@@ -132,7 +134,7 @@ class Lane:
                 f"{self.spec.name}: a request of about {call.tokens} tokens (completion cap included) exceeds the limit"
                 f" of {tpm} tokens per minute; split the article or raise the limit.",
                 reason="over_tpm",
-                final=True,
+                final=False,
             )
 
     def succeeded(self, call: Call, completion: Completion) -> None:

@@ -6,6 +6,7 @@ Whatever a chat completion may lack (choices, content, usage, the tool call) is 
 from __future__ import annotations
 
 import json
+import re
 
 import orjson
 
@@ -69,11 +70,16 @@ def _lenient(body: bytes) -> object:
         raise UnreadableReply("not JSON") from None
 
 
+_FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+"""One code fence around the whole content, which models put there out of habit."""
+
+
 def _arguments(message: Json, text: str, structure: Structure | None) -> str | None:
     if structure is None:
         return None
     if structure != "tools":
-        return text or None
+        fenced = _FENCE.fullmatch(text)
+        return (fenced[1] if fenced else text) or None
     calls = message.get("tool_calls")
     if not isinstance(calls, list) or not calls:
         return None

@@ -12,13 +12,24 @@ ORDER: tuple[Structure, ...] = ("tools", "json_schema", "json_object")
 """From the best to the one that nearly every server has."""
 
 
-class StructureChoice:
-    """One model's way to structured answers. While it is not `settled`, requests hold `turn` and go one by one."""
+MOST_SILENT = 2
+"""Empty replies in a row after which a form is taken for one that the server does not know."""
 
-    def __init__(self, wanted: Structure | Literal["auto"]) -> None:
+
+class StructureChoice:
+    """One model's way to structured answers. While nothing is known of it, requests hold `turn` and go one by one.
+
+    A form that the user has `chosen` stays; one that merely is usual for the model's name is trusted until the server,
+    which may not be the provider that the name is known from, answers in prose.
+    """
+
+    def __init__(self, wanted: Structure | Literal["auto"], *, chosen: bool) -> None:
         self.current: Structure = ORDER[0] if wanted == "auto" else wanted
-        self.settled = wanted != "auto"
+        self.settled = chosen
         """The model has answered in this form, or there is no other left, or the user has chosen."""
+        self.one_by_one = wanted == "auto"
+        """Requests go one by one until the form is settled."""
+        self._silent = 0
         self.turn = anyio.Lock(fast_acquire=True)
 
     def step_down(self) -> bool:
@@ -35,17 +46,18 @@ class StructureChoice:
             return
         if _is_structured(completion):
             self.settled = True
-        elif _is_prose(completion):
+        elif self._speaks_otherwise(completion):
             self.settled = not self.step_down()
+
+    def _speaks_otherwise(self, completion: Completion) -> bool:
+        """Tell words in place of the answer from a reply that shows nothing: refused, filtered, empty for once."""
+        if completion.finish_reason not in {"stop", "length"} or completion.refusal is not None:
+            return False
+        self._silent = 0 if completion.text.strip() else self._silent + 1
+        return self._silent in {0, MOST_SILENT}
 
 
 def _is_structured(completion: Completion) -> bool:
     if completion.structure == "tools":
         return completion.arguments is not None
-    return completion.text.lstrip().startswith("{")
-
-
-def _is_prose(completion: Completion) -> bool:
-    """Tell words in place of the answer from a reply that shows nothing: refused, filtered, empty."""
-    spoken = completion.finish_reason in {"stop", "length"} and completion.refusal is None
-    return spoken and bool(completion.text.strip())
+    return (completion.arguments or "").lstrip().startswith("{")

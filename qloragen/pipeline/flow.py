@@ -12,7 +12,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -68,6 +69,7 @@ class Flow:
         self._open_articles = open_articles
         self._now = now
         self._sources: set[Shared[Article | Skip]] = set()
+        self._busy: dict[str, anyio.Event] = {}
 
     async def process(self, source: Shared[Article | Skip], deliver: Deliver = drop, recall: Deliver = drop) -> None:
         """Work through `source` until it ends or the run stops; why it stopped is in `stopped`.
@@ -91,7 +93,7 @@ class Flow:
         self._engine.stop(reason)
         for source in self._sources:
             source.close()
-        log.warning("run_stopped", reason=type(reason).__name__, message=str(reason))
+        log.warning("run_stopping", reason=type(reason).__name__)
 
     async def _work(self, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
         async for item in source:
@@ -114,7 +116,9 @@ class Flow:
             key = self._job.generation(article, kind).key
             if key in self._run.state.records:
                 await recall(self._run.record(key))
-            elif not self._run.state.settled(key):
+            elif key in self._run.state.rejections:
+                self.tally.rejected_before += 1
+            else:
                 missing.append(kind)
         for together in (missing[:1], missing[1:]):
             async with anyio.create_task_group() as siblings:
@@ -125,41 +129,62 @@ class Flow:
 
     async def _classify(self, opened: OpenArticle) -> tuple[InstructionType, ...]:
         cell = self._job.classification(opened.article)
-        if not self._run.state.settled(cell.key):
-            self._run.add_article(opened.article)
-            answer = await self._settle(
-                cell,
-                lambda refused, _: self._job.classification_request(opened, refused),
-                self._job.read_classification,
-                MAX_CLASSIFY_ASKS,
-            )
-            if answer:
-                self._run.add_types(cell, answer[0])
+        async with self._alone(cell.key):
+            if cell.key in self._run.state.rejections:
+                self.tally.rejected_before += 1
+            elif not self._run.state.settled(cell.key):
+                self._run.add_article(opened.article)
+                answer = await self._settle(
+                    cell,
+                    lambda refused, _: self._job.classification_request(opened, refused),
+                    self._job.read_classification,
+                    MAX_CLASSIFY_ASKS,
+                )
+                if answer:
+                    self._run.add_types(cell, answer[0])
         return self._job.applicable(self._run.state.types.get(cell.key, ()))
 
     async def _generate(self, opened: OpenArticle, type: InstructionType, calls: int, deliver: Deliver) -> None:
+        cell = self._job.generation(opened.article, type)
         try:
-            self._run.add_article(opened.article)
-            answer = await self._settle(
-                self._job.generation(opened.article, type),
-                lambda _, complaints: self._job.generation_request(opened, type, complaints, calls=calls),
-                lambda reply: self._job.read_generation(opened, type, reply),
-                MAX_GENERATE_ASKS,
-            )
-            if answer:
-                record = record_of(opened.article, type, *answer)
-                self._run.add_record(record)
-                self.tally.records += 1
-                await deliver(record)
+            async with self._alone(cell.key):
+                if not self._run.state.settled(cell.key):
+                    await self._make(cell, opened, type, calls)
+            if cell.key in self._run.state.records:
+                await deliver(self._run.record(cell.key))
         except RunStopped as reason:
             # Siblings in flight are finished, not cancelled: they are paid for.
             self.stop(reason)
+
+    async def _make(self, cell: Cell, opened: OpenArticle, type: InstructionType, calls: int) -> None:
+        self._run.add_article(opened.article)
+        answer = await self._settle(
+            cell,
+            lambda _, complaints: self._job.generation_request(opened, type, complaints, calls=calls),
+            lambda replies: self._job.read_generation(opened, type, replies[-1]),
+            MAX_GENERATE_ASKS,
+        )
+        if answer:
+            self._run.add_record(record_of(opened.article, type, *answer))
+            self.tally.records += 1
+
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        """Let one task at a time work on a cell, so that streams with an article in common do not pay for it twice."""
+        while (other := self._busy.get(key)) is not None:
+            await other.wait()
+        self._busy[key] = done = anyio.Event()
+        try:
+            yield
+        finally:
+            del self._busy[key]
+            done.set()
 
     async def _settle(
         self,
         cell: Cell,
         build: Callable[[list[Reply], list[Invalid]], Request],
-        read: Callable[[Reply], Answer | Invalid],
+        read: Callable[[list[Reply]], Answer | Invalid],
         max_asks: int,
     ) -> tuple[Answer, list[Reply]] | None:
         """Return the cell's answer and the replies that were paid for it; None once it is given up.
@@ -175,7 +200,7 @@ class Flow:
                 if reply is None:
                     return None
                 replies.append(reply)
-            answer = read(replies[ask])
+            answer = read(replies[: ask + 1])
             if not isinstance(answer, Invalid):
                 return answer, replies
             complaints.append(answer)

@@ -13,7 +13,7 @@ from ..domain.arguments import ASKED_OUTPUT_CHARS
 from ..domain.article_block import ArticleBlock, lay_out
 from ..domain.pack import Pack
 from ..domain.reply import TypeAnswer
-from ..engine.reply import decode
+from ..engine.reply import UnreadableReply, decode
 from ..types import (
     Article,
     Cell,
@@ -56,7 +56,9 @@ class Job:
     output_chars: int = ASKED_OUTPUT_CHARS
     temperature: float | None = None
     """For every call; None leaves it to the prompts."""
-    _classification_fingerprint: str = field(init=False)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Model to what else the user has set for its replies, as text: part of the address of its cells."""
+    classification_fingerprint: str = field(init=False)
     _generation_fingerprints: Mapping[tuple[str, InputMode], str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +68,7 @@ class Job:
             for mode in get_args(InputMode)
         }
         object.__setattr__(
-            self, "_classification_fingerprint", classify.fingerprint(self.pack, self.classify_form, self.max_types)
+            self, "classification_fingerprint", classify.fingerprint(self.pack, self.classify_form, self.max_types)
         )
         object.__setattr__(self, "_generation_fingerprints", fingerprints)
 
@@ -79,8 +81,8 @@ class Job:
         return cells.classification_cell(
             article,
             model=self.classify_model,
-            fingerprint=self._classification_fingerprint,
-            temperature=self.temperature,
+            fingerprint=self.classification_fingerprint,
+            parameters=self._parameters(self.classify_model),
         )
 
     def generation(self, article: Article, type: InstructionType) -> Cell:
@@ -90,8 +92,8 @@ class Job:
             type,
             model=self.generate_model,
             fingerprint=self.fingerprint(type),
+            parameters=self._parameters(self.generate_model),
             mode=self.input_mode,
-            temperature=self.temperature,
         )
 
     def applicable(self, numbers: tuple[int, ...]) -> tuple[InstructionType, ...]:
@@ -125,29 +127,50 @@ class Job:
             request = replace(request, messages=tuple(replace(message, shared=0) for message in request.messages))
         return self._at_temperature(request)
 
-    def read_classification(self, reply: Reply) -> tuple[int, ...] | Invalid:
-        """Return the numbers that a classification reply comes to."""
+    def read_classification(self, replies: Sequence[Reply]) -> tuple[int, ...] | Invalid:
+        """Return the numbers that the last of an article's classification replies comes to.
+
+        A first reply that was cut off may have lost numbers, and is asked again with more room; a second one is taken.
+        """
+        reply = replies[-1]
+        match reply.finish_reason:
+            case "content_filter":
+                return Invalid("content_filter", "The provider's content filter stopped the reply.", final=True)
+            case "length" if len(replies) == 1:
+                return Invalid("truncated", "The reply was cut off before its end.")
         answer = classify.parse(_words(reply), self.pack)
         return answer.types if answer.readable else Invalid("unreadable", "The reply names no types for certain.")
 
     def read_generation(self, opened: OpenArticle, type: InstructionType, reply: Reply) -> Draft | Invalid:
         """Return the draft that a generation reply comes to, judged as strictly as the pack asks."""
-        mode = reply.cell.input_mode or self.input_mode
-        return generate.parse(decoded(reply), opened.block, type, self.pack, mode)
+        completion = decoded(reply)
+        if completion is None:
+            return _UNREADABLE
+        return generate.parse(completion, opened.block, type, self.pack, reply.cell.input_mode or self.input_mode)
+
+    def _parameters(self, model: str) -> str:
+        temperature = "" if self.temperature is None else f"temperature={self.temperature:g}"
+        return f"{temperature};{self.parameters.get(model, '')}"
 
     def _at_temperature(self, request: Request) -> Request:
         return request if self.temperature is None else replace(request, temperature=self.temperature)
 
 
-def decoded(reply: Reply) -> Completion:
-    """Return a journalled reply as the engine once returned it, decoded by today's code."""
-    return decode(reply.body.encode(), model=reply.cell.model, structure=reply.structure)
+_UNREADABLE = Invalid("unreadable", "The reply in the journal is no completion.")
+
+
+def decoded(reply: Reply) -> Completion | None:
+    """Return a journalled reply as the engine once returned it, decoded by today's code; None when it is damaged."""
+    try:
+        return decode(reply.body.encode("utf-8", "replace"), model=reply.cell.model, structure=reply.structure)
+    except UnreadableReply:
+        return None
 
 
 def _words(reply: Reply) -> str:
     """Return what a classification reply says, in whichever place it says it."""
     completion = decoded(reply)
-    return completion.arguments or completion.text
+    return (completion.arguments or completion.text) if completion else ""
 
 
 def record_of(article: Article, type: InstructionType, draft: Draft, replies: list[Reply]) -> Record:

@@ -33,6 +33,9 @@ class Reparsed:
         )
 
 
+_OBSOLETE = Invalid("obsolete", "The reply answers a prompt that the pack no longer has; it is left as it was.")
+
+
 @dataclass(slots=True)
 class _Cell:
     replies: list[Reply] = field(default_factory=list)
@@ -55,7 +58,7 @@ def reparse(run: Run, job: Job) -> Reparsed:
     result.records, result.gained, result.lost = len(after), len(after - before), len(before - after)
     for key, cell in unsettled.items():
         # A cell that was never settled may be asked again; one that was stays paid for and given up.
-        if key in settled and cell.invalid:
+        if key in settled and cell.invalid and cell.invalid is not _OBSOLETE:
             run.add_rejection(Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail))
     return result
 
@@ -70,7 +73,7 @@ def _records(run: Run, job: Job, unsettled: dict[str, _Cell], result: Reparsed) 
         cell = unsettled.setdefault(key, _Cell())
         cell.replies.append(replace(reply, body=""))
         if reply.cell.stage == "classify":
-            cell.invalid = _reclassify(run, job, reply, result)
+            cell.invalid = _reclassify(run, job, reply, [*cell.replies[:-1], reply], result)
         elif isinstance(answer := _regenerate(run, job, reply, cell.replies, result), Record):
             yield answer
         else:
@@ -80,8 +83,10 @@ def _records(run: Run, job: Job, unsettled: dict[str, _Cell], result: Reparsed) 
             del unsettled[key]
 
 
-def _reclassify(run: Run, job: Job, reply: Reply, result: Reparsed) -> Invalid | None:
-    numbers = job.read_classification(reply)
+def _reclassify(run: Run, job: Job, reply: Reply, replies: list[Reply], result: Reparsed) -> Invalid | None:
+    if reply.cell.prompt_fingerprint != job.classification_fingerprint:
+        return _OBSOLETE
+    numbers = job.read_classification(replies)
     if isinstance(numbers, Invalid):
         return numbers
     if run.state.types.get(reply.cell.key) != numbers:
@@ -94,10 +99,10 @@ def _regenerate(run: Run, job: Job, reply: Reply, replies: list[Reply], result: 
     kind = _type_of(run, job, reply)
     if kind is None:
         if reply.cell.key not in run.state.records:
-            return Invalid("obsolete", "The reply answers a prompt that the pack no longer has.")
+            return _OBSOLETE
         result.kept += 1
         return run.record(reply.cell.key)
-    opened = OpenArticle(run.article(reply.cell.content_hash))
+    opened = OpenArticle(run.article(reply.cell))
     draft = job.read_generation(opened, kind, reply)
     return draft if isinstance(draft, Invalid) else record_of(opened.article, kind, draft, replies)
 
@@ -108,7 +113,7 @@ def _type_of(run: Run, job: Job, reply: Reply) -> InstructionType | None:
     Replies to other prompts are left alone: the numbers in them may stand for other paragraphs than today's.
     """
     cell = reply.cell
-    if cell.content_hash not in run.state.articles:
+    if (cell.content_hash, cell.format) not in run.state.articles:
         return None
     return next(
         (

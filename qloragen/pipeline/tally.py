@@ -23,12 +23,19 @@ class Tally:
     """Records made."""
     rejections: int = 0
     """Cells given up for good."""
+    rejected_before: int = 0
+    """Cells of this process's articles that an earlier process gave up for good."""
     failures: int = 0
     """Cells given up until the next run."""
     skips: Counter[str] = field(default_factory=Counter)
     """Pieces of the source that are no articles, by reason."""
     listed_skips: list[Skip] = field(default_factory=list)
     """The first `MAX_LISTED_SKIPS` of them."""
+
+    @property
+    def missing(self) -> int:
+        """Cells of this process's articles that have no result."""
+        return self.rejections + self.rejected_before + self.failures
 
     def skip(self, skip: Skip) -> None:
         """Count a piece of the source that is no article."""

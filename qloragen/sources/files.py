@@ -1,7 +1,8 @@
 """Files: which ones a path, folder or glob means, and what is in them.
 
-Folders are read in sorted order, without hidden files, links to folders and links that lead out of the folder. Files
-with unknown endings are passed over and counted, and so are `.json` files, which in folders are mostly configuration.
+Folders are read in sorted order, without hidden files, links to folders, links that lead out of the folder, what is
+no regular file, and run directories of ours. Files with unknown endings are passed over and counted, and so are
+`.json` files, which in folders are mostly configuration.
 A file's name, which is a document's id, is its path relative to the deepest folder that holds all that was asked for,
 with `/` between the parts.
 """
@@ -87,12 +88,14 @@ def _place(source: str | Path, options: Options) -> Place:
         return (
             _folder(path, options) if path.is_dir() else _file(path) if path.exists() else _glob(str(source), options)
         )
-    except PermissionError as error:
-        raise SourceError(f"{printable(str(source))} cannot be read: permission denied") from error
+    except OSError as error:
+        raise SourceError(f"{printable(str(source))} cannot be read: {_why(error)}") from error
 
 
 def _file(path: Path) -> Place:
     shown = printable(str(path))
+    if not path.is_file():
+        raise SourceError(f"{shown} is neither a file nor a folder; save what it gives to a file, and name that")
     if extension(path.name) not in KNOWN:
         raise SourceError(f"{shown} has no known ending; known are {_listed(KNOWN)}, each also with .gz or .zst")
     try:
@@ -123,8 +126,12 @@ def _glob(pattern: str, options: Options) -> Place:
     return Place(root, lambda: (match for match in matches if not match.is_dir()), endings)
 
 
+def _in_run(path: Path, root: Path) -> bool:
+    return any(_is_run(folder) for folder in path.parents if folder != root and folder.is_relative_to(root))
+
+
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder, then those of the folders in it; a folder that cannot be listed comes as itself."""
+    """Yield the files of a folder, then those of the folders in it; a folder that is not read comes as itself."""
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -132,10 +139,15 @@ def _walk(folder: Path) -> Iterator[Path]:
         return
     yield from (entry for entry in entries if not entry.is_dir())
     for entry in filter(Path.is_dir, entries):
-        if entry.name.startswith(".") or entry.is_symlink():
+        if entry.name.startswith(".") or entry.is_symlink() or _is_run(entry):
             yield entry
         else:
             yield from _walk(entry)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is where a run keeps its answers, which are no articles (`generate docs --out docs/run`)."""
+    return (folder / "journal.jsonl").exists() and any((folder / name).exists() for name in ("run.json", ".lock"))
 
 
 def _wanted(path: Path, endings: frozenset[str], root: Path) -> bool:

@@ -40,6 +40,7 @@ class _CellLine(_Line):
     cell: str
     stage: Stage
     content_hash: str
+    format: Format
     article_id: str
     model: str
     prompt_fingerprint: str
@@ -220,6 +221,7 @@ def cell_of(line: _CellLine) -> Cell:
         key=line.cell,
         stage=line.stage,
         content_hash=line.content_hash,
+        format=line.format,
         article_id=line.article_id,
         model=line.model,
         prompt_fingerprint=line.prompt_fingerprint,
@@ -245,6 +247,7 @@ def _cell_fields(cell: Cell) -> dict[str, object]:
         "cell": cell.key,
         "stage": cell.stage,
         "content_hash": cell.content_hash,
+        "format": cell.format,
         "article_id": cell.article_id,
         "model": cell.model,
         "prompt_fingerprint": cell.prompt_fingerprint,

@@ -57,6 +57,20 @@ class Log:
         self._end = start + len(line) + 1
         return start
 
+    def check_in_place(self) -> None:
+        """Make sure that the file is still where it was opened, so that nobody pays for what will be lost.
+
+        Raises:
+            StorageFailed: It was deleted or replaced.
+        """
+        try:
+            in_place = os.path.samestat(self.path.stat(), os.fstat(self._file))
+        except OSError:
+            in_place = False
+        if not in_place:
+            self._broken = True
+            raise StorageFailed(f"{self.path} was deleted or replaced while the run was going on; put it back.")
+
     def read(self, offset: int) -> bytes:
         """Return the line that starts at `offset`, without its LF."""
         parts: list[bytes] = []

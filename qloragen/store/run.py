@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 JOURNAL = "journal.jsonl"
 SINK = "records.jsonl"
 MANIFEST = "run.json"
+LOCK = ".lock"
 
 
 class Run:
@@ -61,8 +62,9 @@ class Run:
 
     def add_article(self, article: Article) -> None:
         """Keep the article's text, once, so that replies can be read again without its source."""
-        if article.content_hash not in self.state.articles:
-            self.state.add_article(article.content_hash, self._journal.append(article_line(article)))
+        if (article.content_hash, article.format) not in self.state.articles:
+            self._journal.check_in_place()
+            self.state.add_article(article.content_hash, article.format, self._journal.append(article_line(article)))
 
     def add_reply(self, reply: Reply) -> None:
         """Keep a paid reply. To be called before anything is made of it."""
@@ -74,7 +76,9 @@ class Run:
         self.state.add_types(cell.key, types)
 
     def add_record(self, record: Record) -> None:
-        """Append a record to the sink."""
+        """Append a record to the sink, unless it is there already."""
+        if record.id in self.state.records:
+            return
         self.state.add_record(record, self._sink.append(record_line(record)))
 
     def add_rejection(self, rejection: Rejection) -> None:
@@ -95,9 +99,9 @@ class Run:
         """Return the record of a cell; raises KeyError when it has none."""
         return record_of(RecordLine.model_validate_json(self._sink.read(self.state.records[key])))
 
-    def article(self, content_hash: str) -> Article:
-        """Return an article that is in the journal; raises KeyError when it is not."""
-        line = parse_journal_line(self._journal.read(self.state.articles[content_hash]))
+    def article(self, cell: Cell) -> Article:
+        """Return the article of a cell; raises KeyError when the journal does not have it."""
+        line = parse_journal_line(self._journal.read(self.state.articles[cell.content_hash, cell.format]))
         assert isinstance(line, ArticleLine)
         return article_of(line)
 
@@ -161,8 +165,11 @@ def open_run(folder: Path) -> Iterator[Run]:
         raise SetupError(f"{folder} is a file; give a directory for the run with --out.") from error
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be made ({error.strerror}); choose another directory.") from error
-    with _locked(folder / ".lock"):
-        run = Run(folder)
+    with _locked(folder / LOCK):
+        try:
+            run = Run(folder)
+        except OSError as error:
+            raise StorageFailed(f"{folder} cannot be read ({error.strerror}); mend that, then run it again.") from error
         try:
             yield run
         finally:
@@ -175,9 +182,23 @@ def read_run(folder: Path) -> State:
     Raises:
         SetupError: There is no run in `folder`.
     """
-    if not (folder / JOURNAL).exists():
-        raise SetupError(f"There is no run in {folder}; give the directory that a run was started with (--out).")
-    return read_state(folder / JOURNAL, folder / SINK)
+    _refuse_absent(folder)
+    try:
+        return read_state(folder / JOURNAL, folder / SINK)
+    except OSError as error:
+        raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
+
+
+def in_use(folder: Path) -> bool:
+    """Say whether a process works in the run directory at this moment."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def read_records(folder: Path) -> Iterator[Record]:
@@ -186,10 +207,14 @@ def read_records(folder: Path) -> Iterator[Record]:
     Raises:
         SetupError: There is no run in `folder`.
     """
-    if not (folder / JOURNAL).exists():
-        raise SetupError(f"There is no run in {folder}; give the directory that a run was started with (--out).")
+    _refuse_absent(folder)
     for _, line in lines(folder / SINK):
         yield record_of(RecordLine.model_validate_json(line))
+
+
+def _refuse_absent(folder: Path) -> None:
+    if not (folder / JOURNAL).exists():
+        raise SetupError(f"There is no run in {folder}; give the directory that a run was started with (--out).")
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:
@@ -204,7 +229,10 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be opened ({error.strerror}); mend that, then run it again.") from error
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

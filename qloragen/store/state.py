@@ -26,7 +26,7 @@ from .log import lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..types import Record, Rejection, Reply
+    from ..types import Format, Record, Rejection, Reply
 
 
 @dataclass(slots=True)
@@ -37,8 +37,8 @@ class State:
     """
 
     ledger: Ledger = field(default_factory=Ledger)
-    articles: dict[str, int] = field(default_factory=dict)
-    """Content hash to the offset of its journal line."""
+    articles: dict[tuple[str, Format], int] = field(default_factory=dict)
+    """Content hash and markup to the offset of the article's journal line."""
     types: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Settled classifications: cell key to type numbers."""
     records: dict[str, int] = field(default_factory=dict)
@@ -57,9 +57,9 @@ class State:
         """Say whether nothing is left to ask for the cell."""
         return key in self.records or key in self.types or key in self.rejections
 
-    def add_article(self, content_hash: str, offset: int) -> None:
+    def add_article(self, content_hash: str, format: Format, offset: int) -> None:
         """Note an article that is in the journal."""
-        self.articles.setdefault(content_hash, offset)
+        self.articles.setdefault((content_hash, format), offset)
 
     def add_reply(self, reply: Reply, offset: int) -> None:
         """Note a paid reply: bill it, and keep its place until its cell is settled."""
@@ -124,7 +124,7 @@ def apply_line(state: State, line: JournalLine, offset: int) -> None:
     """Let one journal line take effect."""
     match line:
         case ArticleLine():
-            state.add_article(line.content_hash, offset)
+            state.add_article(line.content_hash, line.format, offset)
         case ReplyLine():
             state.add_reply(reply_of(line), offset)
         case TypesLine():

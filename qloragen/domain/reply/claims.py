@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum, auto
 from itertools import takewhile, zip_longest
 
@@ -30,6 +30,7 @@ from .words import (
 
 _REASONS = frozenset(("because", "since", ","))
 _OTHERS = frozenset(("other", "others", "rest"))
+_AMOUNTS = NUMBER_WORDS.keys() - {"one"}
 
 
 class Firmness(IntEnum):
@@ -47,6 +48,10 @@ class Firmness(IntEnum):
     LABELLED = 5
     """After a label such as "Types:", or a conclusion."""
 
+    def concluded(self) -> Firmness:
+        """Return how firm the claim is when a conclusion or an addition introduces it."""
+        return Firmness.LABELLED if self is Firmness.LISTED else self
+
 
 class Label(Enum):
     """What the words before a colon announce."""
@@ -55,6 +60,15 @@ class Label(Enum):
     DENIAL = auto()
     COMMENT = auto()
     OTHER = auto()
+
+
+class Total(Enum):
+    """What a clause says of all types at once."""
+
+    ALL = auto()
+    REST = auto()
+    """What was not denied before applies."""
+    NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +91,7 @@ class Reading:
     """Of its last colon."""
     open_end: bool
     """It ends with a colon: what it announces follows on the next lines."""
-    everything: bool
-    rest: bool
-    """What was not denied before applies."""
-    nothing: bool
+    total: Total | None
     adds: bool
     """It adds to what was said before."""
     prose: bool
@@ -90,18 +101,14 @@ class Reading:
 def read_clause(clause: Clause, pack_size: int) -> Reading:
     """Return what a clause says; `pack_size` tells "all 14" from a count."""
     scan = Scan(clause.tokens, starts_line=clause.starts_line)
-    words = [token.text for token in clause.tokens if token.kind is Kind.WORD]
     claims = tuple(_claims(scan, conclusion=_opens_with(CONCLUSIONS, clause.tokens)))
     labels = [label for label in (*(run.label for run in scan.runs), scan.label) if label]
-    open_end = clause.tokens[-1].kind is Kind.COLON
-    plain = set(words) <= KNOWN and not open_end and all(claim.denied for claim in claims)
+    words = [token.text for token in clause.tokens if token.kind is Kind.WORD]
     return Reading(
         claims=claims,
         label=label_kind(labels[-1]) if labels else None,
-        open_end=open_end,
-        everything=plain and _says_all(words, clause.tokens, pack_size, excepting=bool(claims)),
-        rest=plain and not claims and _says_rest(words),
-        nothing=not claims and (_opens_with_nothing(clause.tokens) or (plain and _says_nothing(words, clause.tokens))),
+        open_end=clause.tokens[-1].kind is Kind.COLON,
+        total=_total(words, clause.tokens, claims, pack_size),
         adds=_opens_with(ADDING, clause.tokens),
         prose=not set(words) <= KNOWN,
     )
@@ -131,16 +138,16 @@ def label_kind(words: Sequence[str]) -> Label:
 def _claims(scan: Scan, *, conclusion: bool) -> Iterator[Claim]:
     for run, following in zip_longest(scan.runs, scan.runs[1:]):
         after = scan.words if following is None else [*(following.label or ()), *following.before]
-        denied = (
-            _denies_next(run.before) or _denies_next(run.label or ()) or _denied_after(after, last=following is None)
-        )
+        denied = _denies(run) or _denied_after(after, last=following is None)
         firmness = _firmness(run, after)
-        if conclusion and firmness is Firmness.LISTED:
-            firmness = Firmness.LABELLED
-        for verdict in (None, True, False):
-            items = tuple(item for item in run.items if item.verdict is verdict)
-            if items:
-                yield Claim(items, denied if verdict is None else not verdict, firmness, run.label is not None)
+        claim = Claim((), denied, firmness.concluded() if conclusion else firmness, run.label is not None)
+        yield from _by_verdict(claim, run.items)
+
+
+def _by_verdict(claim: Claim, items: Sequence[Item]) -> Iterator[Claim]:
+    for verdict in dict.fromkeys(item.verdict for item in items):
+        judged = tuple(item for item in items if item.verdict is verdict)
+        yield replace(claim, items=judged, denied=claim.denied if verdict is None else not verdict)
 
 
 def _firmness(run: Run, after: Sequence[str]) -> Firmness:
@@ -151,7 +158,7 @@ def _firmness(run: Run, after: Sequence[str]) -> Firmness:
         return Firmness.HEDGED
     if run.label is not None and set(before) <= KNOWN:
         return _labelled_firmness(run.label)
-    if set(before) <= KNOWN and set(after) <= KNOWN:
+    if set(before) | set(after) <= KNOWN or any(item.is_confirmed() for item in run.items):
         return Firmness.LISTED
     return _firmness_in_prose(run, before, after)
 
@@ -169,18 +176,19 @@ def _labelled_firmness(label: Sequence[str]) -> Firmness:
 
 
 def _firmness_in_prose(run: Run, before: Sequence[str], after: Sequence[str]) -> Firmness:
-    said_before = run.items[0].marked or (bool(before) and before[-1] in CHOICE | APPLY | TYPES)
     foreign = bool(before) and before[-1] not in KNOWN
-    if (
-        said_before
-        or (after and not foreign and after[0] in (CHOICE | APPLY) - AUXILIARY)
-        or any(item.origin is Origin.NAME for item in run.items)
-    ):
+    announced = run.items[0].marked or not (CHOICE | APPLY | TYPES).isdisjoint(before[-1:])
+    judged = not foreign and not ((CHOICE | APPLY) - AUXILIARY).isdisjoint(after[:1])
+    if announced or judged or any(item.origin is Origin.NAME for item in run.items):
         return Firmness.MENTIONED
     return Firmness.LOOSE if len(run.items) > 2 and not foreign else Firmness.NONE
 
 
 # -------------------------------------------------------------------------------------------------------- negation
+
+
+def _denies(run: Run) -> bool:
+    return _denies_next(run.before) or _denies_next(run.label or ())
 
 
 def _denies_next(words: Sequence[str]) -> bool:
@@ -215,26 +223,34 @@ def _last_part(words: Sequence[str]) -> Sequence[str]:
 # ------------------------------------------------------------------------------------------------- all and nothing
 
 
+def _total(words: Sequence[str], tokens: Sequence[Token], claims: Sequence[Claim], pack_size: int) -> Total | None:
+    if not claims and _opens_with_nothing(tokens):
+        return Total.NOTHING
+    if not (set(words) <= KNOWN and all(claim.denied for claim in claims)) or tokens[-1].kind is Kind.COLON:
+        return None
+    if _says_all(words, tokens, pack_size, excepting=bool(claims)):
+        return Total.ALL
+    return None if claims else _rest_or_nothing(words, tokens)
+
+
+def _rest_or_nothing(words: Sequence[str], tokens: Sequence[Token]) -> Total | None:
+    if not _OTHERS.isdisjoint(words):
+        return Total.REST if len(words) > 1 and (NEGATORS | NOTHING).isdisjoint(words) else None
+    if any(token.kind is Kind.EMPTY or token.text == "✗" for token in tokens) or not NOTHING.isdisjoint(words):
+        return Total.NOTHING
+    denied = not {"no", "not"}.isdisjoint(words) and not (TYPES | APPLY).isdisjoint(words)
+    return Total.NOTHING if denied else None
+
+
 def _says_all(words: Sequence[str], tokens: Sequence[Token], pack_size: int, *, excepting: bool) -> bool:
+    if ALL.isdisjoint(words) or not (WEIGHED | HEDGES).isdisjoint(words):
+        return False
+    if not excepting and not (NEGATORS | _OTHERS).isdisjoint(words):
+        return False
     counts = {token.text for token in tokens if token.kind is Kind.NOISE}
-    counts |= {str(NUMBER_WORDS[word]) for word in words if word in NUMBER_WORDS and word != "one"}
-    limited = not (WEIGHED | HEDGES).isdisjoint(words) or not (excepting or (NEGATORS | _OTHERS).isdisjoint(words))
-    return not ALL.isdisjoint(words) and counts <= {str(pack_size)} and not limited
-
-
-def _says_rest(words: Sequence[str]) -> bool:
-    """`The others do.`."""
-    return not _OTHERS.isdisjoint(words) and (NEGATORS | NOTHING).isdisjoint(words) and len(words) > 1
+    return counts | {str(NUMBER_WORDS[word]) for word in words if word in _AMOUNTS} <= {str(pack_size)}
 
 
 def _opens_with_nothing(tokens: Sequence[Token]) -> bool:
     """`None, the article is ...`."""
     return tokens[0].text in NOTHING and len(tokens) > 1 and tokens[1].kind in {Kind.COMMA, Kind.DASH}
-
-
-def _says_nothing(words: Sequence[str], tokens: Sequence[Token]) -> bool:
-    if not _OTHERS.isdisjoint(words):
-        return False
-    if any(token.kind is Kind.EMPTY or token.text == "✗" for token in tokens) or not NOTHING.isdisjoint(words):
-        return True
-    return not {"no", "not"}.isdisjoint(words) and not (TYPES | APPLY).isdisjoint(words)

@@ -28,6 +28,7 @@ from .words import (
 
 _BETWEEN_ITEMS = frozenset((Kind.COMMA, Kind.HASH, Kind.STAR, Kind.QUOTE, Kind.CLOSE, Kind.OPEN))
 _DECORATION = frozenset((Kind.STAR, Kind.QUOTE, Kind.HASH, Kind.OTHER))
+_ITEMS = frozenset((Kind.NUMBER, Kind.RANGE, Kind.NAME))
 _SEPARATOR = Token(Kind.CLOSE, ")")
 _BOUNDARY = Token(Kind.SEMICOLON, ";")
 _DEEPEST = 8
@@ -200,27 +201,28 @@ def _is_counting_bracket(inside: Sequence[Token], before: Token, after: Sequence
 
 
 def _resolved(inside: list[Token], before: Token) -> list[Token]:
-    numbered = any(token.kind in {Kind.NUMBER, Kind.RANGE} for token in inside)
+    types = any(token.kind in _ITEMS for token in inside)
     words = {token.text for token in inside if token.kind is Kind.WORD}
-    if before.kind in {Kind.NUMBER, Kind.RANGE, Kind.NAME}:
-        return _about_item(inside, words, numbered=numbered, named=before.kind is Kind.NAME)
+    if before.kind in _ITEMS:
+        return _about_item(inside, words, named=before.kind is Kind.NAME)
     if before.kind is Kind.NEWLINE or words <= TYPES | JOINERS:
         return [*inside, _SEPARATOR]
-    return [_BOUNDARY, *inside, _BOUNDARY] if numbered and words & NEGATORS else []
+    return [_BOUNDARY, *inside, _BOUNDARY] if types and words & NEGATORS else []
 
 
-def _about_item(inside: list[Token], words: set[str], *, numbered: bool, named: bool) -> list[Token]:
+def _about_item(inside: list[Token], words: set[str], *, named: bool) -> list[Token]:
     """A bracket behind a number or name: its name, a verdict on it, another clause, or a remark."""
+    types = any(token.kind in _ITEMS for token in inside)
     if all(token.kind is Kind.NAME for token in inside) and not named:
         return inside
-    if not numbered and is_verdict(inside):
+    if not types and _is_verdict(inside):
         return [Token(Kind.COLON, ":"), *inside, _SEPARATOR]
-    if numbered and (words & NEGATORS or _at(inside, 0).text in ADDING):
+    if types and (words & NEGATORS or _at(inside, 0).text in ADDING):
         return [_BOUNDARY, *inside, _BOUNDARY]
     return []
 
 
-def is_verdict(tokens: Sequence[Token]) -> bool:
+def _is_verdict(tokens: Sequence[Token]) -> bool:
     """Whether the tokens say nothing but yes or no."""
     words = [token.text for token in tokens if token.kind is Kind.WORD]
     return bool(words) and words[0] in YES | NO | {"does", "is", "do"} and set(words) <= KNOWN

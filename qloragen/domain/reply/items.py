@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from itertools import count, takewhile
 
 from .tokens import Kind, Token
 from .words import BECAUSE, JOINERS, KNOWN, NEGATORS, NO, TYPES, VERDICTS, YES
@@ -35,6 +36,10 @@ class Item:
     """Words follow that explain it."""
     verdict: bool | None = None
 
+    def is_confirmed(self) -> bool:
+        """Whether the number in front and the name say the same."""
+        return self.origin is Origin.NAME and self.lead == self.low
+
 
 @dataclass(slots=True)
 class Run:
@@ -50,9 +55,54 @@ class Run:
 _DELIMITERS = frozenset((Kind.DOT, Kind.COLON, Kind.DASH, Kind.CLOSE, Kind.PIPE))
 _ITEMS = frozenset((Kind.NUMBER, Kind.RANGE, Kind.NAME))
 _LISTING = JOINERS | TYPES | {","}
+_SIGNS = {"✓": True, "✗": False}
 _WINDOW = 10
 """Tokens that one item can take."""
 _END = Token(Kind.NEWLINE, "")
+
+
+class _Cursor:
+    """A place in the tokens of a clause."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.tokens = tokens
+        self.position = 0
+
+    def __bool__(self) -> bool:
+        return self.position < len(self.tokens)
+
+    def at(self, ahead: int = 0) -> Token:
+        """Return the token here, or `ahead` of here."""
+        index = self.position + ahead
+        return self.tokens[index] if 0 <= index < len(self.tokens) else _END
+
+    def item(self, *, leads: bool) -> tuple[Item, int]:
+        """Return the item here and the number of its tokens."""
+        return _item_at(self.tokens[self.position : self.position + _WINDOW], leads=leads)
+
+    def words(self) -> list[str]:
+        """Return the words from here up to what is no word."""
+        return [token.text for token in takewhile(lambda token: token.kind is Kind.WORD, map(self.at, count()))]
+
+    def skip_remark(self) -> None:
+        """Move to the next item that looks like one, and not like a part of a remark."""
+        while self and not self._resumes():
+            self.position += 1
+
+    def _resumes(self) -> bool:
+        token = self.at()
+        if token.kind in _ITEMS and self._is_named_item():
+            return True
+        ahead = 2 if self.at(1).text in TYPES else 1
+        following, after = self.at(ahead), self.at(ahead + 1)
+        listing = token.kind in {Kind.COMMA, Kind.CLOSE, Kind.PIPE} or token.text in JOINERS
+        return listing and following.kind is Kind.NUMBER and (after.kind in _DELIMITERS or after.text in BECAUSE)
+
+    def _is_named_item(self) -> bool:
+        if self.at().kind is Kind.NAME:
+            return self.at().exact and self.at(-1).kind is Kind.COMMA
+        item, length = self.item(leads=False)
+        return length > 1 and item.origin is Origin.NAME
 
 
 class Scan:
@@ -64,60 +114,47 @@ class Scan:
         """Since the last item, commas included."""
         self.label: list[str] | None = None
         """The words before the last colon, if no item came after it."""
-        self._tokens = _without_bullets(tokens)
+        self._cursor = _Cursor(_without_bullets(tokens))
         self._starts_line = starts_line
-        self._position = 0
         self._pending = 0
         """Items of the current run before this have their verdict."""
-        self._sign = self._leading_sign()
-        self._walk()
-
-    def _at(self, ahead: int = 0) -> Token:
-        index = self._position + ahead
-        return self._tokens[index] if 0 <= index < len(self._tokens) else _END
-
-    def _leading_sign(self) -> bool | None:
+        self._sign = _SIGNS.get(self._cursor.at().text)
         """Ticks and check boxes stand in front of all their items or behind all."""
-        sign = self._at().text
-        return sign == "✓" if sign in {"✓", "✗"} else None
+        self._ends_with_verdict = bool(tokens) and tokens[-1].text in VERDICTS
+        """In `1 yes 2 no 3 no` each verdict is on the number in front of it, in `1 no 2` perhaps not."""
+        while self._cursor:
+            self._step()
 
-    def _walk(self) -> None:
-        while self._position < len(self._tokens):
-            token = self._at()
-            if token.kind in _ITEMS:
-                self._item()
-            elif self._follows_item() and self._comment():
-                continue
-            elif token.kind is Kind.WORD:
-                self._word(token.text)
-            elif token.kind is Kind.COLON and not self._follows_item():
-                self.label, self.words = [word for word in self.words if word != ","], []
-            elif token.kind is Kind.COMMA:
-                self.words.append(",")
-            self._position += 1
+    def _step(self) -> None:
+        token = self._cursor.at()
+        follows_item = bool(self.runs) and not self.words and self.label is None
+        if token.kind in _ITEMS:
+            self._item()
+        elif not (follows_item and self._comment()):
+            self._cursor.position += 1
+            self._between(token, follows_item=follows_item)
 
-    def _follows_item(self) -> bool:
-        return bool(self.runs) and not self.words and self.label is None
-
-    def _word(self, word: str) -> None:
-        if self._sign is not None and word in {"✓", "✗"}:
-            self._sign = word == "✓"
-        else:
-            self.words.append(word)
+    def _between(self, token: Token, *, follows_item: bool) -> None:
+        """Take in what stands between items."""
+        if self._sign is not None and token.text in _SIGNS:
+            self._sign = _SIGNS[token.text]
+        elif token.kind in {Kind.WORD, Kind.COMMA}:
+            self.words.append(token.text if token.kind is Kind.WORD else ",")
+        elif token.kind is Kind.COLON and not follows_item:
+            self.label, self.words = [word for word in self.words if word != ","], []
 
     # ------------------------------------------------------------------------------------------------- items
 
     def _item(self) -> None:
         first = not self.runs and not self.words and self.label is None
-        window = self._tokens[self._position : self._position + _WINDOW]
-        item, length = _item_at(window, leads=first and self._starts_line)
-        marked = item.marked or (bool(self.words) and self.words[-1] in TYPES)
+        item, length = self._cursor.item(leads=first and self._starts_line)
+        marked = item.marked or not TYPES.isdisjoint(self.words[-1:])
         if not self.runs or self.label is not None or not set(self.words) <= _LISTING:
             self.runs.append(Run(self.words, self.label))
             self._pending = 0
         self.runs[-1].items.append(replace(item, marked=marked, verdict=self._sign))
         self.words, self.label = [], None
-        self._position += length - 1
+        self._cursor.position += length
 
     def _judge(self, *, applies: bool) -> None:
         """Give a verdict on the items since the last one."""
@@ -129,56 +166,50 @@ class Scan:
 
     def _comment(self) -> bool:
         """Read what is said of the last item, and move behind it; False when nothing is."""
-        token, following = self._at(), self._at(1)
+        token, following = self._cursor.at(), self._cursor.at(1)
         if token.kind in _DELIMITERS:
-            self._position += 1
+            self._cursor.position += 1
             self._delimited(token)
             return True
         if token.text in BECAUSE:
-            self._skip_remark()
+            self._cursor.skip_remark()
             return True
-        return token.text in VERDICTS and following.kind not in {Kind.WORD, Kind.NUMBER} and self._verdict()
+        if token.text not in VERDICTS or following.kind is Kind.WORD:
+            return False
+        return (following.kind is not Kind.NUMBER or self._ends_with_verdict) and self._verdict()
 
     def _delimited(self, sign: Token) -> None:
         """Read on behind a sign that follows an item."""
-        token, after = self._at(), self._at(1)
+        token = self._cursor.at()
         if token.kind is Kind.WORD:
             if not (self._negates_next() or self._verdict()):
                 self._remark()
-        elif token.kind is Kind.NOISE and after.kind is Kind.WORD:
-            self._remark()
         elif token.kind is Kind.NUMBER and sign.kind is Kind.COLON:
             self._judge(applies=token.low > 0)
-            self._position += 1
-        elif token.kind is Kind.NUMBER and sign.kind is Kind.DASH and self.runs[-1].items[-1].origin is Origin.NAME:
+            self._cursor.position += 1
+        elif self._counts(token, sign):
             self._remark()
+
+    def _counts(self, token: Token, sign: Token) -> bool:
+        """`Name - 3 use cases`, `1: 4.5 points`."""
+        if token.kind is Kind.NOISE:
+            return self._cursor.at(1).kind is Kind.WORD
+        named = self.runs[-1].items[-1].origin is Origin.NAME
+        return token.kind is Kind.NUMBER and sign.kind is Kind.DASH and named
 
     def _negates_next(self) -> bool:
         """`6 - not 7`."""
-        words = self._words_ahead()
-        return words[-1] in NEGATORS - VERDICTS and self._at(len(words)).kind in _ITEMS
+        words = self._cursor.words()
+        return words[-1] in NEGATORS - VERDICTS and self._cursor.at(len(words)).kind in _ITEMS
 
     def _verdict(self) -> bool:
         """Read "yes", "not applicable", "does not apply"... here, if it is there."""
-        words = self._words_ahead()
-        known = set(words) <= KNOWN
-        if words[0] in VERDICTS:
-            applies = words[0] in YES
-        elif words[0] in NO or (known and not NEGATORS.isdisjoint(words)):
-            applies = False
-        elif known and not YES.isdisjoint(words):
-            applies = True
-        else:
-            return False
-        self._judge(applies=applies)
-        self._position += len(words)
-        return True
-
-    def _words_ahead(self) -> list[str]:
-        words: list[str] = []
-        while self._at(len(words)).kind is Kind.WORD:
-            words.append(self._at(len(words)).text)
-        return words
+        words = self._cursor.words()
+        applies = _said_by(words)
+        if applies is not None:
+            self._judge(applies=applies)
+            self._cursor.position += len(words)
+        return applies is not None
 
     def _remark(self) -> None:
         """Skip the text of a numbered point; its number may only count the points."""
@@ -186,29 +217,18 @@ class Scan:
         item = items[-1]
         counts = item.origin is Origin.NUMBER and item.low == item.high and not item.marked
         items[-1] = replace(item, remark=True, lead=item.low if counts else item.lead)
-        self._skip_remark()
+        self._cursor.skip_remark()
 
-    def _skip_remark(self) -> None:
-        """Skip an explanation, up to the next item that looks like one."""
-        while self._position < len(self._tokens) and not self._resumes():
-            self._position += 1
 
-    def _resumes(self) -> bool:
-        token = self._at()
-        ahead = 2 if self._at(1).text in TYPES else 1
-        following, after = self._at(ahead), self._at(ahead + 1)
-        if token.kind in _ITEMS and self._is_named_item():
-            return True
-        if token.kind in _DELIMITERS and following.text in VERDICTS:
-            return after.kind is not Kind.WORD
-        listing = token.kind in {Kind.COMMA, Kind.CLOSE, Kind.PIPE} or token.text in JOINERS
-        return listing and following.kind is Kind.NUMBER and (after.kind in _DELIMITERS or after.text in BECAUSE)
-
-    def _is_named_item(self) -> bool:
-        if self._at().kind is Kind.NAME:
-            return self._at().exact and self._at(-1).kind is Kind.COMMA
-        item, length = _item_at(self._tokens[self._position : self._position + _WINDOW], leads=False)
-        return length > 1 and item.origin is Origin.NAME
+def _said_by(words: Sequence[str]) -> bool | None:
+    """Return whether words behind an item say that it applies; None: they say something else."""
+    if words[0] in VERDICTS | NO:
+        return words[0] in YES
+    if not set(words) <= KNOWN:
+        return None
+    if not NEGATORS.isdisjoint(words):
+        return False
+    return None if YES.isdisjoint(words) else True
 
 
 def _without_bullets(tokens: Sequence[Token]) -> Sequence[Token]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 
 from ...types import InstructionType
 from .tokens import Kind, Token
@@ -25,6 +27,10 @@ _CLOSE_ENOUGH = 0.7
 _CLOSE_TO_ITS_NUMBER = 0.4
 _LONGEST_PHRASE = 16
 """Words; a longer phrase is prose, in which only whole names count."""
+
+_SHORTEST_MISSPELT = 5
+"""Letters; in shorter words one letter makes another word."""
+_SPELLED_ALIKE = 0.85
 
 Stems = tuple[str, ...]
 
@@ -55,11 +61,17 @@ class Names:
     def closest(self, stems: Stems) -> dict[int, float]:
         """Return type -> likeness (0 to 1) of its closest name."""
         likeness: dict[int, float] = {}
+        stems = tuple(map(self._spelled_right, stems)) if len(stems) <= self.longest else stems
         for name in {name for stem in stems for name in self.holding.get(stem, ())}:
             score = self._likeness(stems, name)
             for type_ in self.types[name]:
                 likeness[type_] = max(score, likeness.get(type_, 0.0))
         return likeness
+
+    def _spelled_right(self, stem: str) -> str:
+        if stem in self.weights or len(stem) < _SHORTEST_MISSPELT:
+            return stem
+        return next(iter(get_close_matches(stem, self.weights, n=1, cutoff=_SPELLED_ALIKE)), stem)
 
     def _likeness(self, one: Stems, other: Stems) -> float:
         """Twice the weight of the common words over the weight of all (Dice's coefficient on weighted multisets)."""
@@ -72,26 +84,34 @@ class Names:
 
 def names_of(types: Sequence[InstructionType]) -> Names:
     """Index the names, aliases and slugs of a pack; both halves of "A / B" are names too, slugs of one word are not."""
+    return _index(tuple(types))
+
+
+@lru_cache(maxsize=8)
+def _index(types: tuple[InstructionType, ...]) -> Names:
     owners: dict[Stems, set[int]] = {}
     for type_ in types:
-        variants = [variant for name in (type_.name, *type_.aliases) for variant in (name, *name.split(" / "))]
-        slug = _stems(_WORD.findall(type_.slug))
-        for stems in (*(_stems(_WORD.findall(variant)) for variant in variants), *([slug] if len(slug) > 1 else ())):
+        for stems in filter(None, _names(type_)):
             owners.setdefault(stems, set()).add(type_.number)
-    owners.pop((), None)
-    having: dict[str, set[int]] = {}
     holding: dict[str, list[Stems]] = {}
-    for stems, numbers in owners.items():
+    for stems in owners:
         for stem in dict.fromkeys(stems):
-            having.setdefault(stem, set()).update(numbers)
             holding.setdefault(stem, []).append(stems)
     return Names(
-        types={name: frozenset(numbers) for name, numbers in owners.items()},
-        weights={stem: 1 / len(numbers) for stem, numbers in having.items()},
+        types={stems: frozenset(numbers) for stems, numbers in owners.items()},
+        weights={stem: 1 / len(set().union(*map(owners.__getitem__, names))) for stem, names in holding.items()},
         holding={stem: tuple(names) for stem, names in holding.items()},
         longest=max(map(len, owners), default=0),
         numbers=frozenset(type_.number for type_ in types),
     )
+
+
+def _names(type_: InstructionType) -> Iterator[Stems]:
+    for name in (type_.name, *type_.aliases):
+        yield from (_stems(_WORD.findall(variant)) for variant in (name, *name.split(" / ")))
+    slug = _stems(_WORD.findall(type_.slug))
+    if len(slug) > 1:
+        yield slug
 
 
 def with_names(tokens: Sequence[Token], names: Names) -> list[Token]:
@@ -155,15 +175,12 @@ def _named(phrase: Sequence[Token], number: int | None, names: Names) -> list[To
     if exact is not None and (len(stems) > 1 or len(phrase) == 1):
         return [_name(phrase, exact, exact=True)]
     inside = _whole_names_inside(phrase, names)
-    if len(stems) <= _LONGEST_PHRASE and not any(token.exact for token in inside):
-        close = _close_name(stems, number, names)
-        if close is not None:
-            return [_name(phrase, close, exact=False)]
-    return inside
+    close = None if any(token.exact for token in inside) else _close_name(stems, number, names)
+    return inside if close is None else [_name(phrase, close, exact=False)]
 
 
 def _close_name(stems: Stems, number: int | None, names: Names) -> int | None:
-    likeness = names.closest(stems)
+    likeness = names.closest(stems) if len(stems) <= _LONGEST_PHRASE else {}
     if number is not None and likeness.get(number, 0.0) >= _CLOSE_TO_ITS_NUMBER:
         return number
     ranked = sorted(likeness.items(), key=lambda item: -item[1])

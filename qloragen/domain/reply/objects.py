@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from .jsonish import Value
 from .names import Names
@@ -21,6 +22,7 @@ _VERDICT_KEYS = (
     "applies", "applicable", "apply", "selected", "relevant", "include", "included", "match", "matches", "fits",
     "supported", "value", "verdict", "decision", "answer",
 )  # fmt: skip
+_DENYING_KEYS = NEGATORS | {"non"}
 _HALF = 0.5
 
 
@@ -77,25 +79,45 @@ class _Objects:
     # ------------------------------------------------------------------------------------------ one type described
 
     def one_type(self, entries: dict[str, Value]) -> frozenset[int] | None:
-        named = [self.names.named(name) for key in _NAME_KEYS if isinstance(name := entries.get(key), str)]
-        numbers = [number for key in _NUMBER_KEYS if (number := _number(entries.get(key))) is not None]
-        types = [type_ for type_ in named if type_ is not None] or numbers
-        if not types:
+        type_ = next(self._types_in(entries), None)
+        if type_ is None:
             return None
-        verdicts = [entries[key] for key in _VERDICT_KEYS if key in entries]
-        return self.names.numbers & set(types[:1]) if all(map(_affirms, verdicts)) else frozenset()
+        applies = all(_affirms(entries[key]) for key in _VERDICT_KEYS if key in entries)
+        return self.names.numbers & {type_} if applies else frozenset()
+
+    def _types_in(self, entries: dict[str, Value]) -> Iterator[int]:
+        """Names before numbers."""
+        values = [entries.get(key) for key in _NAME_KEYS]
+        yield from (type_ for name in values if isinstance(name, str) and (type_ := self.names.named(name)) is not None)
+        yield from (number for key in _NUMBER_KEYS if (number := _number(entries.get(key))) is not None)
 
     # ----------------------------------------------------------------------------------------- answers and the rest
 
     def _answers(self, entries: dict[str, Value]) -> frozenset[int] | None:
-        words = {key: frozenset(word.lower() for word in _WORDS.findall(key)) for key in entries}
-        denying = [key for key in entries if words[key] & (NEGATORS | {"non"})]
-        silent = [key for key in entries if words[key] & (COMMENTS | WEIGHED | SILENT_KEYS)]
-        rest = [key for key in entries if key not in denying and key not in silent]
-        answers = [key for key in rest if words[key] & ANSWER_KEYS and not isinstance(entries[key], bool)]
-        found = _union(self.value(entries[key]) for key in answers or rest)
-        denied = _union(self.value(entries[key]) for key in denying) or frozenset()
+        values: dict[_Role, list[Value]] = {role: [] for role in _Role}
+        for key, value in entries.items():
+            values[_role_of(key, value)].append(value)
+        found = _union(map(self.value, values[_Role.ANSWER] or values[_Role.OTHER]))
+        denied = _union(map(self.value, values[_Role.DENIAL])) or frozenset()
         return None if found is None else found - denied
+
+
+class _Role(Enum):
+    """What an entry of an object says, going by its key."""
+
+    DENIAL = auto()
+    COMMENT = auto()
+    ANSWER = auto()
+    OTHER = auto()
+
+
+def _role_of(key: str, value: Value) -> _Role:
+    words = frozenset(word.lower() for word in _WORDS.findall(key))
+    if words & _DENYING_KEYS:
+        return _Role.DENIAL
+    if words & (COMMENTS | WEIGHED | SILENT_KEYS):
+        return _Role.COMMENT
+    return _Role.ANSWER if words & ANSWER_KEYS and not isinstance(value, bool) else _Role.OTHER
 
 
 def read_objects(objects: Iterable[dict[str, Value]], names: Names, read_text: Reader) -> frozenset[int] | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
-from .claims import Claim, Firmness, Label, Reading, read_clause
+from .claims import Claim, Firmness, Label, Reading, Total, read_clause
 from .clauses import Clause, clauses_of
 from .items import Item, Origin
 from .names import Names, with_names
@@ -56,9 +55,9 @@ def _found(clauses: Iterable[Clause], pack_size: int) -> _Findings:
 
 def _add(findings: _Findings, reading: Reading, label: Label | None) -> None:
     findings.claims += [_under(label, claim, adds=reading.adds) for claim in reading.claims]
-    rest = reading.rest and any(claim.denied for claim in findings.claims)
-    findings.everything = findings.everything or reading.everything or rest
-    findings.nothing = findings.nothing or reading.nothing
+    rest = reading.total is Total.REST and any(claim.denied for claim in findings.claims)
+    findings.everything = findings.everything or reading.total is Total.ALL or rest
+    findings.nothing = findings.nothing or reading.total is Total.NOTHING
 
 
 def _label_below(reading: Reading, label: Label | None) -> Label | None:
@@ -70,8 +69,8 @@ def _label_below(reading: Reading, label: Label | None) -> Label | None:
 
 
 def _under(label: Label | None, claim: Claim, *, adds: bool) -> Claim:
-    if adds and claim.firmness is Firmness.LISTED:
-        return replace(claim, firmness=Firmness.LABELLED)
+    if adds:
+        return replace(claim, firmness=claim.firmness.concluded())
     if claim.labelled or claim.firmness is not Firmness.LISTED or label not in {Label.TYPES, Label.DENIAL}:
         return claim
     return replace(claim, firmness=Firmness.LABELLED, denied=claim.denied or label is Label.DENIAL)
@@ -117,10 +116,14 @@ def _types_of(item: Item, lines: _LineNumbers, claim: Claim, known: frozenset[in
             return known & {item.low, item.lead}
         case Origin.CLOSE_NAME if item.lead in known and not lines.only_count():
             return known & {item.lead}
-    if item.low != item.high:
-        sound = item.low < item.high and {item.low, item.high} <= known
-        return known & frozenset(range(item.low, item.high + 1)) if sound else None
-    return known & {item.low}
+    return _within(item, known)
+
+
+def _within(item: Item, known: frozenset[int]) -> frozenset[int] | None:
+    if item.low == item.high:
+        return known & {item.low}
+    sound = item.low < item.high and {item.low, item.high} <= known
+    return known & frozenset(range(item.low, item.high + 1)) if sound else None
 
 
 def _only_counts(lines: _LineNumbers, claim: Claim) -> bool:
@@ -131,30 +134,59 @@ def _only_counts(lines: _LineNumbers, claim: Claim) -> bool:
 # --------------------------------------------------------------------------------------------------------- decision
 
 
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """What a claim comes down to."""
+
+    types: frozenset[int] | None
+    """None: a range in it leaves the known numbers."""
+    denied: bool
+    firmness: Firmness
+
+    def chooses(self) -> bool:
+        return not self.denied and self.types != frozenset()
+
+
+def _statement(claim: Claim, lines: _LineNumbers, known: frozenset[int]) -> _Statement:
+    parts = [_types_of(item, lines, claim, known) for item in claim.items]
+    certain = [part for part in parts if part is not None]
+    types = frozenset[int]().union(*certain) if len(certain) == len(parts) else None
+    return _Statement(types, claim.denied, claim.firmness)
+
+
 def _decided(findings: _Findings, lines: _LineNumbers, known: frozenset[int]) -> frozenset[int] | None:
-    claims = [claim for claim in findings.claims if claim.firmness]
-    meant = [(claim, [_types_of(item, lines, claim, known) for item in claim.items]) for claim in claims]
-    firmest = max(
-        (claim.firmness for claim, types in meant if not claim.denied and any(map(_says, types))), default=None
-    )
-    counting = [(claim, types) for claim, types in meant if claim.denied or claim.firmness == firmest]
-    if any(types is None for _, each in counting for types in each):
+    claims = list(filter(_is_claimed, findings.claims))
+    statements = [_statement(claim, lines, known) for claim in claims]
+    firmest = _firmest(statements)
+    balance = _balance(each for each in statements if each.denied or each.firmness is firmest)
+    if balance is None:
         return None
-    chosen: set[int] = set()
-    denied: set[int] = set()
-    for claim, each in counting:
-        here = set(chain.from_iterable(types for types in each if types))
-        chosen, denied = (chosen - here, denied | here) if claim.denied else (chosen | here, denied - here)
-    if findings.everything and (firmest is None or firmest < Firmness.LISTED):
+    chosen, denied = balance
+    if findings.everything and firmest < Firmness.LISTED:
         return known - denied
-    if chosen or firmest is not None:
-        return frozenset(chosen) or None
-    none_left = findings.nothing or denied == known or _is_zero(claims)
-    return frozenset() if none_left else None
+    nothing = not firmest and (findings.nothing or denied == known or _is_zero(claims))
+    return chosen if chosen or nothing else None
 
 
-def _says(types: frozenset[int] | None) -> bool:
-    return types is None or bool(types)
+def _is_claimed(claim: Claim) -> bool:
+    return claim.firmness is not Firmness.NONE
+
+
+def _firmest(statements: Iterable[_Statement]) -> Firmness:
+    return max((each.firmness for each in statements if each.chooses()), default=Firmness.NONE)
+
+
+def _balance(statements: Iterable[_Statement]) -> tuple[frozenset[int], frozenset[int]] | None:
+    """Return the chosen and the denied types; what is said last of a type holds. None when a range is unsound."""
+    chosen = denied = frozenset[int]()
+    for each in statements:
+        if each.types is None:
+            return None
+        if each.denied:
+            chosen, denied = chosen - each.types, denied | each.types
+        else:
+            chosen, denied = chosen | each.types, denied - each.types
+    return chosen, denied
 
 
 def _is_zero(claims: Sequence[Claim]) -> bool:

@@ -84,6 +84,8 @@ _PHRASES = tuple(
         (r"(?<![\w.,])(?:0|zero)(?= (?:[a-z]+ )?types?\b)", " no "),
         (r"\b(?:per ?cent|pct)\b", "%"),
         (r"\bup to\b", " to "),
+        (r"\b(?:(?:instruction_)?types?[_-]?|nos?_?|t-?)(?=\d{1,3}\b)", "type "),
+        (r"\b(and|or)(?=\d{1,3}\b)", r"\1 "),
     )
 )
 """Groups of words that mean one word, and that word."""
@@ -110,8 +112,8 @@ _LEXEMES = re.compile(
       | \d++(?:\.\d++)++(?:-?[A-Za-z]\w*+)?                                         # decimals, versions
       | (?<![\w.])\.\d++
       | (?<=[,\[(:=][ ])-\d++ | (?<=[,\[(:=])-\d++                                  # negative numbers
-      | (?!(?:[Tt]ypes?|TYPES?|[Tt])-)(?<![\w-])[A-Za-z][A-Za-z]*+(?:-\d++)+        # identifiers: CVE-2021-44521
-      | (?!(?:[Tt]ypes?|TYPES?|[Nn]os?|[Tt]|instruction_type)_?\d++\b)(?<![A-Za-z_])[A-Za-z_]++\d++(?:\.\d++)*\w*+
+      | (?<![\w-])[A-Za-z][A-Za-z]*+(?:-\d++)+        # identifiers: CVE-2021-44521
+      | (?<![A-Za-z_])[A-Za-z_]++\d++(?:\.\d++)*\w*+
       | \d++[A-Za-z_]\w*+ | \d++\.x\b                                               # 4GB, 3rd, 4.x
     )
   | (?P<NUMBER>\d++)
@@ -198,16 +200,16 @@ def _is_spelled_list(line: list[Token]) -> bool:
     return len(words) > 1 or (len(words) == 1 and words[0].text not in ROMANS)
 
 
+def _is_pronoun(token: Token, following: Token) -> bool:
+    return token.text == "I" and following.kind is Kind.WORD and following.text.lower() not in JOINERS
+
+
 def _after_type_words(line: list[Token]) -> list[Token]:
     out: list[Token] = []
     listing = False
     for token, following in pairwise([*line, Token(Kind.NEWLINE, "")]):
-        glued_t = token.text in {"T", "t"} and following.kind is Kind.NUMBER and not following.spaced
-        prose_follows = following.kind is Kind.WORD and following.text.lower() not in JOINERS and token.text == "I"
+        spelled = listing and not _is_pronoun(token, following)
+        out.append(_spelled_number(token) if spelled else token)
         if token.kind is Kind.WORD:
-            spelled = listing and not prose_follows and bool(_spelled_value(token))
-            listing = spelled or token.text.lower() in (TYPES if not listing else TYPES | JOINERS)
-            out.append(_spelled_number(token) if spelled else token._replace(text="type") if glued_t else token)
-        else:
-            out.append(token)
+            listing = out[-1].kind is Kind.NUMBER or token.text.lower() in (TYPES | JOINERS if listing else TYPES)
     return out

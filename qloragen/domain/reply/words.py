@@ -11,9 +11,13 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _numbered(text: str) -> dict[str, int]:
+    return {word: number for number, word in enumerate(text.split(), start=1)}
+
+
 TYPES = _words(
     "type types typ typs typen tipo tipos number numbers nos nr num id ids category categories class classes "
-    "label labels numéro numéros nummer nummern número números 类型"
+    "label labels option options numéro numéros nummer nummern número números 类型"
 )
 """Words that say: the number next to me is a type."""
 
@@ -75,7 +79,7 @@ FOREIGN = _words(
     "step steps section sections chapter chapters part parts version versions node nodes figure figures fig table "
     "tables example examples page pages point points level levels phase week day line lines paragraph paragraphs "
     "question questions port year lunch episode issue ticket release stage round task lesson listing item "
-    "appendix row column article articles java python option options"
+    "appendix row column article articles java python"
 )
 """The number after one of these counts or names something that is no type."""
 
@@ -91,62 +95,11 @@ BECAUSE = _words("because since as due for given")
 CONCLUSIONS = _words("so therefore thus hence overall conclusion summary finally")
 ADDING = _words("also plus and additionally")
 
-NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        [
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ],
-        start=1,
-    )
-}
-ROMANS = {
-    word: number
-    for number, word in enumerate(
-        [
-            "I",
-            "II",
-            "III",
-            "IV",
-            "V",
-            "VI",
-            "VII",
-            "VIII",
-            "IX",
-            "X",
-            "XI",
-            "XII",
-            "XIII",
-            "XIV",
-            "XV",
-            "XVI",
-            "XVII",
-            "XVIII",
-            "XIX",
-            "XX",
-        ],
-        start=1,
-    )
-}
+NUMBER_WORDS = _numbered(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+ROMANS = _numbered("I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX")
 
 ARTICLES = _words("a an the of in on any and or for this that these to me with my your some its")
 """They make no difference between names."""
