@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import threading
@@ -37,8 +38,13 @@ RECORD = {
 }
 
 
+_numbers = itertools.count()
+
+
 def line(**changes: object) -> bytes:
-    return json.dumps({**RECORD, **changes}, ensure_ascii=False).encode() + b"\n"
+    """Return a record's line, of an article of its own unless `changes` name one."""
+    own = {"article_id": f"a\u2028{next(_numbers)}"}
+    return json.dumps({**RECORD, **own, **changes}, ensure_ascii=False).encode() + b"\n"
 
 
 @pytest.fixture
@@ -205,3 +211,12 @@ def test_however_the_sink_is_cut_the_whole_lines_before_the_cut_come_out_exact(t
 
     whole = sink[:cut].count(b"\n")
     assert found == [{**row, "output": row["output"].strip()} for row in rows[:whole]]
+
+
+def test_of_several_records_for_one_article_and_type_the_newest_is_exported(tmp_path):
+    old = [line(article_id="a", output=f"Old {n} it merges SSTables.") for n in range(2)]
+    other = line(article_id="a", type_slug="other", output="It stays, another type.")
+    new = line(article_id="a", output="New: it merges SSTables.")
+    (tmp_path / "records.jsonl").write_bytes(old[0] + other + old[1] + new)
+
+    assert [example.output for example in examples(tmp_path)] == ["It stays, another type.", "New: it merges SSTables."]

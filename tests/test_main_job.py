@@ -112,6 +112,7 @@ async def test_a_changed_type_costs_only_its_own_records(tmp_path):
     assert len(server.calls) - before == 3
     assert {call.kind for call in server.calls[before:]} == {"generate"}
     assert outcome.summary.records_by_type["concept"] == 6
+    assert outcome.export(tmp_path / "train.jsonl").records == 9
 
 
 def _with_more_guidance(pack: str, slug: str) -> str:

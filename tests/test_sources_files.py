@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -126,6 +128,65 @@ async def test_a_missing_source_is_found_before_anything_is_read(tmp_path):
         await anext(reading)
 
     assert reading.summary.units == 0
+
+
+async def _nothing(paths: list[Path]) -> None:
+    reading = read_paths(paths)
+
+    with pytest.raises(SourceError):
+        await anext(reading)
+
+    assert reading.summary.units == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nothing.md", "nothing/*.md", "pictures", "a.png", "pipe.md", "broken.md.gz", "x" * 300]
+)
+async def test_every_source_is_looked_up_before_the_first_is_given_out(tmp_path, wrong):
+    _write(tmp_path, "a.md", "b/c.md", "pictures/d.png", "a.png", "broken.md.gz")
+    os.mkfifo(tmp_path / "pipe.md")
+    good = [tmp_path / "a.md", tmp_path / "b", tmp_path / "*.md"]
+
+    for place in range(len(good) + 1):
+        await _nothing([*good[:place], tmp_path / wrong, *good[place:]])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+async def test_what_is_no_file_is_refused_in_a_sentence(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)  # addresses of sockets are short
+    os.mkfifo("pipe.jsonl")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.jsonl")
+
+        with pytest.raises(SourceError, match="is neither a file nor a folder"):
+            await _ids("/dev/null" if kind == "device" else f"{kind}.jsonl")
+
+
+async def test_a_pipe_in_a_folder_is_passed_over_and_counted(tmp_path):
+    _write(tmp_path, "a.md")
+    os.mkfifo(tmp_path / "pipe.md")
+
+    for source in (tmp_path, tmp_path / "*.md"):
+        reading = read_paths(source)
+        assert [item.id async for item in reading if isinstance(item, Article)] == ["a.md"]
+        assert reading.summary.ignored_files == 1
+
+
+@pytest.mark.parametrize("mark", ["run.json", ".lock"])
+async def test_the_answers_of_a_run_within_the_sources_are_no_articles(tmp_path, mark):
+    _write(tmp_path, "a.md", "journal.jsonl.md", "inner/run/journal.jsonl", f"inner/run/{mark}", "inner/run/raw/b.md")
+
+    for source in (tmp_path, tmp_path / "**" / "*"):
+        reading = read_paths(source)
+        assert [item.id async for item in reading if isinstance(item, Article)] == ["a.md", "journal.jsonl.md"]
+        assert reading.summary.ignored_files >= 2
+
+
+async def test_a_journal_alone_is_a_source_like_others(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "journal.jsonl").write_bytes(_line("one"))
+
+    assert await _ids(tmp_path) == ["one"]
 
 
 async def test_no_source_is_an_error():

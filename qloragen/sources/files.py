@@ -126,12 +126,8 @@ def _glob(pattern: str, options: Options) -> Place:
     return Place(root, lambda: (match for match in matches if not match.is_dir()), endings)
 
 
-def _in_run(path: Path, root: Path) -> bool:
-    return any(_is_run(folder) for folder in path.parents if folder != root and folder.is_relative_to(root))
-
-
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder, then those of the folders in it; a folder that is not read comes as itself."""
+    """Yield the files of a folder, then those of the folders in it; a folder that cannot be listed comes as itself."""
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -139,10 +135,16 @@ def _walk(folder: Path) -> Iterator[Path]:
         return
     yield from (entry for entry in entries if not entry.is_dir())
     for entry in filter(Path.is_dir, entries):
-        if entry.name.startswith(".") or entry.is_symlink() or _is_run(entry):
+        if entry.name.startswith(".") or entry.is_symlink():
             yield entry
         else:
             yield from _walk(entry)
+
+
+def _in_run(path: Path, root: Path) -> bool:
+    """Whether a folder between `root` and the file is a run directory."""
+    inner = len(path.relative_to(root).parts) - 1
+    return any(map(_is_run, path.parents[:inner]))
 
 
 def _is_run(folder: Path) -> bool:
@@ -154,7 +156,7 @@ def _wanted(path: Path, endings: frozenset[str], root: Path) -> bool:
     if path.name.startswith(".") or extension(path.name) not in endings:
         return False
     within = not path.is_symlink() or path.resolve().is_relative_to(root.resolve())
-    return within and path.is_file()
+    return within and path.is_file() and not _in_run(path, root)
 
 
 def _name(path: Path, common: Path) -> str:

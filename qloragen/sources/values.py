@@ -89,7 +89,8 @@ class Summary:
     odd_metadata: int = 0
     """Accepted units whose title, url or format had a wrong type and was dropped."""
     ignored_files: int = 0
-    """Files in folders and globs that are hidden, no known format, or links out of the folder."""
+    """Files in folders and globs that are hidden, no known format, no regular file, links out of the folder, or the
+    answers of a run."""
 
 
 def printable(text: str, limit: int = 200) -> str:
