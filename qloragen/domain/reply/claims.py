@@ -40,16 +40,15 @@ class Firmness(IntEnum):
     """Not at all: numbers in prose, types only looked at."""
     LOOSE = 1
     """A list of three and more in prose."""
-    HEDGED = 2
-    MENTIONED = 3
+    MENTIONED = 2
     """Numbers in prose, next to a word that says they are types, or a whole name."""
-    LISTED = 4
+    LISTED = 3
     """A list and nothing else, or after a colon."""
-    LABELLED = 5
+    LABELLED = 4
     """After a label such as "Types:", or a conclusion."""
 
     def concluded(self) -> Firmness:
-        """Return how firm the claim is when a conclusion or an addition introduces it."""
+        """Return how firm the claim is when a conclusion introduces it."""
         return Firmness.LABELLED if self is Firmness.LISTED else self
 
 
@@ -92,8 +91,6 @@ class Reading:
     open_end: bool
     """It ends with a colon: what it announces follows on the next lines."""
     total: Total | None
-    adds: bool
-    """It adds to what was said before."""
     prose: bool
     """It holds words that say nothing about types."""
 
@@ -109,7 +106,6 @@ def read_clause(clause: Clause, pack_size: int) -> Reading:
         label=label_kind(labels[-1]) if labels else None,
         open_end=clause.tokens[-1].kind is Kind.COLON,
         total=_total(words, clause.tokens, claims, pack_size),
-        adds=_opens_with(ADDING, clause.tokens),
         prose=not set(words) <= KNOWN,
     )
 
@@ -154,13 +150,11 @@ def _firmness(run: Run, after: Sequence[str]) -> Firmness:
     before, after = _last_part(run.before), _first_part(after)
     if not (WEIGHED | _REASONS).isdisjoint([*before, *after[:4]]):
         return Firmness.NONE
-    if not HEDGES.isdisjoint([*before, *(run.label or ())]):
-        return Firmness.HEDGED
     if run.label is not None and set(before) <= KNOWN:
         return _labelled_firmness(run.label)
     if set(before) | set(after) <= KNOWN or any(item.is_confirmed() for item in run.items):
         return Firmness.LISTED
-    return _firmness_in_prose(run, before, after)
+    return _firmness_in_prose(run, before)
 
 
 def _labelled_firmness(label: Sequence[str]) -> Firmness:
@@ -175,11 +169,10 @@ def _labelled_firmness(label: Sequence[str]) -> Firmness:
             return Firmness.LISTED
 
 
-def _firmness_in_prose(run: Run, before: Sequence[str], after: Sequence[str]) -> Firmness:
+def _firmness_in_prose(run: Run, before: Sequence[str]) -> Firmness:
     foreign = bool(before) and before[-1] not in KNOWN
     announced = run.items[0].marked or not (CHOICE | APPLY | TYPES).isdisjoint(before[-1:])
-    judged = not foreign and not ((CHOICE | APPLY) - AUXILIARY).isdisjoint(after[:1])
-    if announced or judged or any(item.origin is Origin.NAME for item in run.items):
+    if announced or any(item.origin is Origin.NAME for item in run.items):
         return Firmness.MENTIONED
     return Firmness.LOOSE if len(run.items) > 2 and not foreign else Firmness.NONE
 

@@ -59,15 +59,14 @@ def _without_counts(tokens: Sequence[Token]) -> list[Token]:
     """Make noise of numbers whose neighbours say that they number or count something other than types."""
     out: list[Token] = []
     for index, token in enumerate(tokens):
-        after = tokens[index + 1 : index + 4]
-        if token.kind is Kind.NUMBER and (_is_foreign(out, after) or _is_share(out, after)):
-            out.append(_noise(token))
-        elif token.kind is Kind.NUMBER and _is_count(out, after):
-            _discount_pair(out)
-            out.append(_noise(token))
-        else:
-            out.append(token)
+        out.append(_noise(token) if _is_noise(token, out, tokens[index + 1 : index + 4]) else token)
     return out
+
+
+def _is_noise(token: Token, before: Sequence[Token], after: Sequence[Token]) -> bool:
+    if token.kind is not Kind.NUMBER:
+        return False
+    return _is_foreign(before, after) or _is_share(before, after) or _is_count(before, after)
 
 
 def _noise(token: Token) -> Token:
@@ -123,14 +122,6 @@ def _is_listed(before: Sequence[Token]) -> bool:
         elif token.kind not in _BETWEEN_ITEMS and token.text not in JOINERS:
             break
     return items > 1
-
-
-def _discount_pair(out: list[Token]) -> None:
-    """In `2 or 3 sections` and `1-3 nodes` both numbers count."""
-    joiner, number = _at(out, -1), _at(out, -2)
-    pairing = joiner.text in {"or", "to"} or (joiner.kind is Kind.DASH and not joiner.spaced)
-    if pairing and number.kind is Kind.NUMBER:
-        out[-2] = _noise(number)
 
 
 # ---------------------------------------------------------------------------------------------------------- ranges

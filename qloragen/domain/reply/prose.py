@@ -54,7 +54,7 @@ def _found(clauses: Iterable[Clause], pack_size: int) -> _Findings:
 
 
 def _add(findings: _Findings, reading: Reading, label: Label | None) -> None:
-    findings.claims += [_under(label, claim, adds=reading.adds) for claim in reading.claims]
+    findings.claims += [_under(label, claim) for claim in reading.claims]
     rest = reading.total is Total.REST and any(claim.denied for claim in findings.claims)
     findings.everything = findings.everything or reading.total is Total.ALL or rest
     findings.nothing = findings.nothing or reading.total is Total.NOTHING
@@ -68,9 +68,7 @@ def _label_below(reading: Reading, label: Label | None) -> Label | None:
     return None if reading.prose and not reading.claims else label
 
 
-def _under(label: Label | None, claim: Claim, *, adds: bool) -> Claim:
-    if adds:
-        return replace(claim, firmness=claim.firmness.concluded())
+def _under(label: Label | None, claim: Claim) -> Claim:
     if claim.labelled or claim.firmness is not Firmness.LISTED or label not in {Label.TYPES, Label.DENIAL}:
         return claim
     return replace(claim, firmness=Firmness.LABELLED, denied=claim.denied or label is Label.DENIAL)
@@ -109,13 +107,10 @@ class _LineNumbers:
 
 def _types_of(item: Item, lines: _LineNumbers, claim: Claim, known: frozenset[int]) -> frozenset[int] | None:
     """Return the types an item stands for; None for a range that leaves the known numbers."""
-    match item.origin:
-        case Origin.NUMBER if item.lead is not None and item.remark and _only_counts(lines, claim):
-            return frozenset()
-        case Origin.SECOND_NUMBER if not (item.marked or lines.only_count()):
-            return known & {item.low, item.lead}
-        case Origin.CLOSE_NAME if item.lead in known and not lines.only_count():
-            return known & {item.lead}
+    if item.origin is Origin.NUMBER and item.lead is not None and item.remark and _only_counts(lines, claim):
+        return frozenset()
+    if item.origin is Origin.SECOND_NUMBER and not (item.marked or lines.only_count()):
+        return known & {item.low, item.lead}
     return _within(item, known)
 
 
@@ -158,14 +153,14 @@ def _decided(findings: _Findings, lines: _LineNumbers, known: frozenset[int]) ->
     claims = list(filter(_is_claimed, findings.claims))
     statements = [_statement(claim, lines, known) for claim in claims]
     firmest = _firmest(statements)
-    balance = _balance(each for each in statements if each.denied or each.firmness is firmest)
+    balance = _balance(statements, firmest)
     if balance is None:
         return None
     chosen, denied = balance
     if findings.everything and firmest < Firmness.LISTED:
         return known - denied
-    nothing = not firmest and (findings.nothing or denied == known or _is_zero(claims))
-    return chosen if chosen or nothing else None
+    silent = firmest is Firmness.NONE and (denied == known or _says_none(findings, claims))
+    return chosen if chosen or silent else None
 
 
 def _is_claimed(claim: Claim) -> bool:
@@ -176,10 +171,12 @@ def _firmest(statements: Iterable[_Statement]) -> Firmness:
     return max((each.firmness for each in statements if each.chooses()), default=Firmness.NONE)
 
 
-def _balance(statements: Iterable[_Statement]) -> tuple[frozenset[int], frozenset[int]] | None:
+def _balance(statements: Iterable[_Statement], firmest: Firmness) -> tuple[frozenset[int], frozenset[int]] | None:
     """Return the chosen and the denied types; what is said last of a type holds. None when a range is unsound."""
     chosen = denied = frozenset[int]()
     for each in statements:
+        if not each.denied and each.firmness is not firmest:
+            continue
         if each.types is None:
             return None
         if each.denied:
@@ -189,9 +186,11 @@ def _balance(statements: Iterable[_Statement]) -> tuple[frozenset[int], frozense
     return chosen, denied
 
 
-def _is_zero(claims: Sequence[Claim]) -> bool:
+def _says_none(findings: _Findings, claims: Sequence[Claim]) -> bool:
+    """None in words, or zero alone."""
     numbers = {item.high for item in _items(claims)}
-    return numbers == {0} and all(claim.firmness >= Firmness.LISTED for claim in claims)
+    zero = numbers == {0} and all(claim.firmness >= Firmness.LISTED for claim in claims)
+    return findings.nothing or zero
 
 
 def _items(claims: Iterable[Claim]) -> list[Item]:

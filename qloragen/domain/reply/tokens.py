@@ -77,15 +77,14 @@ _PHRASES = tuple(
         (_EXCEPT, " except "),
         (r"\b(do|does|did|is|are|was|were|would|should|could|can|wo|ca|have|has)n['’]?t\b", r"\1 not"),
         (r"\b(?:cannot|can not|ca not|could not|(?:unable|impossible) to)\b", " unable "),
-        (r"\bbut not\b|\band not\b", ", not "),
         (r"\bnumber of\b", " count "),
         (r"\b(?:a |in )?total of\b", " "),
         (r"\bnot all\b", " some "),
         (r"(?<![\w.,])(?:0|zero)(?= (?:[a-z]+ )?types?\b)", " no "),
         (r"\b(?:per ?cent|pct)\b", "%"),
         (r"\bup to\b", " to "),
-        (r"\b(?:(?:instruction_)?types?[_-]?|nos?_?|t-?)(?=\d{1,3}\b)", "type "),
-        (r"\b(and|or)(?=\d{1,3}\b)", r"\1 "),
+        (r"\b(?:(?:instruction_)?types?[_-]?|(?-i:Nos?)|t-?)(?=\d{1,3}\b)", "type "),
+        (r"\b(and|or|no)(?=\d{1,3}\b)", r"\1 "),
     )
 )
 """Groups of words that mean one word, and that word."""
