@@ -1,0 +1,59 @@
+"""The provider in process: an `engine.client.Client` on the event loop's clock, for whole runs in virtual time."""
+
+from __future__ import annotations
+
+import anyio
+
+from ..engine.client import ConnectionLost, HttpReply
+from .effects import Wire
+from .plan import Plan
+from .provider import Provider
+
+_SILENT = frozenset({Wire.NEVER_ENDS, Wire.HANG})
+_LOST = {
+    Wire.RESET_BEFORE_HEADERS: "connection reset",
+    Wire.RESET_AFTER_HEADERS: "connection reset after the headers",
+    Wire.TRUNCATED: "connection closed in the middle of the body",
+    Wire.REFUSED: "connection refused",
+}
+
+
+class SimulatedClient:
+    """Passes each call to a provider and waits as long as the reply takes; of itself it keeps nothing."""
+
+    def __init__(self, provider: Provider, *, api_key: str | None = None) -> None:
+        self._provider = provider
+        self._headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+
+    async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """See `engine.client.Client.post`.
+
+        Raises:
+            ConnectionLost: the reply broke on its way, or was silent for `timeout_s`.
+        """
+        plan = self._provider.arrive(body, self._headers, anyio.current_time())
+        whole = False
+        try:
+            await _wait(plan, timeout_s)
+            whole = True
+        finally:
+            self._provider.end(plan, anyio.current_time(), whole=whole)
+        return HttpReply(plan.status, plan.body, plan.headers)
+
+
+async def _wait(plan: Plan, timeout_s: float) -> None:
+    if plan.first_s > timeout_s or plan.wire is Wire.HANG:
+        await _silence(timeout_s)
+    await anyio.sleep(plan.first_s)
+    if plan.wire is Wire.WHOLE:
+        return
+    if plan.wire is Wire.NEVER_ENDS or plan.gap_s > timeout_s:
+        await _silence(timeout_s)
+    if lost := _LOST.get(plan.wire):
+        raise ConnectionLost(lost, maybe_paid=plan.wire is not Wire.REFUSED)
+    await anyio.sleep(plan.last_s - plan.first_s)
+
+
+async def _silence(timeout_s: float) -> None:
+    await anyio.sleep(timeout_s)
+    raise ConnectionLost(f"nothing came for {timeout_s:g} s", timed_out=True)

@@ -1,0 +1,65 @@
+"""Chance that depends on the call and not on when it comes: seed, body, and how often this body came before.
+
+So two runs of the same work meet the same latencies and the same faults, whatever the order and the concurrency.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from hashlib import blake2b
+from statistics import NormalDist
+
+_INVERSE = NormalDist().inv_cdf
+_Z99 = _INVERSE(0.99)
+_WORDS = struct.Struct("<6Q")
+_SCALE = 2.0**-64
+
+
+def identify(body: bytes, seed: int) -> bytes:
+    """Return 8 bytes that stand for a body under this seed."""
+    return blake2b(body, digest_size=8, salt=seed.to_bytes(16, "little", signed=True)).digest()
+
+
+class Draws:
+    """The random numbers of one call, each uniform between 0 and 1 (both excluded)."""
+
+    __slots__ = ("fault", "first", "sticky", "token")
+
+    def __init__(self, identity: bytes, nth: int) -> None:
+        words = blake2b(identity + nth.to_bytes(8, "little"), digest_size=48).digest()
+        first, token, fault, *_ = _WORDS.unpack(words)
+        self.first = (first + 0.5) * _SCALE
+        """For the time to first token."""
+        self.token = (token + 0.5) * _SCALE
+        """For the time per token."""
+        self.fault = (fault + 0.5) * _SCALE
+        self.sticky = (int.from_bytes(identity, "little") + 0.5) * _SCALE
+        """For the faults that strike every repetition of a body."""
+
+
+def lognormal(median: float, p99: float | None, uniform: float) -> float:
+    """Return the quantile `uniform` of the lognormal distribution with this median and 99th percentile."""
+    if p99 is None or p99 <= median or median <= 0:
+        return median
+    return median * math.exp(math.log(p99 / median) / _Z99 * _INVERSE(min(uniform, 1 - 1e-15)))
+
+
+class Repetitions:
+    """How often each body has come, for the last so many different ones (at most twice as many)."""
+
+    def __init__(self, remembered: int) -> None:
+        self._young: dict[bytes, int] = {}
+        self._old: dict[bytes, int] = {}
+        self._remembered = remembered
+
+    def count(self, identity: bytes) -> int:
+        """Return how often `identity` was counted before, and count it."""
+        seen = self._young.get(identity)
+        if seen is None:
+            seen = self._old.get(identity, 0)
+            if len(self._young) >= self._remembered:
+                # Whole generations are dropped: a dict that loses its oldest key each time gets slow.
+                self._old, self._young = self._young, {}
+        self._young[identity] = seen + 1
+        return seen

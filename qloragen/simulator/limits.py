@@ -1,0 +1,132 @@
+"""Rate limits as the API enforces them, and the headers that announce them. Knows no clock: `now_s` comes in.
+
+* A bucket fills with what is charged, leaks at the limit's rate, and holds `burst_s` seconds of it.
+* A call is let in when level + min(amount, capacity) <= capacity: one that is larger than the window's share, but not
+  than the minute's limit, passes only through an empty bucket, and leaves a debt that has to leak out first.
+* Tokens are charged up front, from the request alone (prompt by characters / 4, and its cap), and never given back.
+* A rejected call counts against the RPM too, up to a full bucket ("unsuccessful requests contribute to your per-minute
+  limit", help.openai.com 5955604); tokens are taken only by calls that are let in.
+
+Headers of every reply: `x-ratelimit-limit-*` per minute; `-remaining-*`, the limit less the bucket's level, 0 or more;
+`-reset-*`, the time until the bucket is empty ("12ms", "1.5s", "6m0s"). A 429 adds `retry-after-ms`, and `retry-after`
+in whole seconds, rounded up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .settings import Limits
+from .waits import duration, retry_after
+
+_SLACK = 1e-9
+"""Share of the capacity by which sums of floats may be off."""
+
+
+class Bucket:
+    """One token bucket; `limit` is per minute."""
+
+    __slots__ = ("_at_s", "_level", "capacity", "limit", "rate")
+
+    def __init__(self, limit: float, burst_s: float) -> None:
+        self.limit = limit
+        self.rate = limit / 60
+        """Per second."""
+        self.capacity = self.rate * burst_s
+        self._level = 0.0
+        self._at_s = 0.0
+
+    def level(self, now_s: float) -> float:
+        """Return what has been charged and not yet leaked out; above the capacity it is debt."""
+        if now_s > self._at_s:
+            self._level = max(0.0, self._level - (now_s - self._at_s) * self.rate)
+            self._at_s = now_s
+        return self._level
+
+    def wait_s(self, amount: float, now_s: float) -> float:
+        """Return the seconds until `amount` would be let in if nothing else came; 0 is now."""
+        over = self.level(now_s) + min(amount, self.capacity) - self.capacity
+        return 0.0 if over <= self.capacity * _SLACK else over / self.rate
+
+    def charge(self, amount: float) -> None:
+        """Take `amount`, whatever the level."""
+        self._level += amount
+
+    def punish(self, amount: float) -> None:
+        """Take `amount`, but never more than fills the bucket."""
+        self._level = max(self._level, min(self.capacity, self._level + amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Which limit a call ran into."""
+
+    by: str
+    """`requests` or `tokens`."""
+    limit: float
+    used: float
+    requested: float
+    wait_s: float
+    """Until it would be let in; infinite for a call that is larger than the limit."""
+
+
+class ServerLimits:
+    """The two buckets of one model."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._requests = Bucket(limits.rpm, limits.burst_s) if limits.rpm else None
+        self._tokens = Bucket(limits.tpm, limits.burst_s) if limits.tpm else None
+
+    def admit(self, characters: int, cap_tokens: int | None, now_s: float) -> Rejection | None:
+        """Charge a call of so many characters and this cap, or say what it ran into."""
+        tokens = self.charged_tokens(characters, cap_tokens)
+        rejection = self._check("requests", self._requests, 1, now_s) or self._check(
+            "tokens", self._tokens, tokens, now_s
+        )
+        if rejection:
+            return rejection
+        if self._requests:
+            self._requests.charge(1)
+        if self._tokens:
+            self._tokens.charge(tokens)
+        return None
+
+    def charged_tokens(self, characters: int, cap_tokens: int | None) -> int:
+        """Return what a call takes from the TPM."""
+        cap = self._limits.uncapped_tokens if cap_tokens is None else cap_tokens
+        prompt = math.ceil(characters / 4)
+        return prompt + cap if self._limits.charge == "sum" else max(prompt, cap)
+
+    def _check(self, by: str, bucket: Bucket | None, amount: int, now_s: float) -> Rejection | None:
+        if bucket is None:
+            return None
+        wait_s = math.inf if by == "tokens" and amount > bucket.limit else bucket.wait_s(amount, now_s)
+        if not wait_s:
+            return None
+        used = bucket.level(now_s)
+        if self._requests:
+            self._requests.punish(self._limits.rejected_requests)
+        return Rejection(by, bucket.limit, used, amount, max(wait_s, bucket.wait_s(amount, now_s)))
+
+    def headers(self, now_s: float) -> dict[str, str]:
+        """Return what every reply announces."""
+        found: dict[str, str] = {}
+        if self._limits.announced:
+            if self._requests:
+                _announce(found, "requests", self._requests, now_s)
+            if self._tokens:
+                _announce(found, "tokens", self._tokens, now_s)
+        return found
+
+    def retry_after(self, rejection: Rejection) -> dict[str, str]:
+        """Return the headers of a 429; none for a call that can never be let in."""
+        return retry_after(rejection.wait_s) if self._limits.retry_after else {}
+
+
+def _announce(found: dict[str, str], name: str, bucket: Bucket, now_s: float) -> None:
+    level = bucket.level(now_s)
+    found[f"x-ratelimit-limit-{name}"] = str(int(bucket.limit))
+    found[f"x-ratelimit-remaining-{name}"] = str(max(0, int(bucket.limit - level)))
+    found[f"x-ratelimit-reset-{name}"] = duration(level / bucket.rate)

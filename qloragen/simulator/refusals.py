@@ -1,0 +1,123 @@
+"""Error replies in OpenAI's own words and form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from .limits import Rejection
+
+_INVALID = "invalid_request_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error reply to be."""
+
+    status: int
+    message: str
+    outcome: str
+    """What the statistics call it."""
+    type: str = _INVALID
+    code: str | None = None
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> bytes:
+        """The JSON that the client gets."""
+        return error_body({"message": self.message, "type": self.type, "param": self.param, "code": self.code})
+
+
+def error_body(error: Mapping[str, object] | None) -> bytes:
+    """Return the JSON of an error reply."""
+    return orjson.dumps({"error": error})
+
+
+def invalid(message: str, *, param: str | None = None, code: str | None = None) -> Refusal:
+    """Return the 400 of a request that cannot be served."""
+    return Refusal(400, message, "invalid_request", code=code, param=param)
+
+
+def not_json() -> Refusal:
+    """Return the 400 of a body that is no JSON object."""
+    return invalid(
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+        "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
+    )
+
+
+def missing(param: str) -> Refusal:
+    """Return the 400 of a request without a required field."""
+    return invalid(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
+def wrong_type(param: str, wanted: str) -> Refusal:
+    """Return the 400 of a field of the wrong type."""
+    return invalid(f"Invalid type for '{param}': expected {wanted}.", param=param, code="invalid_type")
+
+
+def unsupported(param: str, advice: str) -> Refusal:
+    """Return the 400 of a parameter that the model does not take."""
+    message = f"Unsupported parameter: '{param}' is not supported with this model. {advice}"
+    return invalid(message, param=param, code="unsupported_parameter")
+
+
+def unsupported_value(param: str, advice: str) -> Refusal:
+    """Return the 400 of a value that the model does not take."""
+    message = f"Unsupported value: '{param}' does not support this value. {advice}"
+    return invalid(message, param=param, code="unsupported_value")
+
+
+def too_long(limit: int, prompt: int, cap: int) -> Refusal:
+    """Return the 400 of a request that does not fit into the context window."""
+    message = f"This model's maximum context length is {limit} tokens. However, you requested {prompt + cap} tokens "
+    message += f"({prompt} in the messages, {cap} in the completion). "
+    message += "Please reduce the length of the messages or completion."
+    return invalid(message, param="messages", code="context_length_exceeded")
+
+
+def no_key() -> Refusal:
+    """Return the 401 of a call without the right key; it shows nothing of the key."""
+    message = "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys."
+    return Refusal(401, message, "unauthorized", code="invalid_api_key")
+
+
+def no_model(model: str) -> Refusal:
+    """Return the 404 of an unknown model."""
+    message = f"The model `{model}` does not exist or you do not have access to it."
+    return Refusal(404, message, "model_not_found", code="model_not_found", param="model")
+
+
+def no_path(method: str, path: str) -> Refusal:
+    """Return the 404 of an address that is not part of the API."""
+    return Refusal(404, f"Invalid URL ({method} {path})", "invalid_url")
+
+
+def rate_limited(model: str, rejection: Rejection, headers: Mapping[str, str]) -> Refusal:
+    """Return the 429 of a call above a limit."""
+    short = {"requests": "RPM", "tokens": "TPM"}[rejection.by]
+    where = f"{model} in organization org-simulated on {rejection.by} per min ({short})"
+    if rejection.requested > rejection.limit:
+        limit = f"Limit {rejection.limit:.0f}, Requested {rejection.requested:.0f}"
+        message = f"Request too large for {where}: {limit}. The input or output tokens must be reduced in order to run "
+        message += "successfully."
+    else:
+        limit = f"Limit {rejection.limit:.0f}, Used {rejection.used:.0f}, Requested {rejection.requested:.0f}"
+        message = f"Rate limit reached for {where}: {limit}. Please try again in {rejection.wait_s:.3f}s."
+    outcome = {"requests": "rejected_rpm", "tokens": "rejected_tpm"}[rejection.by]
+    return Refusal(429, message, outcome, type=rejection.by, code="rate_limit_exceeded", headers=headers)
+
+
+def too_many(limit: int) -> Refusal:
+    """Return the 429 of a call above the concurrency limit."""
+    message = f"Too many concurrent requests: the limit is {limit}. Please try again when one has been answered."
+    return Refusal(429, message, "rejected_concurrency", type="requests", code="rate_limit_exceeded")
+
+
+def outage() -> Refusal:
+    """Return the 503 of an outage."""
+    message = "The server is currently unavailable. Please try again later."
+    return Refusal(503, message, "outage", type="server_error", code="service_unavailable")

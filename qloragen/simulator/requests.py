@@ -1,0 +1,122 @@
+"""What the API refuses before a model reads it: forms, and what a model's name says that it does not take.
+
+By name (state of November 2026): `max_tokens` is refused by the o-series and from gpt-5 on; function tools are refused
+from gpt-5.6 on unless `reasoning_effort` is "none", and so are `temperature` and `top_p`; of these, the models that
+always reason refuse "none" too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import orjson
+
+from . import refusals
+from .effects import Json
+from .refusals import Refusal
+
+_PREFIX = re.compile(r"^(openai/|azure/|ft:)+")
+_NEW_CAP = re.compile(r"^(o\d|gpt-([5-9]|\d\d))")
+_TOOLS_NEED_NONE = re.compile(r"^gpt-([6-9]|\d\d|5\.([6-9]|\d\d))")
+_ALWAYS_REASONS = re.compile(r"^gpt-6(\.\d+)?-astra|^gpt-6\.[1-9]\d*-sol")
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """What a model's name says about it."""
+
+    new_cap: bool
+    """Takes `max_completion_tokens` only."""
+    tools_need_none: bool
+    always_reasons: bool
+    breakpoints: bool
+    """Caches prompts at breakpoints, and bills what it writes."""
+
+
+@lru_cache(maxsize=1024)
+def rules_for(model: str) -> NameRules:
+    """Return what the name of a model says."""
+    name = _PREFIX.sub("", model.lower())
+    newest = bool(_TOOLS_NEED_NONE.match(name))
+    return NameRules(bool(_NEW_CAP.match(name)), newest, bool(_ALWAYS_REASONS.match(name)), newest)
+
+
+def read_body(body: bytes) -> Json | Refusal:
+    """Return the parsed body of a chat request with a model and messages, or what the API says of it."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return refusals.not_json()
+    if not isinstance(parsed, dict):
+        return refusals.not_json()
+    return _form(parsed) or parsed
+
+
+def _form(body: Json) -> Refusal | None:
+    for name, kind, wanted in (("model", str, "a string"), ("messages", list, "an array of objects")):
+        if not body.get(name):
+            return refusals.missing(name)
+        if not isinstance(body[name], kind):
+            return refusals.wrong_type(name, wanted)
+    for number, message in enumerate(body["messages"]):
+        if refusal := _message(f"messages[{number}]", message):
+            return refusal
+    return _numbers(body)
+
+
+def _message(where: str, message: object) -> Refusal | None:
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        return refusals.missing(f"{where}.role")
+    content = message.get("content")
+    if isinstance(content, str):
+        return None
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        return None
+    if content is None and message["role"] == "assistant":
+        return None
+    return refusals.wrong_type(f"{where}.content", "a string or an array of parts")
+
+
+def _numbers(body: Json) -> Refusal | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        cap = body.get(name)
+        if cap is not None and (not isinstance(cap, int) or cap < 1):
+            return refusals.wrong_type(name, "an integer of 1 or more")
+    if body.get("n") not in {None, 1}:
+        return refusals.unsupported_value("n", "Only 1 is supported.")
+    if body.get("stream"):
+        return refusals.unsupported_value("stream", "Only false is supported.")
+    return None
+
+
+def refused_by_name(body: Json, rules: NameRules) -> Refusal | None:
+    """Return what a model with these rules says of a request, if it takes offence."""
+    if rules.new_cap and "max_tokens" in body:
+        return refusals.unsupported("max_tokens", "Use 'max_completion_tokens' instead.")
+    if not rules.tools_need_none:
+        return None
+    if body.get("reasoning_effort") == "none":
+        if rules.always_reasons:
+            return refusals.unsupported_value("reasoning_effort", "This model always reasons.")
+        return None
+    return _reasoning(body)
+
+
+def _reasoning(body: Json) -> Refusal | None:
+    if "tools" in body:
+        return refusals.invalid(
+            "Function tools with reasoning_effort are not supported for this model in /v1/chat/completions. Please use "
+            "/v1/responses instead, or set reasoning_effort to 'none'.",
+            param="reasoning_effort",
+        )
+    for name in ("temperature", "top_p"):
+        if body.get(name) not in {None, 1}:
+            return refusals.unsupported(name, "It needs reasoning_effort 'none'.")
+    return None
+
+
+def structured(body: Json) -> bool:
+    """Tell whether a request asks for a structured answer."""
+    return "tools" in body or "response_format" in body

@@ -1,0 +1,221 @@
+"""From a call whose form is right to the plan of its reply.
+
+In this order: limits, faults, what the model takes, context window, answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from ..types import Usage
+from . import refusals
+from .answers import Answer
+from .cache import Cached
+from .calls import Call
+from .deployment import Deployment, Served
+from .draws import Draws
+from .effects import Effect, Json, Wire
+from .faults import Fault, struck
+from .plan import Plan
+from .prompts import Prompt, cap_tokens
+from .refusals import Refusal, error_body
+from .replies import Generated, altered, generate, reply_to
+from .requests import refused_by_name, structured
+from .tokens import count_tokens
+
+_JSON, _HTML = "application/json", "text/html; charset=utf-8"
+_WELL = Effect()
+_UNBILLED = frozenset({Wire.RESET_BEFORE_HEADERS, Wire.HANG, Wire.REFUSED})
+_TOKENS_PER_MESSAGE = 3
+"""What the frame of a message costs (OpenAI cookbook, counting tokens for chat completions)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call that has come in."""
+
+    index: int
+    identity: bytes
+    draws: Draws
+    headers: Mapping[str, str]
+    now_s: float
+    """Since the simulator began."""
+    clock_s: float
+    """On the shell's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A call whose form is right, at the model that it asks for."""
+
+    arrival: Arrival
+    body: Json
+    model: str
+    deployment: Deployment
+    prompt: Prompt
+    text: str
+    in_flight: int
+    """Calls to this model, this one included."""
+    call: Call | None
+
+
+def serve(
+    reading: Reading,
+    scripted: Fault | None,
+    faults: tuple[Fault, ...],
+    answers: Callable[[Mapping[str, object]], Answer],
+) -> Plan:
+    """Decide what a call gets."""
+    refusal = _admit(reading)
+    headers = own_headers(reading.arrival.index)
+    headers.update(reading.deployment.limits.headers(reading.arrival.now_s))
+    if refusal is not None:
+        return _refused_reading(reading, refusal, headers)
+    fault = scripted or _struck(reading, faults)
+    if fault is None or (fault.does.structured and not structured(reading.body)):
+        return _answer(reading, "answered", _WELL, headers, answers)
+    if _without_answer(fault.does):
+        return _broken(reading, fault.kind, fault.does, headers)
+    return _answer(reading, fault.kind, fault.does, headers, answers)
+
+
+def refused(
+    refusal: Refusal,
+    headers: dict[str, str],
+    *,
+    first_s: float = 0.0,
+    wire: Wire = Wire.WHOLE,
+    model: str | None = None,
+    call: Call | None = None,
+) -> Plan:
+    """Return the plan of a refusal."""
+    headers.update(refusal.headers)
+    headers["content-type"] = _JSON
+    return Plan(refusal.outcome, refusal.status, headers, refusal.body, first_s, wire, model=model, call=call)
+
+
+def own_headers(index: int) -> dict[str, str]:
+    """Return the headers of every reply."""
+    return {"x-request-id": f"req_{index}", "openai-processing-ms": "0", "openai-version": "2020-10-01"}
+
+
+# ------------------------------------------------------------------------------------------------------------ refusals
+
+
+def _admit(reading: Reading) -> Refusal | None:
+    limits = reading.deployment.limits
+    most = reading.deployment.model.capacity.concurrency
+    if most is not None and reading.in_flight > most:
+        return refusals.too_many(most)
+    rejection = limits.admit(len(reading.text), cap_tokens(reading.body), reading.arrival.now_s)
+    if rejection is None:
+        return None
+    return refusals.rate_limited(reading.model, rejection, limits.retry_after(rejection))
+
+
+def _refused_reading(reading: Reading, refusal: Refusal, headers: dict[str, str]) -> Plan:
+    seconds = reading.deployment.model.latency.refusal_s
+    return refused(refusal, headers, first_s=seconds, model=reading.model, call=reading.call)
+
+
+def _overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
+    limit = reading.deployment.model.context_tokens
+    cap = cap_tokens(reading.body) or 0
+    if limit is None or prompt_tokens + cap <= limit:
+        return None
+    return refusals.too_long(limit, prompt_tokens, cap)
+
+
+# -------------------------------------------------------------------------------------------------------------- faults
+
+
+def _struck(reading: Reading, faults: tuple[Fault, ...]) -> Fault | None:
+    arrival = reading.arrival
+    return struck(faults, model=reading.model, index=arrival.index, now_s=arrival.now_s, draws=arrival.draws)
+
+
+def _without_answer(effect: Effect) -> bool:
+    return effect.status != 200 or effect.raw is not None or effect.wire in _UNBILLED
+
+
+def _broken(reading: Reading, kind: str, effect: Effect, headers: dict[str, str]) -> Plan:
+    """Return the plan of a call that no model answers; a client's mistake is seen soon, a server's later."""
+    latency = reading.deployment.model.latency
+    late = reading.deployment.first_token_s(reading.arrival.draws)
+    seconds = effect.delay_s + (latency.refusal_s if 400 <= effect.status < 500 else late)
+    headers.update(effect.headers)
+    headers["content-type"] = _JSON if effect.raw is None or effect.raw.startswith(b"{") else _HTML
+    body = error_body(effect.error) if effect.raw is None else effect.raw
+    return Plan(
+        kind, effect.status, headers, body, seconds, effect.wire, effect.gap_s, model=reading.model, call=reading.call
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- answers
+
+
+def _answer(
+    reading: Reading,
+    outcome: str,
+    effect: Effect,
+    headers: dict[str, str],
+    answers: Callable[[Mapping[str, object]], Answer],
+) -> Plan:
+    prompt_tokens = count_tokens(reading.text) + _TOKENS_PER_MESSAGE * (reading.prompt.messages + 1)
+    refusal = refused_by_name(reading.body, reading.deployment.rules) or _overlong(reading, prompt_tokens)
+    if refusal is not None:
+        return _refused_reading(reading, refusal, headers)
+    generated = _generated(reading, effect, answers(reading.body))
+    arrival = reading.arrival
+    served = reading.deployment.serve(
+        generated.completion_tokens, arrival.draws, in_flight=reading.in_flight, now_s=arrival.now_s
+    )
+    usage = _usage(reading, prompt_tokens, generated, served)
+    reply = _reply(reading, generated, usage, effect)
+    seconds = served.end_s - arrival.now_s + effect.delay_s
+    headers.update(effect.headers)
+    headers["openai-processing-ms"] = str(int(seconds * 1000))
+    headers["content-type"] = _JSON
+    return Plan(
+        outcome,
+        200,
+        headers,
+        orjson.dumps(reply),
+        seconds,
+        effect.wire,
+        effect.gap_s,
+        usage=usage,
+        reply=reply,
+        model=reading.model,
+        identity=arrival.identity,
+        call=reading.call,
+    )
+
+
+def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
+    body = reading.body
+    said = altered(answer, effect, structured=structured(body))
+    thinks = 0 if body.get("reasoning_effort") == "none" else reading.deployment.model.reasoning_tokens
+    return generate(said, cap_tokens=cap_tokens(body), reasoning_tokens=thinks, effect=effect)
+
+
+def _usage(reading: Reading, prompt_tokens: int, generated: Generated, served: Served) -> Usage:
+    cache, cached = reading.deployment.cache, Cached(0, 0)
+    if cache is not None:
+        cached = cache.use(reading.prompt, prompt_tokens, start_s=served.start_s, answered_s=served.end_s)
+    return Usage(
+        prompt_tokens,
+        cached.read_tokens,
+        cached.written_tokens,
+        generated.completion_tokens,
+        generated.reasoning_tokens,
+    )
+
+
+def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:
+    writes = reading.deployment.reports_writes
+    reply = reply_to(reading.model, reading.arrival.index, generated, usage, reports_writes=writes)
+    return reply if effect.edit is None else effect.edit(reply)

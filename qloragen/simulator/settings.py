@@ -1,0 +1,176 @@
+"""What the provider is like: limits, speed, cache, faults. All of it is plain values, for flags and Python alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..errors import SettingsError
+from .faults import Fault
+
+Charge = Literal["sum", "max"]
+"""What a call takes from the TPM: estimated prompt plus cap, or the greater of the two."""
+
+CacheRule = Literal["by_name", "prefix", "breakpoints", "none"]
+"""How prompts are cached: see `cache.py`; `by_name` is breakpoints from gpt-5.6 on, prefixes for other names."""
+
+OutageKind = Literal["503", "reset", "refuse"]
+
+ANY = "*"
+"""The key of the behaviour of every model that has none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rate limits of one model, enforced with token buckets (see `limits.py`)."""
+
+    rpm: float | None = None
+    """Requests per minute; None is unlimited."""
+    tpm: float | None = None
+    """Tokens per minute; None is unlimited."""
+    burst_s: float = 1.0
+    """The window that the limits are quantised to: a bucket holds so many seconds of its rate."""
+    charge: Charge = "sum"
+    uncapped_tokens: int = 16
+    """What stands for the cap of a call that has none."""
+    rejected_requests: float = 1.0
+    """Requests that a rejected call costs."""
+    announced: bool = True
+    """Whether replies carry `x-ratelimit-*`."""
+    retry_after: bool = True
+    """Whether a 429 says how long to wait."""
+
+    def __post_init__(self) -> None:
+        _positive("limits", rpm=self.rpm, tpm=self.tpm, burst_s=self.burst_s)
+        _not_negative("limits", uncapped_tokens=self.uncapped_tokens, rejected_requests=self.rejected_requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many calls one model serves together. A local server has no rate limits but this."""
+
+    concurrency: int | None = None
+    """More calls in flight are rejected with 429."""
+    slots: int | None = None
+    """More calls wait in the server for their turn, as in llama.cpp."""
+    knee: int | None = None
+    """With n calls in flight, each takes max(1, n / knee) times as long, as in vLLM."""
+
+    def __post_init__(self) -> None:
+        _positive("capacity", concurrency=self.concurrency, slots=self.slots, knee=self.knee)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Seconds that a call takes: a first part, then one for each completion token, both lognormal.
+
+    A percentile of None, or one not above its median, stands for a fixed time.
+    """
+
+    median_s: float = 0.0
+    """Time to first token, at the median."""
+    p99_s: float | None = None
+    """Time to first token, at the 99th percentile."""
+    token_s: float = 0.0
+    """Time for each completion token, at the median of calls; within one call it is the same for all tokens."""
+    token_p99_s: float | None = None
+    refusal_s: float = 0.0
+    """Time to a 4xx reply."""
+
+    def __post_init__(self) -> None:
+        _not_negative("latency", median_s=self.median_s, token_s=self.token_s, refusal_s=self.refusal_s)
+        _not_negative("latency", p99_s=self.p99_s, token_p99_s=self.token_p99_s)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCache:
+    """The prompt cache of one model (see `cache.py`)."""
+
+    rule: CacheRule = "by_name"
+    ttl_s: float = 300.0
+    """A prefix is forgotten so long after its last use; a breakpoint may ask for longer."""
+    entries: int = 100_000
+    """Prefixes that are remembered; the oldest are forgotten first."""
+
+    def __post_init__(self) -> None:
+        _positive("cache", ttl_s=self.ttl_s, entries=self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The behaviour of one model, or of all that have no other."""
+
+    limits: Limits = field(default_factory=Limits)
+    capacity: Capacity = field(default_factory=Capacity)
+    latency: Latency = field(default_factory=Latency)
+    cache: PromptCache = field(default_factory=PromptCache)
+    context_tokens: int | None = None
+    """Prompt and cap together; None is endless."""
+    reasoning_tokens: int = 0
+    """Billed with every completion before its first visible token, unless `reasoning_effort` is "none"."""
+
+    def __post_init__(self) -> None:
+        _positive("model", context_tokens=self.context_tokens)
+        _not_negative("model", reasoning_tokens=self.reasoning_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Nothing works for a while: every call is answered with 503, reset, or not let in at all (`refuse`)."""
+
+    start_s: float
+    """Seconds since the simulator began."""
+    duration_s: float
+    kind: OutageKind = "503"
+
+    def __post_init__(self) -> None:
+        _not_negative("outage", start_s=self.start_s, duration_s=self.duration_s)
+
+    def covers(self, now_s: float) -> bool:
+        """Tell whether it is on at `now_s` seconds since the simulator began."""
+        return self.start_s <= now_s < self.start_s + self.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A whole provider. The same simulation, seed included, treats the same calls in the same way, in any order."""
+
+    models: Mapping[str, Model] = field(default_factory=lambda: {ANY: Model()})
+    """Behaviour by model name; without a "*", other names are answered with 404."""
+    faults: tuple[Fault, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    seed: int = 0
+    api_key: str | None = None
+    """None lets every key in."""
+    remembered_calls: int = 100_000
+    """Different bodies that are told apart from new ones (8 bytes of digest each); the oldest are forgotten first."""
+
+    def __post_init__(self) -> None:
+        _positive("simulation", remembered_calls=self.remembered_calls)
+        if total_rate(self.faults) > 1 + 1e-9:
+            raise SettingsError(f"The rates of all faults add up to {total_rate(self.faults):g}, which is above 1.")
+
+    def behaviour(self, model: str) -> Model | None:
+        """Return how `model` behaves; None when there is no such model."""
+        return self.models.get(model) or self.models.get(ANY)
+
+
+def total_rate(faults: Iterable[Fault]) -> float:
+    """Return the greatest share of calls that faults can strike at once, for any model."""
+    named = tuple(fault for fault in faults if fault.every is None)
+    moments = {fault.start_s for fault in named}
+    models: set[str | None] = {None, *(model for fault in named for model in fault.models)}
+    return max((sum(f.rate for f in named if f.applies(m, s)) for m in models for s in moments), default=0.0)
+
+
+def _positive(where: str, **values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and value <= 0:
+            raise SettingsError(f"Simulator: {where}: {name} must be above 0, not {value:g}.")
+
+
+def _not_negative(where: str, **values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and value < 0:
+            raise SettingsError(f"Simulator: {where}: {name} must be 0 or more, not {value:g}.")
