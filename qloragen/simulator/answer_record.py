@@ -1,0 +1,222 @@
+"""Write one training record like a model: an instruction, the paragraphs it rests on, and an answer out of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from zlib import crc32
+
+from .answer_plain import Plain, plain, terms
+from .answer_prompt import Prompt
+from .answer_reading import Reading, read_text
+from .answer_themes import Theme, meaning, theme_of
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record; `evidence` are the numbers of its paragraphs, `input` their text."""
+
+    instruction: str
+    evidence: tuple[int, ...]
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a record is asked to be."""
+
+    theme: Theme
+    meaning: frozenset[bytes]
+    seed: int
+    again: int
+    """0 at the first attempt, other numbers where the prompt complains about earlier ones."""
+
+
+def write(prompt: Prompt) -> Record:
+    """Return a record of the kind that `prompt` asks for; the same for the same prompt."""
+    reading = read_text(prompt.material)
+    order = _order(prompt, reading)
+    chosen = _choose(reading, order)
+    plains = [plain(text) for _, text in chosen]
+    sentences = tuple(dict.fromkeys(sentence for found in plains for sentence in found.sentences))
+    subjects = _subjects(plains, sentences, order.seed)
+    output = _output(order, plains, sentences or _lines(chosen), subjects[0])
+    context = "\n\n".join(text.strip("\n") for _, text in chosen)
+    if _letters(output) == _letters(context):
+        output = f"In short: {output}" if output.isascii() else f"{subjects[0]}：{output}"
+    return Record(_question(order, subjects), tuple(number for number, _ in chosen), context, output)
+
+
+# ------------------------------------------------------------------------------------------------------------- order
+
+
+def _order(prompt: Prompt, reading: Reading) -> _Order:
+    wanted, complaints = _wanted(prompt.ask)
+    name, _, rest = wanted.partition(". ")
+    named = name if len(name) <= 80 else ""
+    seed = crc32(f"{reading.digest}|{wanted}|{prompt.salt}".encode())
+    again = 1 + crc32(complaints.encode()) % 5 if complaints else 0
+    return _Order(theme_of(named, rest or wanted), meaning(wanted), seed, again)
+
+
+def _wanted(ask: str) -> tuple[str, str]:
+    """Return the paragraph that says what is wanted, the one after a colon, and the complaints after it if any."""
+    parts = [part for part in ask.split("\n\n") if part.strip()]
+    at = next((at + 1 for at, part in enumerate(parts[:-1]) if part.rstrip().endswith(":")), 0)
+    wanted = parts[at] if parts else ""
+    complaints = "\n".join(part for part in parts[at + 1 :] if "\n- " in part)
+    return wanted, complaints
+
+
+# ------------------------------------------------------------------------------------------------------------ choice
+
+_ENOUGH_WORDS, _MOST_PARAGRAPHS = 55, 4
+_TRIED, _MOST_CHARS = 6, 8_000
+
+
+def _choose(reading: Reading, order: _Order) -> Sequence[tuple[int, str]]:
+    """Return one to four paragraphs in a row that fit the order and say enough."""
+    ranked = _ranked(reading, order)
+    best: Sequence[tuple[int, str]] = reading.paragraphs[:1]
+    for start in ranked[:_TRIED]:
+        found = _from(reading.paragraphs, start, order)
+        if _size(found) >= _ENOUGH_WORDS // 2:
+            return found
+        best = max(best, found, key=_size)
+    return best
+
+
+def _from(paragraphs: Sequence[tuple[int, str]], start: int, order: _Order) -> Sequence[tuple[int, str]]:
+    """Return paragraphs from `start` on until they say enough; some answers take one more."""
+    end, size = start, 0
+    more = order.seed % 3 == 0
+    while end < len(paragraphs) and end - start < _MOST_PARAGRAPHS and size < _ENOUGH_WORDS:
+        size += _size(paragraphs[end : end + 1])
+        end += 1
+    found = paragraphs[start : min(end + more, start + _MOST_PARAGRAPHS)]
+    lengths = accumulate(len(text) for _, text in found)
+    return found[: max(sum(length <= _MOST_CHARS for length in lengths), 1)]
+
+
+def _size(chosen: Iterable[tuple[int, str]]) -> int:
+    """Return the number of words in the sentences of some paragraphs."""
+    return sum(map(_words, (sentence for _, text in chosen for sentence in plain(text).sentences)))
+
+
+def _words(text: str) -> int:
+    return (
+        text.count(" ") + 1
+        if text.isascii()
+        else text.count(" ") + 1 + (len(text.encode("utf-8", "replace")) - len(text)) // 4
+    )
+
+
+def _ranked(reading: Reading, order: _Order) -> list[int]:
+    """Return the places of the paragraphs, best first; chance has a part in it, so that calls differ."""
+    signs = [sign.decode("utf-8", "replace") for sign in order.theme.signs | order.meaning if len(sign) > 3]
+    scores = []
+    for place, text in enumerate(reading.lowered):
+        hits = sum(sign in text for sign in signs) if len(text) > 60 else -9
+        coded = 2 if b"code" in order.theme.cues and _shows_code(text) else 0
+        chance = (crc32(b"%d|%d|%d" % (order.seed, order.again, place)) % 1000) / 250
+        scores.append((hits / (1 + len(text) / 800) + coded + chance, place))
+    return [place for _, place in sorted(scores, reverse=True)]
+
+
+def _shows_code(text: str) -> bool:
+    return "```" in text or "<pre" in text or "----\n" in text or "\n    " in text
+
+
+# ---------------------------------------------------------------------------------------------------------- question
+
+_FALLBACK = "the matter described here"
+_WIDE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+_KANA = re.compile(r"[\u3040-\u309f]")
+_CHINESE = (
+    "请说明{a}的作用，以及它与{b}之间有什么关系？",
+    "在使用{a}时需要注意什么，它对{b}有哪些影响？",
+    "{a}是如何工作的，为什么在{b}中很重要？",
+)
+_JAPANESE = (
+    "{a}とは何ですか。また、{b}とどのような関係がありますか。",
+    "{a}を使うときに注意すべきことと、{b}への影響を教えてください。",
+)
+_FEWEST, _MOST = 8, 30
+
+
+def _subjects(plains: Sequence[Plain], sentences: Sequence[str], seed: int) -> tuple[str, str]:
+    heading = next((found.heading for found in plains if found.heading), "")
+    found = terms(sentences, heading) or terms((line for found in plains for line in found.code), heading)
+    if not found:
+        found = (heading or _longest_words(sentences) or _FALLBACK,)
+    at = seed % min(len(found), 3)
+    others = [term for term in (*found[at + 1 :], *found[:at]) if term not in found[at] and found[at] not in term]
+    return found[at], others[0] if others else heading if heading and heading != found[at] else ""
+
+
+def _longest_words(sentences: Sequence[str]) -> str:
+    listed = [word.strip("`.,;:()\"'") for word in " ".join(sentences[:2]).split()]
+    return max(listed, key=len, default="")[:40]
+
+
+def _question(order: _Order, subjects: tuple[str, str]) -> str:
+    a, b = subjects
+    wide = _WIDE.search(a + b)
+    templates = (_JAPANESE if _KANA.search(a + b) else _CHINESE) if wide else order.theme.questions
+    fitting = [template for template in templates if b or "{b}" not in template] or [
+        template.replace("{b}", "它的环境" if wide else "the rest of the system") for template in templates
+    ]
+    at = (order.seed // 7 + order.again) % len(fitting)
+    return fitting[at].replace("{a}", a).replace("{b}", b)
+
+
+# ------------------------------------------------------------------------------------------------------------ output
+
+_SENTENCES = 5
+
+
+def _output(order: _Order, plains: Sequence[Plain], sentences: Sequence[str], subject: str) -> str:
+    """Return two to five of the sentences, from one that names the subject on, as steps where steps are wanted."""
+    chosen = _excerpt(sentences, subject, 60 + order.seed % 50)
+    code = [line for found in plains for line in found.code]
+    if b"code" in order.theme.cues and code:
+        chosen = [*chosen[:3], _about_code(code)]
+    if b"step" in order.theme.cues and len(chosen) > 1:
+        return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(chosen, 1))
+    return ("" if _WIDE.search(chosen[0]) else " ").join(chosen)
+
+
+def _excerpt(sentences: Sequence[str], subject: str, wanted: int) -> list[str]:
+    start = next((at for at, sentence in enumerate(sentences) if subject in sentence), 0)
+    ordered = [*sentences[start:], *sentences[:start]]
+    chosen: list[str] = []
+    size = 0
+    for sentence in ordered[:_SENTENCES]:
+        if size >= wanted:
+            break
+        chosen.append(sentence)
+        size += _words(sentence)
+    return chosen
+
+
+def _about_code(code: Sequence[str]) -> str:
+    first, last = code[0][:120].strip(), code[-1][:120].strip()
+    if len(code) == 1 or first == last:
+        return f"The line to look at is `{first}`."
+    return f"The code starts with `{first}` and ends with `{last}`."
+
+
+def _lines(chosen: Iterable[tuple[int, str]]) -> Sequence[str]:
+    """Return something to say about paragraphs without a sentence in them."""
+    lines = [" ".join(line.split()) for _, text in chosen for line in text.splitlines() if len(line.split()) > 1]
+    if not lines:
+        lines = [" ".join(text.split())[:200] for _, text in chosen]
+    told = [line.strip("|`*#=->. ") for line in lines]
+    return tuple(f"It says: {line[:200]}." for line in told[:3])
+
+
+def _letters(text: str) -> str:
+    return "".join(re.findall(r"\w+", text.casefold()))
