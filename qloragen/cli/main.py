@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
 from ..logs import escape, redact
-from . import generate, look
+from . import generate, look, simulate
 from .parser import parser_for
 
 USAGE, BUDGET, STOPPED, INTERRUPTED = 2, 4, 5, 130
@@ -19,6 +19,7 @@ _COMMANDS = {
     "export": look.export_records,
     "packs": look.packs,
     "settings": look.settings,
+    "simulate": simulate.simulate,
 }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import orjson
 
+from . import simulate
+
 Command = Callable[[argparse.Namespace], int]
 
 KNOB = "knob_"
@@ -112,6 +114,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "export": ("write training files from the records of a run", _export),
     "packs": ("check a prompt pack and show its instruction types", _packs),
     "settings": ("show every setting, its environment variable, its value and where that came from", _settings),
+    "simulate": ("stand in for a provider, on this machine, to rehearse a run against", simulate.flags),
 }
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import resource
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
+import anyio
+
+from ..background import background
 from ..errors import SettingsError
 from .connection import Connection
+from .files import allow_many_files
 from .ledger import Statistics
 from .provider import Provider
+from .settings import Outage
 
 _HOST = "127.0.0.1"
 _BACKLOG = 8192
@@ -23,7 +28,7 @@ class SimulatorServer:
             ...                       # talk to server.base_url
             print(server.statistics)
 
-    Leaving the block drops all connections. Raises SettingsError when the port is taken.
+    Leaving the block drops all connections. Raises SettingsError from the block's head when the port is taken.
     """
 
     def __init__(self, provider: Provider | None = None, *, port: int = 0) -> None:
@@ -32,7 +37,7 @@ class SimulatorServer:
         """0 until it listens, if any free port will do."""
         self._listening: asyncio.Server | None = None
         self._connections: set[Connection] = set()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._stack = AsyncExitStack()
 
     @property
     def base_url(self) -> str:
@@ -45,21 +50,23 @@ class SimulatorServer:
         return self.provider.statistics
 
     async def __aenter__(self) -> Self:
-        _allow_many_files()
-        await self._listen()
-        self.provider.begin(asyncio.get_running_loop().time())
+        allow_many_files()
+        await self._open()
+        self._stack.push_async_callback(self._close)
+        self.provider.begin(anyio.current_time())
+        closed = sorted(
+            (outage for outage in self.provider.simulation.outages if outage.kind == "refuse"),
+            key=lambda outage: outage.start_s,
+        )
+        await self._stack.enter_async_context(background(self._stay_shut, anyio.current_time(), closed))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._listening is not None
-        self._listening.close()
-        for connection in tuple(self._connections):
-            connection.abort()
-        await self._listening.wait_closed()
+        await self._stack.__aexit__(kind, error, trace)
 
-    async def _listen(self) -> None:
+    async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             self._listening = await loop.create_server(
@@ -69,9 +76,20 @@ class SimulatorServer:
             raise SettingsError(f"Port {self.port} of {_HOST} cannot be used: {error.strerror}.") from None
         self.port = self._listening.sockets[0].getsockname()[1]
 
+    async def _close(self) -> None:
+        """Stop listening, and reset every connection."""
+        if self._listening is None:
+            return
+        listening, self._listening = self._listening, None
+        listening.close()
+        for connection in tuple(self._connections):
+            connection.abort()
+        await listening.wait_closed()
 
-def _allow_many_files() -> None:
-    """Raise the soft limit on open files to the hard one: each connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    async def _stay_shut(self, began_s: float, outages: list[Outage]) -> None:
+        """Let nobody in while an outage refuses connections."""
+        for outage in outages:
+            await anyio.sleep_until(began_s + outage.start_s)
+            await self._close()
+            await anyio.sleep_until(began_s + outage.start_s + outage.duration_s)
+            await self._open()
