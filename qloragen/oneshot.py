@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import anyio
-
 from .assembly import job_of
 from .domain.pack import render_training
 from .errors import BudgetReached, Interrupted, RunStopped, SetupError
 from .export import ExportSummary, Shape, alpaca, messages, text
 from .export import export as write_export
+from .loop import block_on
 from .manifest import read_manifest
 from .packs import load_pack
 from .pipeline import reparse as pipeline
@@ -73,7 +72,7 @@ def generate(source: Source, out: str | Path, *, limit: int | None = None, **kno
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return anyio.run(_generate_here, source, out, limit, knobs)
+        return block_on(_generate_here, source, out, limit, knobs)
     raise SetupError(
         "generate() blocks, and an event loop is running here: use `await qloragen.agenerate(...)` instead."
     )

@@ -7,10 +7,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import anyio
-
 from ..errors import Interrupted
 from ..logs import configure, get_logger
+from ..loop import block_on
 from ..oneshot import reparse as reparse_run
 from ..progress import Line, Progress, shown
 from ..session import Session
@@ -32,7 +31,7 @@ def generate(arguments: argparse.Namespace) -> int:
     line = Line(sys.stderr) if sys.stderr.isatty() else None
     configure(settings.log_format, settings.log_level, line)
     session = Session(arguments.out, settings=settings)
-    return anyio.run(_generate, session, arguments.source, arguments.limit, line)
+    return block_on(_generate, session, arguments.source, arguments.limit, line)
 
 
 def reparse(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,203 @@
+"""The one module that knows OpenAI's package: its client's URL, headers and credentials, without its work per call."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import FunctionType
+
+import anyio
+import httpx2
+import openai as package
+import orjson
+from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient, Omit, omit
+from openai._models import FinalRequestOptions
+
+from .client import PLACEHOLDER_KEY, HttpReply
+from .lost import lost, redacted
+
+CONNECT_S = 5.0
+"""A server that does not accept a connection within this time is not there."""
+
+_PATH = "/chat/completions"
+_HEADERS = {"Content-Type": "application/json"}
+_BROKEN = (TimeoutError, httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
+"""What sending may end in. The last two pass through httpx2 as they are, says OpenAI's `_httpx2.py` (3.54)."""
+
+
+def open_openai(base_url: str | None, api_key: str, *, max_connections: int, timeout_s: float) -> AsyncOpenAI:
+    """Make a client with a pool of its own, for the caller to close. It reads the trust store: call it in a thread."""
+    limits = httpx2.Limits(
+        max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=60
+    )
+    timeout = httpx2.Timeout(timeout_s, connect=CONNECT_S, pool=None)
+    http_client = DefaultAioHttpClient(limits=limits, timeout=timeout, follow_redirects=False)
+    client = AsyncOpenAI(base_url=base_url, api_key=api_key, max_retries=0, http_client=http_client)
+    client.platform_headers()  # reads files, once a process
+    return client
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All of a request but its body, as the client would send it now."""
+
+    url: httpx2.URL
+    headers: httpx2.Headers
+    """Without a content length."""
+    extensions: Mapping[str, object]
+    secrets: tuple[bytes, ...]
+    """Keys and tokens in the headers."""
+
+    def request(self, body: bytes) -> httpx2.Request:
+        """Return the whole request."""
+        headers = httpx2.Headers(self.headers)
+        headers["Content-Length"] = str(len(body))
+        request = httpx2.Request(
+            "POST", self.url, headers=headers, stream=httpx2.ByteStream(body), extensions={**self.extensions}
+        )
+        request.read()
+        return request
+
+
+class OpenAIClient:
+    """A `Client` over any `AsyncOpenAI` (or a client derived from it, as for Azure) that the caller opens and closes.
+
+    The client's credentials, headers, query and routing are its own, asked for at every call; its retries, redirects
+    and models are not used. One of a derived class that redefines anything is left to work as it likes, through its
+    `post`: give it `max_retries=0`, because the engine retries, and every attempt must be seen to be counted.
+    """
+
+    def __init__(self, openai: AsyncOpenAI) -> None:
+        self._openai = openai
+        self._template = _Template(openai) if _is_plain(openai) else None
+
+    @property
+    def base_url(self) -> str:
+        """The API's address, with a slash at its end."""
+        return str(self._openai.base_url)
+
+    @property
+    def direct(self) -> bool:
+        """Whether requests are sent without the client's `post`, which takes twice the CPU time of the rest."""
+        return self._template is not None
+
+    async def prepared(self, body: bytes) -> Prepared | None:
+        """Ask the client for what precedes `body`; None where only its `post` knows."""
+        return None if self._template is None else await self._template.prepared(body)
+
+    async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """See `Client.post`; no key appears in an error body, whatever the server echoes."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                if self._template is None:
+                    return await self._post(body, timeout_s)
+                return await self._template.send(body, timeout_s)
+        except _BROKEN as error:
+            raise lost(error) from None
+
+    async def _post(self, body: bytes, timeout_s: float) -> HttpReply:
+        azure = isinstance(self._openai, AsyncAzureOpenAI)  # it finds the model's deployment only in a parsed body
+        try:
+            response = await self._openai.post(
+                _PATH,
+                content=None if azure else body,
+                body=orjson.loads(body) if azure else None,
+                cast_to=httpx2.Response,
+                options={
+                    "headers": _HEADERS,
+                    "timeout": _timeout(timeout_s),
+                    "max_retries": 0,
+                    "follow_redirects": False,
+                },
+            )
+        except package.APIStatusError as error:
+            response = error.response
+        except package.APIConnectionError as error:
+            raise lost(error) from None
+        return _reply(response, _secrets(response.request.headers))
+
+
+class _Template:
+    """Requests that the client has built, kept until its credentials, address or account change.
+
+    The only place that uses what OpenAI's package does not publish: the options' class, the HTTP client, and the two
+    hooks `_prepare_options`, which asks for keys and tokens, and `_build_request`. `_is_plain` says when they serve.
+    """
+
+    def __init__(self, openai: AsyncOpenAI) -> None:
+        self._openai = openai
+        self._http = openai._client  # noqa: SLF001 - see above
+        headers: dict[str, str | Omit] = {**_HEADERS, "X-Stainless-Read-Timeout": omit}
+        self._options = FinalRequestOptions.construct(method="post", url=_PATH, headers=headers)
+        self._by_model = isinstance(openai, AsyncAzureOpenAI)
+        self._made: dict[str, tuple[object, Prepared]] = {}
+
+    async def prepared(self, body: bytes) -> Prepared:
+        model = str(orjson.loads(body).get("model")) if self._by_model else ""
+        options = self._options.model_copy()
+        options.json_data = {"model": model}
+        options = await self._openai._prepare_options(options)  # noqa: SLF001 - see above
+        state = (options.headers, *self._state())
+        made = self._made.get(model)
+        if made is None or made[0] != state:
+            request = self._openai._build_request(options)  # noqa: SLF001 - see above
+            made = self._made[model] = (state, _without_body(request))
+        return made[1]
+
+    async def send(self, body: bytes, timeout_s: float) -> HttpReply:
+        prepared = await self.prepared(body)
+        request = prepared.request(body)
+        request.extensions["timeout"] = _timeout(timeout_s).as_dict()
+        response = await self._http.send(request, follow_redirects=False)
+        return _reply(response, prepared.secrets)
+
+    def _state(self) -> tuple[object, ...]:
+        openai = self._openai
+        return (openai.api_key, openai.admin_api_key, openai.base_url, openai.organization, openai.project)
+
+
+_HOOKS = ("_client", "_prepare_options", "_build_request", "_provider_runtime")
+
+
+def _is_plain(openai: AsyncOpenAI) -> bool:
+    """Whether the client's requests differ in nothing but body, credentials and address.
+
+    Not so with a provider or workload identity (they sign, or answer a 401 themselves), with anything redefined by a
+    derived class or on the object, or with an HTTP client of the older httpx.
+    """
+    kinds = type(openai).__mro__
+    published = next(kind for kind in kinds if kind in {AsyncOpenAI, AsyncAzureOpenAI})
+    derived = {name for kind in kinds[: kinds.index(published)] for name in vars(kind)}
+    on_object = {name for name in vars(openai) if isinstance(getattr(published, name, None), FunctionType)}
+    redefined = {name for name in derived & {*dir(published)} | on_object if not name.startswith("__")}
+    return (
+        not redefined
+        and all(hasattr(openai, name) for name in _HOOKS)
+        and openai._provider_runtime is None  # noqa: SLF001 - see `_Template`
+        and openai.workload_identity is None
+        and isinstance(openai._client, httpx2.AsyncClient)  # noqa: SLF001 - see `_Template`
+    )
+
+
+def _without_body(request: httpx2.Request) -> Prepared:
+    headers = httpx2.Headers(request.headers)
+    headers.pop("Content-Length", None)
+    return Prepared(request.url, headers, request.extensions, _secrets(headers))
+
+
+def _timeout(timeout_s: float) -> httpx2.Timeout:
+    """Bound the connection alone: the time of the whole attempt is bounded once, around it."""
+    return httpx2.Timeout(None, connect=min(CONNECT_S, timeout_s))
+
+
+def _secrets(headers: httpx2.Headers) -> tuple[bytes, ...]:
+    """Return the keys and tokens, but not the placeholder, which is an English word."""
+    values = (headers.get("authorization", "").rpartition(" ")[2], headers.get("api-key", ""))
+    return tuple(value.encode() for value in values if len(value) > len(PLACEHOLDER_KEY))
+
+
+def _reply(response: httpx2.Response, secrets: tuple[bytes, ...]) -> HttpReply:
+    headers = {name.lower().decode("ascii"): value.decode("latin-1") for name, value in response.headers.raw}
+    return HttpReply(response.status_code, redacted(response.status_code, response.content, secrets), headers)
