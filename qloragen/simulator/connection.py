@@ -114,11 +114,11 @@ class Connection(asyncio.Protocol):
             self._later(_BEFORE_RESET_S, self.abort)
 
     def _trickle(self, pieces: deque[bytes], gap_s: float) -> None:
-        if not pieces:
-            self._done()
-            return
         self._write(pieces.popleft())
-        self._later(gap_s, lambda: self._trickle(pieces, gap_s))
+        if pieces:
+            self._later(gap_s, lambda: self._trickle(pieces, gap_s))
+        else:
+            self._done()
 
     def _done(self) -> None:
         self._end(whole=True)

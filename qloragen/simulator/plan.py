@@ -10,6 +10,7 @@ from .calls import Call
 from .effects import Json, Wire
 
 TRICKLED_PIECES = 60
+"""At most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Plan:
     @property
     def last_s(self) -> float:
         """Seconds from the arrival of the call to the last byte of the reply."""
-        return self.first_s + (self.gap_s * TRICKLED_PIECES if self.wire is Wire.TRICKLE else 0.0)
+        return self.first_s + (self.gap_s * (len(self.pieces) - 1) if self.wire is Wire.TRICKLE else 0.0)
 
     @property
     def head_only(self) -> bytes:
@@ -47,6 +48,6 @@ class Plan:
 
     @property
     def pieces(self) -> list[bytes]:
-        """The pieces of a trickle, in order; none is empty."""
+        """The pieces of a trickle, in order, at least one."""
         size = -(-len(self.body) // TRICKLED_PIECES) or 1
-        return [self.body[start : start + size] for start in range(0, len(self.body), size)]
+        return [self.body[start : start + size] for start in range(0, len(self.body), size)] or [b""]

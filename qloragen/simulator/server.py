@@ -28,10 +28,15 @@ class SimulatorServer:
             ...                       # talk to server.base_url
             print(server.statistics)
 
-    Leaving the block drops all connections. Raises SettingsError from the block's head when the port is taken.
+    Leaving the block drops all connections.
+
+    Raises:
+        SettingsError: the port is taken, or is none.
     """
 
     def __init__(self, provider: Provider | None = None, *, port: int = 0) -> None:
+        if not 0 <= port < 2**16:
+            raise SettingsError(f"Port {port} is not a number from 0 to 65535.")
         self.provider = provider or Provider()
         self.port = port
         """0 until it listens, if any free port will do."""
