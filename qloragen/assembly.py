@@ -9,9 +9,9 @@ from typing import Literal
 
 import orjson
 
-from .engine.lane import ModelSpec
 from .engine.models import family, overridden
 from .engine.pricing import Price, lookup
+from .engine.spec import ModelSpec
 from .errors import SettingsError
 from .local import LocalServer
 from .packs import load_pack

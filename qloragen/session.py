@@ -208,7 +208,7 @@ class Session:
             connection = connect(
                 base_url=base_url,
                 api_key=LOCAL_KEY if settings.local else None,
-                max_connections=sum(spec.max_concurrency for spec in specs),
+                max_connections=sum(spec.most_in_flight for spec in specs),
                 timeout_s=settings.timeout_s,
             )
             client = await exits.enter_async_context(connection)

@@ -134,6 +134,16 @@ class Request:
     temperature: float | None = None
     cache_key: str | None = None
     """Routes requests with the same prefix to the same prompt cache, where the provider has such a thing."""
+    about: str | None = None
+    """Names the text that this request has in common with others, also of other models; None: as `cache_key`. What one
+    of them was billed says how many tokens the others have."""
+    group: str | None = None
+    """Requests of one group get replies of about one length. Where tokens are limited, their cap is lowered to what the
+    group needs; a reply that is cut off by it all the same gives the group the whole cap back: ask again. None: the cap
+    stays as it is."""
+    max_cost_usd: Decimal | None = None
+    """What all attempts at this request may cost, those whose bill never came at their worst; None: as `max_lost` of
+    the retry policy allows. Needs a model with a known price."""
 
 
 Structure = Literal["tools", "json_schema", "json_object"]

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.engine.engine import Engine
-from qloragen.engine.lane import ModelSpec
 from qloragen.engine.models import family
 from qloragen.engine.pricing import Price
 from qloragen.engine.retry import RetryPolicy
+from qloragen.engine.spec import ModelSpec
 from qloragen.errors import (
     AccessDenied,
     BudgetReached,
@@ -41,7 +41,8 @@ def anyio_backend():
 
 
 def spec(name: str = "m", /, **fields: Any) -> ModelSpec:
-    return ModelSpec(name, family(name), **fields)
+    """Return a model whose limits are so high that they never bind, unless given; then nothing has to be found out."""
+    return ModelSpec(name, family(name), **{"rpm": 10**9, "tpm": 10**12, **fields})
 
 
 def request_for(model: str = "m", text: str = "hello", *, cap: int = 50, function: Function | None = None) -> Request:
@@ -293,7 +294,7 @@ async def test_a_wave_of_429_pauses_the_model_once_and_costs_no_request_an_attem
 
     assert all(isinstance(result, Completion) for result in results)
     assert engine.statistics["m"].retried == 0
-    assert engine.statistics["m"].rate_limited == 50  # five episodes of twenty seconds, ten slots each
+    assert engine.statistics["m"].rate_limited == 10 + 4  # ten slots, then one probe every twenty seconds
     assert anyio.current_time() < 110
 
 
@@ -313,7 +314,7 @@ async def test_a_wave_of_429_without_a_hint_is_one_episode():
     await outcomes(engine, [request_for()] * 50)
 
     assert engine.statistics["m"].rate_limited == 50
-    assert anyio.current_time() < 2.6  # two latencies, and the first backoff of at most half a second
+    assert anyio.current_time() < 1 + 0.5 + 6  # the first backoff, then 1, 2, 4, 8, 16 and 19 calls at a time
 
 
 async def test_a_success_renews_the_patience():
@@ -343,7 +344,7 @@ async def test_a_request_above_the_limit_itself_is_refused_at_once():
     engine = engine_for(client, spec(tpm=1_000))
 
     with pytest.raises(RequestFailed) as caught:
-        await engine.complete(request_for(text="x" * 5_000))
+        await engine.complete(request_for(text="x" * 8_000))
 
     assert (caught.value.reason, caught.value.final) == ("over_tpm", False)
     assert client.calls == []
@@ -360,15 +361,60 @@ async def test_a_request_above_the_limit_that_the_server_names_is_given_up():
     assert len(client.calls) == 1
 
 
-async def test_a_provider_that_only_fails_stops_the_run():
+async def test_a_provider_that_has_never_answered_stops_the_run_soon():
     client = ScriptedClient(lambda _body: refusal(503), latency_s=0.1)
     engine = engine_for(client, spec(max_concurrency=4))
 
     results = await outcomes(engine, [request_for()] * 100)
 
-    failed = [result for result in results if isinstance(result, RequestFailed)]
-    assert len(failed) == 19
-    assert sum(isinstance(result, ProviderUnavailable) for result in results) == 81
+    assert all(isinstance(result, ProviderUnavailable) for result in results)
+    assert 60 < anyio.current_time() < 90
+    assert len(client.calls) < 25
+
+
+async def test_an_outage_costs_no_request_an_attempt_and_few_calls():
+    def ill(_body: Body) -> Answer:
+        return refusal(503) if 20 < anyio.current_time() < 20 + 3600 else reply()
+
+    client = ScriptedClient(ill, latency_s=1)
+    engine = engine_for(client, spec(max_concurrency=100))
+
+    results = await outcomes(engine, [request_for()] * 10_000)
+
+    assert all(isinstance(result, Completion) for result in results)
+    wasted = len(client.calls) - 10_000
+    assert wasted <= 100 + 4 * 60 * 1.3  # what was in flight, and about four probes a minute
+    assert anyio.current_time() < 20 + 3600 + 15 + 8 + 80 + 10  # the last wait, the ramp, and the rest of the work
+
+
+async def test_an_outage_longer_than_the_patience_stops_the_run():
+    client = ScriptedClient(lambda _body: refusal(503) if anyio.current_time() > 5 else reply())
+    engine = engine_for(client, spec(max_concurrency=4), retry=RetryPolicy(patience_s=600))
+
+    results = await outcomes(engine, [request_for()] * 100)
+
+    assert any(isinstance(result, Completion) for result in results)
+    assert isinstance(results[-1], ProviderUnavailable)
+    assert 600 < anyio.current_time() < 660
+
+
+async def test_bad_requests_at_the_end_of_a_run_are_told_from_an_outage():
+    client = ScriptedClient(lambda body: refusal(500) if "bad" in str(body) else reply(), latency_s=0.2)
+    engine = engine_for(client, spec(max_concurrency=50))
+
+    results = await outcomes(engine, [request_for(text="bad" if n % 50 == 0 else "good") for n in range(2_000)])
+
+    assert [isinstance(result, RequestFailed) for result in results] == [n % 50 == 0 for n in range(2_000)]
+    assert anyio.current_time() < 40 * 15
+
+
+async def test_a_bad_request_is_given_up_after_five_alike_failures_while_others_succeed():
+    client = ScriptedClient(lambda body: refusal(500) if "bad" in str(body) else reply(), latency_s=0.2)
+    engine = engine_for(client, spec(max_concurrency=4))
+
+    await outcomes(engine, [request_for(text="bad"), *[request_for(text="good")] * 400])
+
+    assert sum("bad" in str(call.body) for call in client.calls) == 5
 
 
 async def test_a_provider_that_takes_no_request_at_all_stops_the_run():
@@ -379,6 +425,18 @@ async def test_a_provider_that_takes_no_request_at_all_stops_the_run():
 
     assert len(client.calls) == 20
     assert isinstance(results[-1], ProviderUnavailable)
+
+
+async def test_a_bare_403_may_mean_one_request_only_but_not_all_of_them():
+    client = ScriptedClient(lambda body: refusal(403) if "bad" in str(body) else reply())
+    good = engine_for(client, spec(max_concurrency=1))
+    none = engine_for(client, spec(max_concurrency=1))
+
+    among_good = await outcomes(good, [request_for(text="good"), *[request_for(text="bad")] * 30])
+    alone = await outcomes(none, [request_for(text="bad")] * 30)
+
+    assert all(isinstance(result, RequestFailed) for result in among_good[1:])
+    assert isinstance(alone[-1], AccessDenied)
 
 
 async def test_single_bad_requests_among_good_ones_do_not_stop_the_run():
@@ -400,7 +458,7 @@ async def test_single_bad_requests_among_good_ones_do_not_stop_the_run():
     ("failure", "error"),
     [
         (refusal(401, code="invalid_api_key", message="Incorrect API key provided: canary"), AccessDenied),
-        (refusal(403), AccessDenied),
+        (refusal(403, code="unsupported_country_region_territory"), AccessDenied),
         (refusal(404, code="model_not_found"), ModelNotFound),
         (refusal(429, code="insufficient_quota"), QuotaExhausted),
         (refusal(402), QuotaExhausted),

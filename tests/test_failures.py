@@ -11,17 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.engine.client import ConnectionLost, HttpReply
-from qloragen.engine.failures import (
-    TABLE,
-    Action,
-    Failure,
-    described,
-    matching,
-    of_connection,
-    of_reply,
-    of_timeout,
-    retry_after_s,
-)
+from qloragen.engine.diagnosis import described, of_connection, of_reply, of_timeout, retry_after_s
+from qloragen.engine.failures import TABLE, Action, Failure, matching
 from qloragen.errors import AccessDenied, ModelNotFound, ProviderUnavailable, QuotaExhausted
 from qloragen.testing import refusal
 from qloragen.types import Structure
@@ -58,7 +49,7 @@ def decided(failure: Failure) -> tuple[Action, str]:
         (400, "invalid_value", Action.GIVE_UP, "bad_request"),
         (422, None, Action.GIVE_UP, "bad_request"),
         (418, None, Action.GIVE_UP, "bad_request"),
-        (302, None, Action.STOP, "redirected"),
+        (302, None, Action.STOP, "redirect"),
         (408, None, Action.RETRY, "request_timeout"),
         (409, None, Action.RETRY, "conflict"),
         (500, "server_error", Action.RETRY, "server_error"),
@@ -106,7 +97,7 @@ def test_each_way_to_stop_has_its_error():
         "quota": QuotaExhausted,
         "access": AccessDenied,
         "model_not_found": ModelNotFound,
-        "redirected": ProviderUnavailable,
+        "redirect": ProviderUnavailable,
     }
 
 
@@ -122,13 +113,20 @@ def test_a_refused_form_of_answer_changes_the_structure(parameter):
     [
         (400, '"auto" tool choice requires --enable-auto-tool-choice'),
         (500, "tools param requires --jinja flag"),
-        (422, "response_format is not supported by this model"),
     ],
 )
 def test_servers_without_codes_refuse_a_form_in_words(status, message):
     body = orjson.dumps({"error": {"code": status, "message": message, "type": None}})
 
     assert decided(of_reply(HttpReply(status, body), "tools")) == (Action.CHANGE, "structure")
+
+
+def test_an_unsupported_form_in_words_is_first_looked_for_among_the_parameters():
+    body = orjson.dumps({"error": {"code": 422, "message": "response_format is not supported", "type": None}})
+
+    changes = [row.reason for row in matching(of_reply(HttpReply(422, body), "tools")) if row.action is Action.CHANGE]
+
+    assert changes == ["parameter", "structure"]
 
 
 def test_the_same_words_say_nothing_about_a_request_for_plain_text():

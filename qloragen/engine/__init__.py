@@ -2,14 +2,16 @@
 
 from .client import Client, ConnectionLost, HttpReply, connect
 from .engine import Engine
-from .lane import ModelSpec
 from .models import Family, family, overridden
 from .pricing import Price, cost, lookup
 from .reply import UnreadableReply, decode
 from .retry import RetryPolicy
-from .statistics import ModelStatistics
+from .spec import ModelSpec
+from .statistics import ModelStatistics, Pause
+from .typed import Answer, function_for
 
 __all__ = [
+    "Answer",
     "Client",
     "ConnectionLost",
     "Engine",
@@ -17,6 +19,7 @@ __all__ = [
     "HttpReply",
     "ModelSpec",
     "ModelStatistics",
+    "Pause",
     "Price",
     "RetryPolicy",
     "UnreadableReply",
@@ -24,6 +27,7 @@ __all__ = [
     "cost",
     "decode",
     "family",
+    "function_for",
     "lookup",
     "overridden",
 ]

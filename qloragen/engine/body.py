@@ -33,8 +33,10 @@ _BOUNDS = frozenset(
 BREAKPOINT = "prompt_cache_breakpoint"
 
 
-def encode(request: Request, family: Family, structure: Structure | None) -> bytes:
+def encode(request: Request, family: Family, structure: Structure | None, cap: int | None = None) -> bytes:
     """Return the JSON body; `structure` says how `request.function` is asked for, None that it is not.
+
+    `cap` is a lower cap on completion tokens than the request's own.
 
     Raises:
         TypeError: a text is not valid Unicode (a lone surrogate).
@@ -44,7 +46,7 @@ def encode(request: Request, family: Family, structure: Structure | None) -> byt
         messages = _stating_schema(messages, request.function)
     body: Json = {"model": request.model, "messages": [_message(message, family) for message in messages]}
     body |= _answer_form(request, family, structure)
-    body |= _parameters(request, family)
+    body |= _parameters(request, family, cap or cap_tokens(request, family))
     for name in family.refused:
         body.pop(name, None)
     return orjson.dumps(body)
@@ -55,8 +57,8 @@ def cap_tokens(request: Request, family: Family) -> int:
     return request.max_completion_tokens + family.reasoning_allowance_tokens
 
 
-def _parameters(request: Request, family: Family) -> Json:
-    found: Json = {family.cap_parameter: cap_tokens(request, family), **family.parameters}
+def _parameters(request: Request, family: Family, cap: int) -> Json:
+    found: Json = {family.cap_parameter: cap, **family.parameters}
     if request.temperature is not None and family.sampling:
         found["temperature"] = request.temperature
     if request.cache_key is not None and family.cache_key:

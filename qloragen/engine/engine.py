@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from functools import partial
 from random import Random
-from typing import assert_never
+from typing import Never
 
 import anyio
 
-from ..errors import BudgetReached, ProviderUnavailable, RequestFailed, RunStopped, SettingsError
+from ..errors import RequestFailed, RunStopped, SettingsError
 from ..types import Completion, Request
-from .budget import Budget, Reservation
+from .admission import Ticket
+from .budget import Budget
 from .client import Client, ConnectionLost, HttpReply
-from .failures import Action, Failure, Row, described, of_connection, of_reply, of_timeout
-from .lane import Call, Lane, ModelSpec
-from .reply import UnreadableReply, decode
+from .diagnosis import of_connection, of_reply, of_timeout
+from .failures import Action, Failure
+from .lane import Lane, Shared
+from .mapping import mapped
+from .recovery import Attempt, Effort
+from .reply import Circumstances, UnreadableReply, decode
 from .retry import RetryPolicy
+from .spec import ModelSpec
 from .statistics import ModelStatistics, snapshot
+from .typed import Answer, Model, answer_of, asking_for
 
 _PATIENT = RetryPolicy()
-
-_IN_A_ROW = 20
-"""So many requests that fail one after the other, and nothing else, say that the fault is not theirs."""
-
-
-@dataclass(slots=True)
-class _Effort:
-    """What one request has taken so far."""
-
-    sent: int = 0
-    sent_at_s: float = 0.0
-    failures: Counter[str] = field(default_factory=Counter)
-    """Failed attempts that count, by reason."""
+_FREE = Decimal(0)
 
 
 class Engine:
@@ -54,16 +47,14 @@ class Engine:
         *,
         retry: RetryPolicy = _PATIENT,
         max_cost_usd: Decimal | None = None,
-        spent_usd: Decimal = Decimal(0),
+        spent_usd: Decimal = _FREE,
         random: Random | None = None,
     ) -> None:
         self._client = client
-        self._lanes = {spec.name: Lane(spec) for spec in models}
-        self._retry = retry
-        self._budget = Budget(max_cost_usd, spent_usd)
-        self._random = random or Random()  # noqa: S311 - jitter, not secrets
-        self._stopped: RunStopped | None = None
-        self._waits: set[anyio.CancelScope] = set()
+        dice = random or Random()  # noqa: S311 - jitter, not secrets
+        shared = Shared(retry, dice, Budget(max_cost_usd, spent_usd))
+        self._budget, self._halt = shared.budget, shared.halt
+        self._lanes = {spec.name: Lane(spec, shared) for spec in models}
         for name, lane in self._lanes.items():
             if max_cost_usd is not None and lane.spec.price is None:
                 raise SettingsError(
@@ -83,26 +74,53 @@ class Engine:
             RunStopped: no request will get one any more.
         """
         lane = self._lane(request.model)
-        if request.function is None or lane.shape.settled or not lane.shape.one_by_one:
+        shape = lane.form.shape
+        if request.function is None or shape.settled or not shape.one_by_one:
             return await self._answer(lane, request)
-        async with AsyncExitStack() as held:
-            with self._waiting(lane):
-                await held.enter_async_context(lane.shape.turn)
-            if not lane.shape.settled:
+        async with shape.turn:
+            if not shape.settled:
                 return await self._answer(lane, request)
         return await self._answer(lane, request)
 
+    async def ask(self, request: Request, model: type[Model]) -> Answer[Model]:
+        """Complete `request` with an answer of the type of a pydantic model, whose schema takes the place of
+        `request.function`; a reply that is not valid is an answer without a value, for it was paid for.
+
+        Raises:
+            RequestFailed: this request has no answer.
+            RunStopped: no request will get one any more.
+        """
+        return answer_of(await self.complete(asking_for(request, model)), model)
+
+    def map(
+        self, requests: Iterable[Request] | AsyncIterable[Request], *, at_once: int | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[Request, Completion | RequestFailed]]]:
+        """Complete any number of requests, also without end, and yield each with its outcome as it is there.
+
+            async with engine.map(requests) as outcomes:
+                async for request, outcome in outcomes:
+                    ...
+
+        `at_once` requests are worked on at a time (None: as many as may be in flight in all); no more than these and
+        as many outcomes are held in memory, and no more is taken from `requests` while outcomes are left lying. Leaving
+        the block early cancels what is under way.
+
+        An error of `requests` is raised in the loop, after the outcomes of those that were taken.
+
+        Raises, in the loop:
+            RunStopped: no request will get an answer any more; every outcome there is has been yielded.
+        """
+        at_once = at_once or sum(lane.spec.most_in_flight for lane in self._lanes.values())
+        return mapped(self.complete, requests, at_once)
+
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more: everyone who waits gets `reason`, calls in flight are finished. The first reason stays."""
-        if self._stopped is None:
-            self._stopped = reason
-            for scope in tuple(self._waits):
-                scope.cancel()
+        self._halt.stop(reason)
 
     @property
     def stopped(self) -> RunStopped | None:
         """Why nothing is sent any more; None while the engine works."""
-        return self._stopped
+        return self._halt.reason
 
     @property
     def spent_usd(self) -> Decimal:
@@ -111,7 +129,7 @@ class Engine:
 
     @property
     def reserved_usd(self) -> Decimal:
-        """The worst case of all calls that are being made."""
+        """The worst case of all calls that are being made, under a spending limit; 0 without one."""
         return self._budget.reserved_usd
 
     @property
@@ -122,169 +140,98 @@ class Engine:
     # ------------------------------------------------------------------------------------------------- one request
 
     async def _answer(self, lane: Lane, request: Request) -> Completion:
-        effort = _Effort()
+        effort = Effort()
         while True:
-            call, outcome = await self._attempt(lane, request, effort)
+            outcome = await self._attempt(lane, request, effort)
             if isinstance(outcome, Completion):
-                return replace(outcome, attempts=effort.sent)
-            await self._recover(lane, call, outcome, effort)
+                return outcome
+            await self._halt.sleep(outcome)
 
-    async def _attempt(self, lane: Lane, request: Request, effort: _Effort) -> tuple[Call, Completion | Failure]:
-        """Wait for a slot, for money and for the gate, in this order; then send.
+    async def _attempt(self, lane: Lane, request: Request, effort: Effort) -> Completion | float:
+        """Make one call; returns its reply, or after how many seconds the request comes back."""
+        try:
+            ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
+        except RunStopped as reason:
+            self._end(reason)
+        try:
+            outcome = await self._exchange(lane, ticket, effort)
+            if isinstance(outcome, Completion):
+                return outcome
+            return self._recover(lane, ticket, outcome, effort)
+        except anyio.get_cancelled_exc_class():
+            self._lost(lane, ticket, effort)
+            if ticket.probe:
+                lane.recovery.gate.probe_lost(anyio.current_time())
+            raise
+        finally:
+            lane.admission.give_back(ticket)
 
-        The slot comes first: an admission must be used at once, else a stalled provider would turn saved-up ones into
-        a burst above the limits. The body is made when the slot is there, with all that was learned until then.
-        """
-        async with AsyncExitStack() as held:
-            with self._waiting(lane):
-                await held.enter_async_context(lane.slots)
-                call = lane.prepare(request)
-                reservation = await held.enter_async_context(self._budget.reserve(call.worst_usd))
-                await lane.gate.admit(call.tokens)
-            self._raise_if_stopped()
-            effort.sent += 1
-            effort.sent_at_s = anyio.current_time()
-            return call, await self._exchange(lane, call, reservation)
-        raise AssertionError("unreachable")
-
-    async def _exchange(self, lane: Lane, call: Call, reservation: Reservation) -> Completion | Failure:
-        reservation.cost_usd = call.worst_usd  # until the bill is there; it stays so if that never comes
-        sent_at_s = anyio.current_time()
-        answer = await self._send(lane, call)
-        latency_s = anyio.current_time() - sent_at_s
-        outcome = _read(answer, lane, call, latency_s) if isinstance(answer, HttpReply) else answer
-        if isinstance(outcome, Completion):
-            lane.succeeded(call, outcome)
-            if outcome.cost_usd is not None:
-                reservation.cost_usd = outcome.cost_usd
-        elif outcome.maybe_paid:
-            lane.tally.maybe_paid += 1
-        else:
-            reservation.cost_usd = Decimal(0)
-        return outcome
-
-    async def _send(self, lane: Lane, call: Call) -> HttpReply | Failure:
-        timeout_s = self._retry.timeout_s
+    async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort) -> Completion | Failure:
+        effort.sent += 1
+        effort.answered_before = lane.recovery.answered
+        timeout_s = lane.patience.timeout_s(effort.sent)
         lane.tally.sent += 1
-        lane.tally.in_flight += 1
         try:
             with anyio.fail_after(timeout_s):
-                return await self._client.post(call.body, timeout_s=timeout_s)
+                reply = await self._client.post(ticket.call.body, timeout_s=timeout_s)
         except ConnectionLost as lost:
             return of_connection(lost)
         except TimeoutError:
             return of_timeout(timeout_s)
-        except anyio.get_cancelled_exc_class():
-            lane.tally.maybe_paid += 1
-            raise
-        finally:
-            lane.tally.in_flight -= 1
+        return self._read(lane, ticket, effort, reply)
+
+    def _read(self, lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Completion | Failure:
+        now_s, call = anyio.current_time(), ticket.call
+        lane.heard(reply, ticket, now_s)
+        if reply.status >= 300:
+            return of_reply(reply, call.structure)
+        around = Circumstances(reply.headers.get("x-request-id"), now_s - ticket.sent_at_s, effort.sent)
+        try:
+            completion = decode(
+                reply.body, model=lane.spec.name, structure=call.structure, price=lane.spec.price, around=around
+            )
+        except UnreadableReply:
+            return of_reply(reply, call.structure)
+        ticket.cost_usd = call.worst_usd(lane.spec.price) if completion.cost_usd is None else completion.cost_usd
+        lane.succeeded(ticket, completion, now_s)
+        return completion
 
     # ---------------------------------------------------------------------------------------------------- failures
 
-    async def _recover(self, lane: Lane, call: Call, failure: Failure, effort: _Effort) -> None:
-        """Do what the failure table says; return when the request is to be sent again."""
-        row = lane.verdict(call, failure)
-        match row.action:
-            case Action.CHANGE:
-                lane.tally.changed += 1
-            case Action.WAIT:
-                self._pause(lane, call, failure, effort)
-            case Action.RETRY:
-                await self._retry_later(lane, row, failure, effort)
-            case Action.GIVE_UP:
-                self._give_up(lane, row, failure)
-            case Action.STOP:
-                self._end(row.error(f"{lane.spec.name}: {row.reason} ({described(failure)}); {row.remedy}."))
-            case _:
-                assert_never(row.action)
-
-    def _pause(self, lane: Lane, call: Call, failure: Failure, effort: _Effort) -> None:
-        lane.tally.rate_limited += 1
-        lane.refuse_above(failure.limit_tokens, call)
-        lane.pause(failure, effort.sent_at_s, self._retry, self._random)
-        since_s = lane.refused_since_s
-        if since_s is not None and anyio.current_time() - since_s > self._retry.patience_s:
-            self._end(
-                ProviderUnavailable(
-                    f"{lane.spec.name}: nothing but rate-limit replies for {self._retry.patience_s:g} s"
-                    f" ({described(failure)}); lower the rate, or run the same command again later."
-                )
-            )
-
-    async def _retry_later(self, lane: Lane, row: Row, failure: Failure, effort: _Effort) -> None:
-        effort.failures[row.reason] += 1
-        failures, most = effort.failures.total(), self._retry.max_attempts
-        if failures >= most or effort.failures[row.reason] >= (row.attempts or most):
-            lane.transient_in_a_row += 1
-            self._end_after(lane.transient_in_a_row, max(_IN_A_ROW, lane.spec.max_concurrency), lane, failure)
-            self._give_up(lane, row, failure)
-        delay_s = self._retry.delay_s(failures, self._random, at_least_s=failure.retry_after_s)
-        with self._waiting(lane):
-            await anyio.sleep(delay_s)
-        lane.tally.retried += 1
-
-    def _give_up(self, lane: Lane, row: Row, failure: Failure) -> None:
-        lane.tally.given_up += 1
-        if row.reason == "bad_request":
-            lane.rejected_in_a_row += 1
-            if lane.tally.completed == 0:
-                self._end_after(lane.rejected_in_a_row, _IN_A_ROW, lane, failure)
-        raise RequestFailed(
-            f"{lane.spec.name}: {row.reason} ({described(failure)}).", reason=row.reason, final=row.final
-        ) from None
-
-    def _end_after(self, in_a_row: int, bound: int, lane: Lane, failure: Failure) -> None:
-        if in_a_row >= bound:
-            self._end(
-                ProviderUnavailable(
-                    f"{lane.spec.name}: {in_a_row} requests in a row failed, the last one with"
-                    f" {described(failure)}; run the same command again when the provider is well."
-                )
-            )
-
-    def _end(self, reason: RunStopped) -> None:
-        """Stop the engine; this caller gets the first reason as all others do."""
-        self.stop(reason)
-        self._raise_if_stopped()
-
-    # ----------------------------------------------------------------------------------------------------- waiting
-
-    @contextmanager
-    def _waiting(self, lane: Lane) -> Iterator[None]:
-        """Enclose waits that end when the engine stops. What was got before that is the caller's to give back."""
-        self._raise_if_stopped()
-        lane.tally.waiting += 1
-        scope = anyio.CancelScope()
-        self._waits.add(scope)
+    def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort) -> float:
+        """Do what the failure table says; returns after how many seconds the request comes back."""
+        now_s = anyio.current_time()
+        if failure.maybe_paid:
+            self._lost(lane, ticket, effort)
+        else:
+            ticket.cost_usd = _FREE
         try:
-            with scope:
-                yield
-        except BudgetReached as reached:
-            self._end(reached)
-        finally:
-            lane.tally.waiting -= 1
-            self._waits.discard(scope)
-        if scope.cancelled_caught:
-            self._raise_if_stopped()
+            row = lane.failed(ticket, failure, now_s)
+            attempt = Attempt(ticket.sent_at_s, ticket.probe, now_s)
+            delay_s = lane.recovery.decide(row, failure, effort, attempt, lane.admission.in_flight)
+        except RequestFailed:
+            lane.tally.given_up += 1
+            raise
+        except RunStopped as reason:
+            self._end(reason)
+        lane.tally.retried += row.action is Action.RETRY
+        return delay_s
 
-    def _raise_if_stopped(self) -> None:
-        if self._stopped is not None:
-            raise self._stopped.with_traceback(None)
+    def _lost(self, lane: Lane, ticket: Ticket, effort: Effort) -> None:
+        """Book a call that may have been billed and brought no reply."""
+        lane.tally.maybe_paid += 1
+        ticket.cost_usd = ticket.call.worst_usd(lane.spec.price)
+        effort.lost += 1
+        effort.lost_usd += ticket.cost_usd
+
+    def _end(self, reason: RunStopped) -> Never:
+        """Stop the engine; this caller gets the first reason as all others do."""
+        self._halt.stop(reason)
+        self._halt.check()
+        raise AssertionError("unreachable")
 
     def _lane(self, model: str) -> Lane:
         try:
             return self._lanes[model]
         except KeyError:
             raise SettingsError(f"Model {model!r} is not among the models of this engine.") from None
-
-
-def _read(reply: HttpReply, lane: Lane, call: Call, latency_s: float) -> Completion | Failure:
-    if reply.status >= 300:
-        return of_reply(reply, call.structure)
-    try:
-        completion = decode(reply.body, model=lane.spec.name, structure=call.structure, price=lane.spec.price)
-    except UnreadableReply:
-        return of_reply(reply, call.structure)
-    request_id = reply.headers.get("x-request-id", completion.request_id)
-    return replace(completion, request_id=request_id, latency_s=latency_s)

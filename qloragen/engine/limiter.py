@@ -1,95 +1,73 @@
-"""The gate of one model: requests and tokens per minute, strictly in order of arrival.
+"""Token buckets of one model: requests and tokens per minute, with corrections after the fact.
 
 Rules:
-1. One caller at a time waits at the buckets; all others wait in the lock's queue, so that a wake-up costs the same for
-   ten waiters and ten thousand, and small requests cannot overtake a big one for ever.
-2. What is admitted is an estimate; `settle` corrects the bucket afterwards, and a bucket may go into debt.
-3. A request larger than a bucket waits for it to be empty and takes the rest on credit. So the tokens admitted in any
-   window of t seconds are at most max(burst, largest request) + rate * t.
-4. A pause holds everyone; it only ever gets longer.
+1. What is taken is an estimate; `settle` corrects it afterwards, and a bucket may go into debt.
+2. An amount larger than the bucket waits for it to be empty and takes the rest on credit. So the tokens taken in any
+   window of t seconds are at most max(burst, largest amount) + rate * t.
+3. A bucket knows how long to wait, and never waits itself: one caller at a time asks (see `admission`), so that small
+   amounts cannot overtake a big one for ever, as they would among aiolimiter's own waiters.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import anyio
 from aiolimiter import AsyncLimiter
 
-BURST_S = 1.0
-"""Length of the window in which a whole share may be used at once: servers enforce limits in windows this short."""
+BURST_S = 0.5
+"""Length of the window in which a whole share may be used at once. Servers enforce limits in windows of about a second;
+half of that leaves room for calls that overtake one another on the way."""
+SHORTEST_BURST_S = 0.05
+_NOTHING_S = 1e-9
+"""Waits shorter than this are rounding errors."""
 
 
 class Bucket(AsyncLimiter):
-    """A leaky bucket that can be corrected afterwards.
+    """A leaky bucket that can be corrected afterwards, and asked instead of awaited.
 
-    Builds on aiolimiter's `_level`, `_leak` and `_wake_next` (pinned below 1.4): it has no refund and no debt itself.
-    At most one caller may wait at a time: aiolimiter wakes the smallest amount first.
+    Builds on aiolimiter's `_level` and `_leak` (pinned below 1.4): it has no refund, no debt and no way to take without
+    awaiting.
     """
 
-    __slots__ = ()
+    __slots__ = ("burst_s", "corrected", "per_minute")
 
     def __init__(self, per_minute: float, burst_s: float = BURST_S) -> None:
         capacity = max(1.0, per_minute / 60 * burst_s)
         super().__init__(capacity, capacity * 60 / per_minute)
+        self.per_minute = per_minute
+        self.burst_s = burst_s
+        self.corrected = 0.0
+        """Sum of all corrections by what the server said."""
 
-    async def take(self, amount: float) -> None:
-        """Wait until `amount`, or the whole bucket if it is larger, is free; the rest becomes debt."""
-        covered = min(amount, self.max_rate)
-        await self.acquire(covered)
-        if amount > covered:
-            self.settle(amount - covered)
+    @property
+    def level(self) -> float:
+        """What is in use now; above `max_rate` the bucket is in debt."""
+        self._leak()
+        return self._level
+
+    def wait_s(self, amount: float) -> float:
+        """Return how long until `amount` can be taken; 0 when it can be taken now."""
+        missing = self.level + min(amount, self.max_rate) - self.max_rate
+        wait_s = missing * 60 / self.per_minute
+        return wait_s if wait_s > _NOTHING_S else 0.0
+
+    def take(self, amount: float) -> None:
+        """Take `amount`, which may leave a debt."""
+        self._leak()
+        self._level += amount
 
     def settle(self, difference: float) -> None:
-        """Correct the level: above 0 more was used than taken (perhaps a debt), below 0 less (a refund)."""
+        """Correct the level: above 0 more was used than taken, below 0 less (a refund)."""
         self._leak()
         self._level = max(0.0, self._level + difference)
-        self._wake_next()
 
+    def correct(self, difference: float) -> None:
+        """Settle to what the server counts, and remember that it was done."""
+        before = self.level
+        self.settle(difference)
+        self.corrected += self._level - before
 
-class Gate:
-    """Admits one model's requests within RPM and TPM (None: unlimited), in order of arrival."""
-
-    def __init__(self, rpm: int | None, tpm: int | None, *, burst_s: float = BURST_S) -> None:
-        self._requests = Bucket(rpm, burst_s) if rpm else None
-        self._tokens = Bucket(tpm, burst_s) if tpm else None
-        self._turn = anyio.Lock(fast_acquire=True)
-        self._open_at_s = 0.0
-
-    async def admit(self, tokens: int) -> None:
-        """Wait for this caller's turn, for the end of a pause, and for one request and `tokens` from the buckets.
-
-        A cancelled caller leaves everything as if it had not come.
-        """
-        async with self._turn:
-            await self._opened()
-            async with _taken(self._requests, 1), _taken(self._tokens, tokens):
-                await self._opened()
-
-    def settle(self, admitted: int, used: int) -> None:
-        """Correct the tokens of a call from what was admitted to what it really used."""
-        if self._tokens is not None:
-            self._tokens.settle(used - admitted)
-
-    def pause(self, seconds: float) -> None:
-        """Admit nobody for the next `seconds`; a longer pause under way stays as it is."""
-        self._open_at_s = max(self._open_at_s, anyio.current_time() + seconds)
-
-    async def _opened(self) -> None:
-        while self._open_at_s > anyio.current_time():  # noqa: ASYNC110 - no polling: a pause may be prolonged meanwhile
-            await anyio.sleep_until(self._open_at_s)
-
-
-@asynccontextmanager
-async def _taken(bucket: Bucket | None, amount: float) -> AsyncIterator[None]:
-    """Take from a bucket, and give it back if what is done inside does not succeed."""
-    if bucket is None:
-        yield
-        return
-    await bucket.take(amount)
-    try:
-        yield
-    except BaseException:
-        bucket.settle(-amount)
-        raise
+    def rebuilt(self, per_minute: float, burst_s: float) -> Bucket:
+        """Return a bucket of another rate or burst, in use as much as this one is."""
+        other = Bucket(per_minute, burst_s)
+        other.corrected = self.corrected
+        other.take(self.level)
+        return other

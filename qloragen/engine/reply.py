@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 
 import orjson
 
@@ -20,7 +21,26 @@ class UnreadableReply(ValueError):
     """The body is no chat completion: HTML, cut off, an `error` object, JSON of another kind."""
 
 
-def decode(body: bytes, *, model: str, structure: Structure | None, price: Price | None = None) -> Completion:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of a reply besides its body; see `Completion`."""
+
+    request_id: str | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+
+
+_UNKNOWN = Circumstances()
+
+
+def decode(
+    body: bytes,
+    *,
+    model: str,
+    structure: Structure | None,
+    price: Price | None = None,
+    around: Circumstances = _UNKNOWN,
+) -> Completion:
     """Decode the body of a chat completion.
 
     The cost is by the service tier that the reply names; it is None without a price, or when the reply bills nothing.
@@ -47,7 +67,9 @@ def decode(body: bytes, *, model: str, structure: Structure | None, price: Price
         structure=structure,
         cost_usd=cost(usage, price, tier=_word(reply.get("service_tier"))) if price and any(usage) else None,
         body=body,
-        request_id=_word(reply.get("id")),
+        request_id=around.request_id or _word(reply.get("id")),
+        latency_s=around.latency_s,
+        attempts=around.attempts,
     )
 
 

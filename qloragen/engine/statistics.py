@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import anyio
+
 from ..types import Structure
+from .gate import Cause
 from .lane import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a model is not called at the moment."""
+
+    cause: Cause
+    why: str
+    """What the server said."""
+    probe_in_s: float | None
+    """When the next probe is made; None while one is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,20 +27,28 @@ class ModelStatistics:
     """What one model's lane has seen since the engine was made."""
 
     waiting: int
-    """Requests that wait for admission, for a retry, or for a pause to end."""
+    """Requests that wait for admission."""
     in_flight: int
+    max_in_flight: int
+    """How many calls may be in flight now."""
     sent: int
     """HTTP calls."""
     completed: int
     rate_limited: int
     """429 replies."""
     retried: int
-    """Calls sent again after a failure that counts."""
+    """Calls that failed in passing, and came back to be sent again."""
     changed: int
     """Calls sent again in another form."""
     given_up: int
     maybe_paid: int
     """Calls whose reply was lost and may have been billed."""
+    rpm: int | None
+    """Requests per minute that are kept; None while no limit is known."""
+    tpm: int | None
+    """Tokens per minute that are kept; None while no limit is known."""
+    pause: Pause | None
+    """None while calls are made."""
     prompt_token_error: float | None
     """Mean of |estimated - actual| / actual, None before the first reply with usage."""
     structure: Structure
@@ -37,8 +59,9 @@ def snapshot(lane: Lane) -> ModelStatistics:
     """Return the counts of a lane at this moment."""
     tally = lane.tally
     return ModelStatistics(
-        waiting=tally.waiting,
-        in_flight=tally.in_flight,
+        waiting=lane.admission.waiting,
+        in_flight=lane.admission.in_flight,
+        max_in_flight=lane.concurrency.limit,
         sent=tally.sent,
         completed=tally.completed,
         rate_limited=tally.rate_limited,
@@ -46,6 +69,16 @@ def snapshot(lane: Lane) -> ModelStatistics:
         changed=tally.changed,
         given_up=tally.given_up,
         maybe_paid=tally.maybe_paid,
+        rpm=lane.limits.rpm,
+        tpm=lane.limits.tpm,
+        pause=_pause(lane),
         prompt_token_error=lane.estimator.mean_error,
-        structure=lane.shape.current,
+        structure=lane.form.shape.current,
     )
+
+
+def _pause(lane: Lane) -> Pause | None:
+    gate = lane.recovery.gate
+    if gate.cause is None:
+        return None
+    return Pause(gate.cause, gate.why, None if gate.probing else gate.wait_s(anyio.current_time()))

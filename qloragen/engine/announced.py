@@ -1,0 +1,71 @@
+"""What a server says about its limits: the `x-ratelimit-*` headers of OpenAI's API, which many servers send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["requests", "tokens"]
+
+_MINUTE_S = 61.0
+"""A full bucket per minute is empty again within this time; a longer reset belongs to a limit per day."""
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One limit per minute, as the server counts it at the moment of a reply."""
+
+    per_minute: int
+    level: float | None
+    """How much is in use, if it leaks away evenly, as in a token bucket; None for a window that is emptied at once."""
+    remaining: float | None
+    reset_s: float | None
+    """When it will be all free again."""
+
+
+def announced(headers: Mapping[str, str], kind: Kind) -> Announced | None:
+    """Return the server's limit of one kind, or None where it names none, or one for another time than a minute.
+
+    A `limit` of 0 or less means "none" on some servers.
+    """
+    limit = _number(headers.get(f"x-ratelimit-limit-{kind}"))
+    if limit is None or limit < 1:
+        return None
+    remaining = _number(headers.get(f"x-ratelimit-remaining-{kind}"))
+    reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}"))
+    if reset_s is not None and reset_s > _MINUTE_S:
+        return None
+    return Announced(int(limit), _level(limit, remaining, reset_s), remaining, reset_s)
+
+
+def _level(limit: float, remaining: float | None, reset_s: float | None) -> float | None:
+    """Return what is in use where remaining and reset agree that it leaks away at the limit's rate."""
+    if remaining is None or reset_s is None:
+        return None
+    level = limit - remaining
+    drained_s = level * 60 / limit
+    return level if abs(drained_s - reset_s) <= 0.1 + reset_s / 4 else None
+
+
+def duration_s(text: str | None) -> float | None:
+    """Return the seconds that `6m0s`, `1.5s`, `12ms`, or a bare number of seconds stand for; None for anything else."""
+    if text is None:
+        return None
+    if (bare := _number(text)) is not None:
+        return max(0.0, bare)
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < 1e15 else None
