@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
+from itertools import islice
 
 _CACHED_PARAGRAPHS = 4_096
 
@@ -36,12 +38,12 @@ _HEADING = re.compile(
     re.MULTILINE,
 )
 _LINK = re.compile(
-    r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\([^()]*\))?[^()\n]*\)"
+    r"!?\[([^\[\]\n]*)\](?:\([^()\s]*(?:\([^()]*\))?[^()\n]*\)|\[[^\[\]\n]{0,80}\])"
     r"|(?:(?:link|xref|image|https?|mailto|include):[^\s\[\]]{1,300})\[([^\[\]\n]*)\]"
     r"|<<[^<>,\n]*,([^<>\n]*)>>|:[a-z:]{2,20}:`([^`<>]*?)\s*(?:<[^`<>]*>)?`|`([^`<>]*?)\s+<[^`<>]*>`_{0,2}"
 )
 _MARKUP_LINE = re.compile(
-    r"^[ \t]*(?:\[\[?[^\[\]\n]*\]\]?|\.\. [^\n]*|:[\w-]+:[^\n]*|\|[^\n]*|[|+=\-~^*_#. ]{3,}|include::[^\n]*"
+    r"^[ \t]*(?:\[\[?[^\[\]\n]*\]\]?|\.\. [^\n]*|:[\w-]+:[^\n]*|[^|\n]*\|[^\n]*|[|+=\-~^*_#. ]{3,}|include::[^\n]*"
     r"|\.[A-Z][^\n]*|'''+)[ \t]*$",
     re.MULTILINE,
 )
@@ -53,26 +55,30 @@ _EMPHASIS = re.compile(
     r"(?<![\w*])\*{1,2}(?=\S)([^*\n]{1,200}?)(?<=\S)\*{1,2}(?![\w*])|``([^`\n]{1,200})``|`\+([^`\n]{1,200})\+`"
 )
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)[)\"']?\s+(?=[A-Z`\"'(\d])|(?<=[。！？])\s*"
-)
+_SENTENCE_END = re.compile(r"[.!?](?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)[)\"']?\s+(?=[A-Z`\"'(\d])|[。！？]\s*")
 
 
 @lru_cache(maxsize=_CACHED_PARAGRAPHS)
 def plain(paragraph: str) -> Plain:
     """Return `paragraph` in plain sentences; links are their text, names in code stand between backticks."""
+    if paragraph[:1].isalpha() and "\n" not in paragraph and "</" not in paragraph:
+        return Plain("", tuple(dict.fromkeys(_sentences(_without_marks(paragraph)))), ())
     text, code = _without_code(paragraph)
     if "</" in text:
         text = _without_tags(text)
-    headings = [next(filter(None, match.groups()), "") for match in _HEADING.finditer(text)]
+    headings = [_first_group(match) for match in _HEADING.finditer(text)]
     text = _HEADING.sub("\n\n", text) if headings else text
-    if "[" in text or "<" in text or ":`" in text:
-        text = _LINK.sub(_first_group, text)
-    text = _BULLET.sub("\n\n", _MARKUP_LINE.sub("\n\n", text))
-    if "*" in text or "``" in text or "`+" in text:
-        text = _EMPHASIS.sub(_emphasised, text)
+    text = _BULLET.sub("\n\n", _MARKUP_LINE.sub("\n\n", _without_marks(text)))
     found = (sentence for block in _BLANK.split(text) for sentence in _sentences(block))
     return Plain(_heading(headings), tuple(dict.fromkeys(found)), code)
+
+
+def _without_marks(text: str) -> str:
+    """Return `text` with links as their text and without emphasis."""
+    if "[" in text or "<" in text or ":`" in text:
+        text = _LINK.sub(_first_group, text)
+    text = text.replace(",window=_blank", "")
+    return _EMPHASIS.sub(_emphasised, text) if "*" in text or "``" in text or "`+" in text else text
 
 
 def _without_code(text: str) -> tuple[str, tuple[str, ...]]:
@@ -104,63 +110,90 @@ def _heading(headings: Iterable[str]) -> str:
     return next((heading for heading in found if 3 <= len(heading) <= 60), "")
 
 
-_FEWEST_WORDS, _MOST_CHARS = 5, 420
-_POINTS_ELSEWHERE = re.compile(
-    r"\b(?:articles?|sections?|chapters?|paragraphs?|authors?|this (?:page|document|guide|tutorial|post|blog)|see|click"
-    r"|above|below|as follows|following|shown|next page|table of contents|copyright|licensed)\b"
-    r"|^(?:I|I'm|Sorry|As an?|Note:?) ",
-    re.IGNORECASE,
+_FEWEST_WORDS, _FEWEST_WIDE, _MOST_CHARS = 5, 10, 420
+_POINTERS = (
+    *(
+        "article",
+        "articles",
+        "section",
+        "sections",
+        "chapter",
+        "chapters",
+        "paragraph",
+        "paragraphs",
+        "author",
+        "authors",
+    ),
+    *("tutorial", "guide", "blog", "see", "click", "above", "below", "follows", "following", "shown", "copyright"),
 )
+_ELSEWHERE = frozenset(word + mark for word in _POINTERS for mark in ("", ".", ",", ":", ")", ";"))
+"""Words of sentences that speak of the text or point into it, with what may be stuck to them."""
+_HERE = ("this page", "this document", "this post", "this topic", "next page", "table of contents")
+_NO_BEGINNING = ("I ", "I'm ", "I’m ", "Sorry", "As a", "Note:", "(")
 
 
 def _sentences(block: str) -> Iterator[str]:
     text = " ".join(block.split())
     if len(text) < 12:
         return
-    for sentence in _SENTENCE_END.split(text):
-        finished = _finished(sentence.strip())
-        if finished:
-            yield finished
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        yield from _finished(text[start : match.end()].rstrip())
+        start = match.end()
+    yield from _finished(text[start:])
 
 
-def _finished(sentence: str) -> str:
-    """Return `sentence` with a full stop, or nothing if it is none that could stand in an answer."""
+def _finished(sentence: str) -> Iterator[str]:
+    """Yield `sentence` with a full stop at its end, or nothing if it is none that could stand in an answer."""
     wide = not sentence.isascii() and sentence.count(" ") * 8 < len(sentence)
-    if not (len(sentence) >= 10 if wide else sentence.count(" ") + 1 >= _FEWEST_WORDS):
-        return ""
-    if len(sentence) > _MOST_CHARS or sentence[-1] in ":;,：" or _POINTS_ELSEWHERE.search(sentence):
-        return ""
-    if sentence.count("`") % 2 or not (sentence[0].isalnum() or sentence[0] in "`\"'(") or sentence[0].islower():
-        return ""
-    if sentence[-1] in ".!?。！？" or sentence.endswith(('."', ".)", ".'")):
-        return sentence
-    return f"{sentence}{'。' if wide else '.'}"
+    long = len(sentence) >= _FEWEST_WIDE if wide else sentence.count(" ") + 1 >= _FEWEST_WORDS
+    if not long or len(sentence) > _MOST_CHARS or not _begins(sentence) or sentence[-1] in ":;,：":
+        return
+    lowered = sentence.lower()
+    if sentence.count("`") % 2 or not _ELSEWHERE.isdisjoint(lowered.split()) or any(here in lowered for here in _HERE):
+        return
+    ended = sentence[-1] in ".!?。！？" or sentence.endswith(('."', ".)", ".'"))
+    yield sentence if ended else f"{sentence}{'。' if wide else '.'}"
+
+
+def _begins(sentence: str) -> bool:
+    first = sentence[0]
+    return (first in "`\"'" or (first.isalnum() and not first.islower())) and not sentence.startswith(_NO_BEGINNING)
 
 
 # ------------------------------------------------------------------------------------------------------------- terms
 
-_TERM = re.compile(
-    r"`([^`\n]{2,40})`"
-    r"|\b([A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z]{3,8})\b"
-    r"|(?<=[a-z,] )([A-Z][\w-]+(?: [A-Z][\w-]+){0,3})"
-    r"|\b(?:[Tt]he|[Aa]n?|[Ee]ach|[Ee]very) ((?:[a-z][a-z-]{2,} ){1,2}[a-z][a-z-]{3,})"
-    r"(?= (?:is|are|was|has|can|will|must|in|of|to|and|for|with|on|that|which)\b|[.,;)])"
+_NAME = re.compile(
+    r"`([\w.][^`\n()]{1,39})`"
+    r"|(?<![\w-])([A-Za-z][A-Za-z0-9]*(?:[_.][A-Za-z0-9]+)+|[A-Z][a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z]{3,8})\b"
+    r"|((?<=[a-z,] )[A-Z][\w-]+(?: [A-Z][\w-]+){0,3}|\b[A-Z][a-z][\w-]+(?: [A-Z][\w-]+){1,3})"
     r"|([\u4e00-\u9fff\u30a0-\u30ff]{2,8})"
+)
+_NOUN = re.compile(
+    r"\b(?:[Tt]he|[Aa]n?|[Ee]ach|[Ee]very) ((?:[a-z][a-z-]{2,} ){1,2}[a-z][a-z-]{3,})"
+    r"(?= (?:is|are|was|has|can|will|must|in|of|to|and|for|with|on|that|which)\b|[.,;)])"
 )
 _NO_TERM = re.compile(
     r"\b(?:articles?|sections?|text|passages?|paragraphs?|authors?|following|same|above|below|note|null|none|example|"
-    r"examples|first|second|other|given|more|most|previous|next|i\.e|e\.g|etc|and|or|how|why|that|this)\b|[<>{}\[\]|\\=]|://",
+    r"examples|first|second|other|given|more|most|previous|next|i\.e|e\.g|etc|and|or|how|why|that|this"
+    r"|is|are|do|does|can|should|you|your|what|when|if)\b|[<>{}\[\]|\\=,;]|://",
     re.IGNORECASE,
 )
 
 
+_LOOKED_AT_CHARS, _NAMES, _ENOUGH_NAMES = 700, 8, 3
+
+
 def terms(sentences: Iterable[str], heading: str) -> tuple[str, ...]:
-    """Return what the sentences speak of: names before plain words, each once; the heading comes after the names."""
-    names: dict[str, None] = {}
-    nouns: dict[str, None] = {}
-    for match in _TERM.finditer(" ".join(sentences)):
-        term = _first_group(match).strip(" .,:;()\"'")
-        if 2 < len(term) <= 48 and term.count(" ") <= 4 and _NO_TERM.search(term) is None:
-            (nouns if match[4] else names)[term] = None
-    titled = (heading,) if heading and heading.count(" ") <= 4 and _NO_TERM.search(heading) is None else ()
-    return tuple(dict.fromkeys((*names, *titled, *nouns)))
+    """Return what the sentences speak of, what comes up most first; names and the heading come before plain words."""
+    text = " ".join(sentences)[:_LOOKED_AT_CHARS]
+    matches = islice(_NAME.finditer(text), _NAMES)
+    names = Counter(_first_group(match).strip(" .,:;\"'") for match in matches)
+    nouns = (f"the {noun}" for noun in _NOUN.findall(text)) if len(names) < _ENOUGH_NAMES else ()
+    titled = (heading if heading[1:] != heading[1:].lower() else heading.lower(),)
+    found = dict.fromkeys((*(name for name, _ in names.most_common()), *titled, *nouns))
+    return tuple(term for term in found if _is_term(term))
+
+
+def _is_term(term: str) -> bool:
+    return 2 < len(term) <= 48 and term.count(" ") <= 4 and _NO_TERM.search(term) is None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 Json = Mapping[str, object]
 
@@ -56,7 +57,7 @@ def whole(text: str) -> str:
 def _messages(body: Json) -> Iterator[tuple[object, str]]:
     messages = body.get("messages")
     for message in messages if isinstance(messages, list | tuple) else ():
-        if isinstance(message, Mapping):
+        if isinstance(message, dict):
             yield message.get("role"), whole(_text(message.get("content")))
 
 
@@ -64,7 +65,7 @@ def _text(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list | tuple) else ()
-    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
     return "".join(text for text in texts if isinstance(text, str))
 
 
@@ -108,7 +109,7 @@ def _function(body: Json) -> Json | None:
     tools, choice = body.get("tools"), body.get("tool_choice")
     if choice == "none" or not isinstance(tools, list | tuple):
         return None
-    functions = [_mapping(tool.get("function")) for tool in tools if isinstance(tool, Mapping)]
+    functions = [_mapping(tool.get("function")) for tool in tools if isinstance(tool, dict)]
     functions = [function for function in functions if isinstance(function.get("name"), str)]
     name = _mapping(_mapping(choice).get("function")).get("name")
     named = (function for function in functions if function["name"] == name)
@@ -116,26 +117,24 @@ def _function(body: Json) -> Json | None:
 
 
 def _mapping(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 _DECODER = json.JSONDecoder()
 _TRIES = 20
+_ANNOUNCED = re.compile(r"schema[^{]{0,200}(?=\{)", re.IGNORECASE)
 _SCHEMA_WORDS = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "items"})
 
 
 @lru_cache(maxsize=256)
 def stated_schema(text: str) -> Json | None:
-    """Return the last JSON schema that stands in `text`, where the word `schema` comes before it; None without one."""
-    word = text.lower().rfind("schema")
-    at = text.find("{", max(word, 0))
-    for _ in range(_TRIES):
-        if word < 0 or at < 0:
-            return None
+    """Return the JSON schema that `text` states: the last one that begins a line, or the first that is announced."""
+    lines = [match.end() - 1 for match in re.finditer(r"^\{", text, re.MULTILINE)]
+    announced = [match.end() for match in islice(_ANNOUNCED.finditer(text), _TRIES)]
+    for at in (*lines[: -_TRIES - 1 : -1], *announced):
         found = _decoded(text, at)
         if isinstance(found, dict) and not _SCHEMA_WORDS.isdisjoint(found):
             return found
-        at = text.find("{", at + 1)
     return None
 
 

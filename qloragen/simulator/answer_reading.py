@@ -19,8 +19,6 @@ class Reading:
     """The prompt itself numbers the paragraphs."""
     paragraphs: tuple[tuple[int, str], ...]
     """Numbers and texts, in order; never empty."""
-    lowered: tuple[str, ...]
-    """The texts in lower case."""
     digest: int
 
 
@@ -32,7 +30,6 @@ def read_text(text: str) -> Reading:
     return Reading(
         numbered=bool(numbered),
         paragraphs=paragraphs,
-        lowered=tuple(piece.lower() for _, piece in paragraphs),
         digest=crc32(text.encode("utf-8", "replace")),
     )
 

@@ -11,7 +11,7 @@ from zlib import crc32
 from .answer_plain import Plain, plain, terms
 from .answer_prompt import Prompt
 from .answer_reading import Reading, read_text
-from .answer_themes import Theme, meaning, theme_of
+from .answer_themes import GENERAL, Theme, known_stems, meaning, theme_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ def write(prompt: Prompt) -> Record:
     subjects = _subjects(plains, sentences, order.seed)
     output = _output(order, plains, sentences or _lines(chosen), subjects[0])
     context = "\n\n".join(text.strip("\n") for _, text in chosen)
-    if _letters(output) == _letters(context):
-        output = f"In short: {output}" if output.isascii() else f"{subjects[0]}：{output}"
-    return Record(_question(order, subjects), tuple(number for number, _ in chosen), context, output)
+    if 2 * len(output) > len(context) and _letters(output) == _letters(context):
+        output = f"{subjects[0]}：{output}" if _WIDE.search(output) else f"In short: {output}"
+    theme = order.theme if b"code" not in order.theme.cues or any(found.code for found in plains) else GENERAL
+    return Record(_question(theme, order, subjects), tuple(number for number, _ in chosen), context, output)
 
 
 # ------------------------------------------------------------------------------------------------------------- order
@@ -58,7 +59,7 @@ def _order(prompt: Prompt, reading: Reading) -> _Order:
     name, _, rest = wanted.partition(". ")
     named = name if len(name) <= 80 else ""
     seed = crc32(f"{reading.digest}|{wanted}|{prompt.salt}".encode())
-    again = 1 + crc32(complaints.encode()) % 5 if complaints else 0
+    again = 1 + crc32(complaints.encode()) if complaints else 0
     return _Order(theme_of(named, rest or wanted), meaning(wanted), seed, again)
 
 
@@ -73,17 +74,22 @@ def _wanted(ask: str) -> tuple[str, str]:
 
 # ------------------------------------------------------------------------------------------------------------ choice
 
-_ENOUGH_WORDS, _MOST_PARAGRAPHS = 55, 4
-_TRIED, _MOST_CHARS = 6, 8_000
+_FEW_WORDS, _ENOUGH_WORDS, _MOST_PARAGRAPHS = 50, 75, 4
+_MOST_CHARS, _SHORT_CHARS = 8_000, 60
+_DRAWN = 6
+_STEPS = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
+"""Primes, one of which divides no number of paragraphs below its product with the others."""
+_CODED = 10
+"""What a paragraph with code is worth to a question about code."""
 
 
 def _choose(reading: Reading, order: _Order) -> Sequence[tuple[int, str]]:
     """Return one to four paragraphs in a row that fit the order and say enough."""
     ranked = _ranked(reading, order)
     best: Sequence[tuple[int, str]] = reading.paragraphs[:1]
-    for start in ranked[:_TRIED]:
+    for start in ranked:
         found = _from(reading.paragraphs, start, order)
-        if _size(found) >= _ENOUGH_WORDS // 2:
+        if _size(found) >= _FEW_WORDS:
             return found
         best = max(best, found, key=_size)
     return best
@@ -115,15 +121,27 @@ def _words(text: str) -> int:
 
 
 def _ranked(reading: Reading, order: _Order) -> list[int]:
-    """Return the places of the paragraphs, best first; chance has a part in it, so that calls differ."""
-    signs = [sign.decode("utf-8", "replace") for sign in order.theme.signs | order.meaning if len(sign) > 3]
-    scores = []
-    for place, text in enumerate(reading.lowered):
-        hits = sum(sign in text for sign in signs) if len(text) > 60 else -9
-        coded = 2 if b"code" in order.theme.cues and _shows_code(text) else 0
-        chance = (crc32(b"%d|%d|%d" % (order.seed, order.again, place)) % 1000) / 250
-        scores.append((hits / (1 + len(text) / 800) + coded + chance, place))
-    return [place for _, place in sorted(scores, reverse=True)]
+    """Return the places of some paragraphs, drawn by chance, so that calls differ, and ranked by what they say."""
+    count = len(reading.paragraphs)
+    step = next(step for step in _STEPS if count % step)
+    start = (order.seed + _shift(order, count)) % count
+    drawn = [(start + step * nth) % count for nth in range(min(count, _DRAWN))]
+    drawn.sort(key=lambda place: -_fit(reading.paragraphs[place][1], order))
+    first = _shift(order, len(drawn))
+    return [*drawn[first:], *drawn[:first]]
+
+
+def _shift(order: _Order, choices: int) -> int:
+    """Return how far to go on from the choice of the first attempt: 0 for the first one itself, never 0 after it."""
+    return 1 + order.again % (choices - 1) if order.again and choices > 1 else 0
+
+
+def _fit(text: str, order: _Order) -> float:
+    signs = known_stems(text)
+    hits = 2 * len(order.theme.signs & signs) + len(order.meaning & signs)
+    coded = _CODED if b"code" in order.theme.cues and _shows_code(text) else 0
+    said = min(text.count(". ") + text.count(".\n"), 4) / 2
+    return hits / (1 + len(text) / 800) + said + coded if len(text) >= _SHORT_CHARS else -1
 
 
 def _shows_code(text: str) -> bool:
@@ -162,14 +180,14 @@ def _longest_words(sentences: Sequence[str]) -> str:
     return max(listed, key=len, default="")[:40]
 
 
-def _question(order: _Order, subjects: tuple[str, str]) -> str:
+def _question(theme: Theme, order: _Order, subjects: tuple[str, str]) -> str:
     a, b = subjects
     wide = _WIDE.search(a + b)
-    templates = (_JAPANESE if _KANA.search(a + b) else _CHINESE) if wide else order.theme.questions
+    templates = (_JAPANESE if _KANA.search(a + b) else _CHINESE) if wide else theme.questions
     fitting = [template for template in templates if b or "{b}" not in template] or [
         template.replace("{b}", "它的环境" if wide else "the rest of the system") for template in templates
     ]
-    at = (order.seed // 7 + order.again) % len(fitting)
+    at = (order.seed // 7 + _shift(order, len(fitting))) % len(fitting)
     return fitting[at].replace("{a}", a).replace("{b}", b)
 
 
@@ -180,7 +198,7 @@ _SENTENCES = 5
 
 def _output(order: _Order, plains: Sequence[Plain], sentences: Sequence[str], subject: str) -> str:
     """Return two to five of the sentences, from one that names the subject on, as steps where steps are wanted."""
-    chosen = _excerpt(sentences, subject, 60 + order.seed % 50)
+    chosen = _excerpt(sentences, subject, 65 + order.seed % 50)
     code = [line for found in plains for line in found.code]
     if b"code" in order.theme.cues and code:
         chosen = [*chosen[:3], _about_code(code)]

@@ -36,9 +36,10 @@ def string(schema: Json, name: str, phrases: Sequence[str], draw: Draw) -> str:
     return _between(phrase, least, most, phrases)
 
 
-def fitted(text: str, schema: Json, phrases: Sequence[str]) -> str:
-    """Return `text` cut or extended to the lengths that `schema` allows."""
-    return _between(text, *_lengths(schema), phrases)
+def fitted(text: str, schema: Json, phrases: Callable[[], Sequence[str]]) -> str:
+    """Return `text` cut, or extended by `phrases`, to the lengths that `schema` allows."""
+    least, most = _lengths(schema)
+    return _between(text, least, most, phrases() if len(text) < least else ())
 
 
 def cut(text: str, most: int) -> str:

@@ -21,10 +21,9 @@ _MOST_ITEMS = 200
 
 def fill(schema: Json, prompt: Prompt, known: Mapping[str, object]) -> object:
     """Return a value for `schema`; `known` are the values of properties of its top level, made to fit."""
-    phrases = _phrases(prompt.material) or ("A plain answer to the question.",)
-    filling = _Filling(schema, phrases, f"{prompt.material}|{prompt.ask}|{prompt.salt}")
+    filling = _Filling(schema, prompt)
     properties = resolved(schema, schema).get("properties")
-    if not isinstance(properties, Mapping) or not known:
+    if not isinstance(properties, dict) or not known:
         return filling.value(schema, "", 0)
     return {
         name: filling.fitted(part, name, known[name]) if name in known else filling.value(part, name, 1)
@@ -36,7 +35,7 @@ def fill(schema: Json, prompt: Prompt, known: Mapping[str, object]) -> object:
 def _phrases(material: str) -> tuple[str, ...]:
     found = [sentence for _, text in read_text(material).paragraphs[:12] for sentence in plain(text).sentences]
     lines = (" ".join(line.split()) for line in material.splitlines())
-    return tuple(found or filter(None, lines))[:20]
+    return tuple(found or filter(None, lines))[:20] or ("A plain answer to the question.",)
 
 
 # -------------------------------------------------------------------------------------------------------- references
@@ -52,18 +51,18 @@ def resolved(schema: object, root: Json) -> Json:
 def _followed(schema: object, root: Json) -> Json:
     found = schema
     for _ in range(_DEEP):
-        if not isinstance(found, Mapping) or not isinstance(found.get("$ref"), str):
+        if not isinstance(found, dict) or not isinstance(found.get("$ref"), str):
             break
         found = {**_pointed(root, found["$ref"]), **{key: value for key, value in found.items() if key != "$ref"}}
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _pointed(root: Json, pointer: str) -> Json:
     """Return what `#/$defs/Name` points to."""
     found: object = root
     for step in filter(None, pointer.removeprefix("#").split("/")):
-        found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+        found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _merged(schema: Json, parts: Sequence[object], root: Json) -> Json:
@@ -78,7 +77,7 @@ def _merged(schema: Json, parts: Sequence[object], root: Json) -> Json:
 
 
 def _object(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _array(value: object) -> Sequence[object]:
@@ -103,10 +102,10 @@ def _type(schema: Json) -> object:
 class _Filling:
     """One schema on its way to a value."""
 
-    def __init__(self, root: Json, phrases: Sequence[str], seed: str) -> None:
+    def __init__(self, root: Json, prompt: Prompt) -> None:
         self._root = root
-        self._phrases = phrases
-        self._seed = crc32(seed.encode("utf-8", "replace"))
+        self._material = prompt.material
+        self._seed = crc32(f"{prompt.material}|{prompt.ask}|{prompt.salt}".encode())
         self._made = 0
 
     def fitted(self, part: object, name: str, known: object) -> object:
@@ -114,7 +113,7 @@ class _Filling:
         schema = resolved(part, self._root)
         kind = schema.get("type")
         if kind == "string" and isinstance(known, str) and schema.keys().isdisjoint(("enum", "const", "pattern")):
-            return fitted(known, schema, self._phrases)
+            return fitted(known, schema, lambda: _phrases(self._material))
         if kind == "array" and isinstance(known, tuple):
             items = resolved(schema.get("items"), self._root)
             fitting = [value for value in known if allows(items, value)][: bound(schema, "maxItems", _MOST_ITEMS)]
@@ -156,15 +155,20 @@ class _Filling:
                 return number(schema, self._draw)
             case "boolean":
                 return self._draw(2) == 1
-        return string(schema, name, self._phrases, self._draw)
+        return string(schema, name, _phrases(self._material), self._draw)
 
     def _draw(self, choices: int) -> int:
         return crc32(b"%d|%d" % (self._seed, self._made)) % choices
 
     def _branch(self, branches: Sequence[object], depth: int) -> object:
-        """Return one branch: no null where it can be helped, nothing that goes deeper from some depth on."""
+        """Return one branch: no null where it can be helped, nothing that goes deeper from some depth on.
+
+        A text beside a number is a number in digits (pydantic's `Decimal`), so that the number is the safe choice.
+        """
         seen = [(_type(resolved(branch, self._root)), branch) for branch in branches]
-        full = [branch for kind, branch in seen if kind != "null"]
+        kinds = {kind for kind, _ in seen}
+        passed = {"null"} | ({"string"} if "number" in kinds else set())
+        full = [branch for kind, branch in seen if kind not in passed]
         flat = [branch for kind, branch in seen if kind not in {"object", "array"}]
         if depth >= _DEEP:
             return (flat or branches)[0]
@@ -175,7 +179,7 @@ class _Filling:
         free = schema.get("additionalProperties")
         if free is False:
             return made
-        usual = 2 if isinstance(free, Mapping) and not made and depth < _DEEP else 0
+        usual = 2 if isinstance(free, dict) and not made and depth < _DEEP else 0
         least, most = bound(schema, "minProperties", 0), bound(schema, "maxProperties", _MOST_ITEMS)
         for at in range(min(max(usual, least), most, _MOST_ITEMS) - len(made)):
             made[self._key(schema, at, depth)] = self.value(free, "", depth + 1)
@@ -183,7 +187,7 @@ class _Filling:
 
     def _key(self, schema: Json, at: int, depth: int) -> str:
         names = schema.get("propertyNames")
-        name = self.value(names, "", depth + 1) if isinstance(names, Mapping) else None
+        name = self.value(names, "", depth + 1) if isinstance(names, dict) else None
         return name if isinstance(name, str) else f"key_{at + 1}"
 
     def _list(self, schema: Json, name: str, depth: int) -> object:

@@ -5,6 +5,7 @@ Prompts are read by these and by nothing else, so that they work for types that 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,7 +28,19 @@ def stem(word: bytes) -> bytes:
 
 def stems(text: str) -> frozenset[bytes]:
     """Return the stems of all words of `text`, each once."""
-    return frozenset(map(stem, frozenset(words(text))))
+    return stems_of(words(text))
+
+
+def stems_of(listed: Iterable[bytes]) -> frozenset[bytes]:
+    """Return the stem of each word, each once."""
+    # As `stem` says, without a call for each word.
+    return frozenset([word.rstrip(b"s")[:_STEM_BYTES] for word in frozenset(listed)])
+
+
+@lru_cache(maxsize=4_096)
+def known_stems(paragraph: str) -> frozenset[bytes]:
+    """Return the stems of a `paragraph` that is likely to come again."""
+    return stems(paragraph)
 
 
 COMMON = stems(
@@ -239,6 +252,7 @@ def theme_of(name: str, description: str) -> Theme:
     return best if best.cues & (named | described) else GENERAL
 
 
+@lru_cache(maxsize=512)
 def meaning(text: str) -> frozenset[bytes]:
     """Return the stems of `text` that say what it is about."""
     return stems(text) - COMMON

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
 
-from .answer_themes import Theme, meaning, stem, theme_of, words
+from .answer_themes import Theme, meaning, stem, stems_of, theme_of, words
 
 NONE = 0
 """The number for a text that supports no type."""
@@ -50,6 +50,8 @@ class Look:
     substance: bool
     """There is something to learn from it."""
     stems: frozenset[bytes]
+    head: frozenset[bytes]
+    """The stems of its beginning, where titles stand."""
     length: float
     """How many times a text of middling length it is, as far as signs grow with it; 1 for 250 different words."""
     code: int
@@ -66,11 +68,14 @@ _NOISE = frozenset(
 _NOISE_SHARE = 0.025
 
 
+_HEAD_CHARS = 160
+
+
 @lru_cache(maxsize=128)
 def look(text: str) -> Look:
     """Look at `text`."""
-    listed = words(text)
-    found = frozenset(map(stem, frozenset(listed)))
+    listed, head = words(text), text[:_HEAD_CHARS]
+    found = stems_of(listed)
     # Scripts without blanks between words have about two characters to a word, of three bytes each.
     size = len(listed) if text.isascii() else max(len(listed), (len(text.encode("utf-8", "replace")) - len(text)) // 4)
     noise = sum(stem(word) in _NOISE for word in listed) if size < 200 else 0
@@ -78,6 +83,7 @@ def look(text: str) -> Look:
     return Look(
         substance=size >= _LEAST_WORDS and (sentences > 1 or size > 200) and noise <= _NOISE_SHARE * size,
         stems=found,
+        head=stems_of([*words(head), *([b"versus"] if " or " in head or " vs" in head else [])]),
         length=(max(len(found), 20) / 250) ** 0.6,
         code=text.count("\n```") // 2 + text.count("<pre") + text.count("\n----\n") // 2 + text.count("::\n\n"),
         steps=text.count("\n1. ") + text.count("\n2. ") + text.count("\n. ") + 3 * text.count("<ol"),
@@ -121,8 +127,8 @@ def _support(kind: Kind, seen: Look) -> float:
 
 
 def _shape(theme: Theme, seen: Look) -> float:
-    """Return what the shape of a text adds: code for questions about code, numbered steps, names of settings."""
-    shape = 0.0
+    """Return what the shape of a text adds: its title, code for questions about code, numbered steps, names."""
+    shape = 0.3 if theme.cues & seen.head else 0.0
     if b"code" in theme.cues:
         shape += 0.4 if seen.code else -0.6
     if b"step" in theme.cues:

@@ -19,6 +19,8 @@ from .answer_scalars import cut
 from .answer_schema import fill, resolved
 from .answer_types import Kind, kinds, supported
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,7 +40,7 @@ def answer(body: Mapping[str, object]) -> Answer:
     schema = prompt.form.schema
     if schema is None:
         return Answer(_said(prompt))
-    given = whole(json.dumps(_structured(prompt, schema), ensure_ascii=False))
+    given = whole(_JSON.encode(_structured(prompt, schema)))
     if prompt.form.function is None:
         return Answer(given)
     return Answer(None, prompt.form.function, given)
@@ -63,11 +65,11 @@ _INPUT_CHARS = 2_000
 def _structured(prompt: Prompt, schema: Mapping[str, object]) -> object:
     """Return the value for `schema`: a record if it asks for one, types if it lists numbers to choose from."""
     properties = resolved(schema, schema).get("properties")
-    if not schema or (isinstance(properties, Mapping) and properties.keys() >= _RECORD):
+    if not schema or (isinstance(properties, dict) and properties.keys() >= _RECORD):
         return _record(prompt, schema)
     known: dict[str, object] = {}
     listed = _listed(prompt)
-    if listed and isinstance(properties, Mapping):
+    if listed and isinstance(properties, dict):
         known = {name: supported(listed, prompt.material) for name, part in properties.items() if _chooses(part)}
     return fill(schema, prompt, known)
 
@@ -89,6 +91,6 @@ def _record(prompt: Prompt, schema: Mapping[str, object]) -> object:
 
 def _chooses(part: object) -> bool:
     """Tell a list of whole numbers out of some that are given."""
-    items = part.get("items") if isinstance(part, Mapping) else None
-    numbers = items.get("enum") if isinstance(items, Mapping) else None
+    items = part.get("items") if isinstance(part, dict) else None
+    numbers = items.get("enum") if isinstance(items, dict) else None
     return isinstance(numbers, list) and bool(numbers) and all(type(number) is int for number in numbers)
