@@ -46,19 +46,19 @@ def lognormal(median: float, p99: float | None, uniform: float) -> float:
 
 
 class Repetitions:
-    """How often each body has come, for the last so many different ones (at most twice as many)."""
+    """How often each body has come: of the last different ones, as many as are remembered, or at least half of them."""
 
     def __init__(self, remembered: int) -> None:
         self._young: dict[bytes, int] = {}
         self._old: dict[bytes, int] = {}
-        self._remembered = remembered
+        self._most = max(1, remembered // 2)
 
     def count(self, identity: bytes) -> int:
         """Return how often `identity` was counted before, and count it."""
         seen = self._young.get(identity)
         if seen is None:
             seen = self._old.get(identity, 0)
-            if len(self._young) >= self._remembered:
+            if len(self._young) >= self._most:
                 # Whole generations are dropped: a dict that loses its oldest key each time gets slow.
                 self._old, self._young = self._young, {}
         self._young[identity] = seen + 1
