@@ -271,10 +271,14 @@ async def test_the_hooks_of_an_http_client_of_the_caller_s_own_are_called():
     assert seen == ["POST"]
 
 
-async def test_a_name_and_password_in_the_address_are_sent_as_before(transport):
-    async with Recorder() as server:
+async def test_a_name_and_password_in_the_address_are_sent_as_the_client_would_and_not_repeated(transport):
+    def refused(request: web.BaseRequest) -> web.Response:
+        return web.Response(status=401, text=request.headers["authorization"])
+
+    async with Recorder(refused) as server:
         address = server.url.replace("http://", "http://me:pass@")
         async with over(transport, AsyncOpenAI(base_url=address, api_key=KEY)) as client:
-            await client.post(BODY, timeout_s=5)
+            reply = await client.post(BODY, timeout_s=5)
 
     assert server.headers("authorization") == ["Basic bWU6cGFzcw=="]
+    assert reply.body == b"Basic [key]"

@@ -18,7 +18,7 @@ PLACEHOLDER_KEY = "none"
 """Sent to servers of the user's own that were given no key: the API needs some `Authorization` header."""
 
 Transport = Literal["openai", "aiohttp"]
-"""Who sends the bytes: OpenAI's client with all that it can do, or aiohttp alone at a third of the CPU time."""
+"""Who sends the bytes: OpenAI's client with all that it can do, or aiohttp alone at about half the CPU time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,9 @@ class FastClient:
                 content = await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise lost(error) from None
-        return HttpReply(response.status, redacted(response.status, content, prepared.secrets), response.headers)
+        if response.status >= 300:
+            content = redacted(content, prepared.secrets)
+        return HttpReply(response.status, content, response.headers)
 
 
 def _translated(prepared: Prepared) -> tuple[URL, CIMultiDict[str]]:

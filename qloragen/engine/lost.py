@@ -5,11 +5,10 @@ from __future__ import annotations
 from .client import ConnectionLost
 
 
-def redacted(status: int, body: bytes, secrets: tuple[bytes, ...]) -> bytes:
-    """Return the body without the keys and tokens that an error reply may repeat."""
-    if status >= 300:
-        for secret in secrets:
-            body = body.replace(secret, b"[key]")
+def redacted(body: bytes, secrets: tuple[bytes, ...]) -> bytes:
+    """Return an error body without the keys and tokens that it may repeat."""
+    for secret in secrets:
+        body = body.replace(secret, b"[key]")
     return body
 
 

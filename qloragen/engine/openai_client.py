@@ -6,17 +6,21 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from types import FunctionType
+from typing import TYPE_CHECKING
 
 import anyio
 import httpx2
 import openai as package
 import orjson
 from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient, Omit, omit
-from openai._models import FinalRequestOptions
 
 from .client import PLACEHOLDER_KEY, HttpReply
 from .lost import lost, redacted
+
+if TYPE_CHECKING:
+    from openai._models import FinalRequestOptions
 
 CONNECT_S = 5.0
 """A server that does not accept a connection within this time is not there."""
@@ -66,12 +70,13 @@ class OpenAIClient:
 
     The client's credentials, headers, query and routing are its own, asked for at every call; its retries, redirects
     and models are not used. One of a derived class that redefines anything is left to work as it likes, through its
-    `post`: give it `max_retries=0`, because the engine retries, and every attempt must be seen to be counted.
+    `post`.
     """
 
     def __init__(self, openai: AsyncOpenAI) -> None:
+        options = _options()
         self._openai = openai
-        self._template = _Template(openai) if _is_plain(openai) else None
+        self._template = _Template(openai, options) if options is not None and _is_plain(openai) else None
 
     @property
     def base_url(self) -> str:
@@ -80,7 +85,7 @@ class OpenAIClient:
 
     @property
     def direct(self) -> bool:
-        """Whether requests are sent without the client's `post`, which takes twice the CPU time of the rest."""
+        """Whether requests are sent without the client's `post`, which takes more than twice the CPU time."""
         return self._template is not None
 
     async def prepared(self, body: bytes) -> Prepared | None:
@@ -116,7 +121,7 @@ class OpenAIClient:
             response = error.response
         except package.APIConnectionError as error:
             raise lost(error) from None
-        return _reply(response, _secrets(response.request.headers))
+        return _reply(response)
 
 
 class _Template:
@@ -126,11 +131,10 @@ class _Template:
     hooks `_prepare_options`, which asks for keys and tokens, and `_build_request`. `_is_plain` says when they serve.
     """
 
-    def __init__(self, openai: AsyncOpenAI) -> None:
+    def __init__(self, openai: AsyncOpenAI, options: FinalRequestOptions) -> None:
         self._openai = openai
         self._http = openai._client  # noqa: SLF001 - see above
-        headers: dict[str, str | Omit] = {**_HEADERS, "X-Stainless-Read-Timeout": omit}
-        self._options = FinalRequestOptions.construct(method="post", url=_PATH, headers=headers)
+        self._options = options
         self._by_model = isinstance(openai, AsyncAzureOpenAI)
         self._made: dict[str, tuple[object, Prepared]] = {}
 
@@ -147,15 +151,24 @@ class _Template:
         return made[1]
 
     async def send(self, body: bytes, timeout_s: float) -> HttpReply:
-        prepared = await self.prepared(body)
-        request = prepared.request(body)
+        request = (await self.prepared(body)).request(body)
         request.extensions["timeout"] = _timeout(timeout_s).as_dict()
         response = await self._http.send(request, follow_redirects=False)
-        return _reply(response, prepared.secrets)
+        return _reply(response)
 
     def _state(self) -> tuple[object, ...]:
         openai = self._openai
         return (openai.api_key, openai.admin_api_key, openai.base_url, openai.organization, openai.project)
+
+
+def _options() -> FinalRequestOptions | None:
+    """Return what the client builds a request from; None should OpenAI's package no longer have it."""
+    headers: dict[str, str | Omit] = {**_HEADERS, "X-Stainless-Read-Timeout": omit}
+    try:
+        kind: type[FinalRequestOptions] = import_module("openai._models").FinalRequestOptions
+    except (ImportError, AttributeError):
+        return None
+    return kind.construct(method="post", url=_PATH, headers=headers)
 
 
 _HOOKS = ("_client", "_prepare_options", "_build_request", "_provider_runtime")
@@ -198,6 +211,9 @@ def _secrets(headers: httpx2.Headers) -> tuple[bytes, ...]:
     return tuple(value.encode() for value in values if len(value) > len(PLACEHOLDER_KEY))
 
 
-def _reply(response: httpx2.Response, secrets: tuple[bytes, ...]) -> HttpReply:
+def _reply(response: httpx2.Response) -> HttpReply:
     headers = {name.lower().decode("ascii"): value.decode("latin-1") for name, value in response.headers.raw}
-    return HttpReply(response.status_code, redacted(response.status_code, response.content, secrets), headers)
+    if response.status_code < 300:
+        return HttpReply(response.status_code, response.content, headers)
+    body = redacted(response.content, _secrets(response.request.headers))
+    return HttpReply(response.status_code, body, headers)
