@@ -214,12 +214,10 @@ def test_a_complaint_about_an_earlier_attempt_changes_the_record():
 def test_chinese_and_japanese_articles_are_asked_about_in_their_language():
     chinese = "数据根据分区键的哈希值分布在各个节点上，每个分区会有多个副本。副本的数量由复制因子决定，通常为三个。" * 2
     japanese = "書き込みはまずコミットログに追加されます。次にメモリ上のテーブルに書き込まれ、後で保存されます。" * 2
-    asked = []
-    for text in (chinese, japanese):
+    for text, mark in ((chinese, "？"), (japanese, "。")):
         body = body_of(generate.request(article(text), PACK.types[5], PACK, MODEL, "evidence"))
-        asked.append(json.loads(answer(body).arguments or "")["instruction"])
 
-    assert all(not instruction.isascii() and "What" not in instruction for instruction in asked)
+        assert json.loads(answer(body).arguments or "")["instruction"].endswith(mark)
 
 
 @settings(max_examples=60)
@@ -253,6 +251,14 @@ def test_plain_chat_is_answered_from_what_the_user_says():
 
     assert (said.function, said.arguments) == (None, None)
     assert "A coordinator keeps a hint for a node that is down." in (said.text or "")
+
+
+def test_numbered_rules_are_not_taken_for_types():
+    rules = {"role": "system", "content": "1. Be brief: one sentence.\n2. Be kind: always."}
+
+    said = answer({"messages": [rules, {"role": "user", "content": QUESTION}]})
+
+    assert (said.text or "").startswith("Tell me about hinted handoff.")
 
 
 def test_a_tool_that_must_not_be_called_is_not_called():

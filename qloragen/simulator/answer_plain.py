@@ -10,7 +10,7 @@ from functools import lru_cache
 from html import unescape
 from itertools import islice
 
-_CACHED_PARAGRAPHS = 4_096
+_CACHED_PARAGRAPHS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Plain:
     sentences: tuple[str, ...]
     code: tuple[str, ...]
     """The lines of code in it."""
+    size: int
+    """Words in the sentences."""
 
 
 _CODE = re.compile(
@@ -38,7 +40,7 @@ _HEADING = re.compile(
     re.MULTILINE,
 )
 _LINK = re.compile(
-    r"!?\[([^\[\]\n]*)\](?:\([^()\s]*(?:\([^()]*\))?[^()\n]*\)|\[[^\[\]\n]{0,80}\])"
+    r"!?\[([^\[\]]{0,200})\](?:\([^()\s]*(?:\([^()]*\))?[^()\n]*\)|\[[^\[\]\n]{0,80}\])"
     r"|(?:(?:link|xref|image|https?|mailto|include):[^\s\[\]]{1,300})\[([^\[\]\n]*)\]"
     r"|<<[^<>,\n]*,([^<>\n]*)>>|:[a-z:]{2,20}:`([^`<>]*?)\s*(?:<[^`<>]*>)?`|`([^`<>]*?)\s+<[^`<>]*>`_{0,2}"
 )
@@ -62,7 +64,7 @@ _SENTENCE_END = re.compile(r"[.!?](?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)[)\"'
 def plain(paragraph: str) -> Plain:
     """Return `paragraph` in plain sentences; links are their text, names in code stand between backticks."""
     if paragraph[:1].isalpha() and "\n" not in paragraph and "</" not in paragraph:
-        return Plain("", tuple(dict.fromkeys(_sentences(_without_marks(paragraph)))), ())
+        return _plain("", _sentences(_without_marks(paragraph)), ())
     text, code = _without_code(paragraph)
     if "</" in text:
         text = _without_tags(text)
@@ -70,7 +72,18 @@ def plain(paragraph: str) -> Plain:
     text = _HEADING.sub("\n\n", text) if headings else text
     text = _BULLET.sub("\n\n", _MARKUP_LINE.sub("\n\n", _without_marks(text)))
     found = (sentence for block in _BLANK.split(text) for sentence in _sentences(block))
-    return Plain(_heading(headings), tuple(dict.fromkeys(found)), code)
+    return _plain(_heading(headings), found, code)
+
+
+def _plain(heading: str, found: Iterable[str], code: tuple[str, ...]) -> Plain:
+    sentences = tuple(dict.fromkeys(found))
+    return Plain(heading, sentences, code, sum(map(count_words, sentences)))
+
+
+def count_words(text: str) -> int:
+    """Return the number of words; where none are parted by blanks, two characters count as one."""
+    wide = 0 if text.isascii() else (len(text.encode("utf-8", "replace")) - len(text)) // 4
+    return text.count(" ") + 1 + wide
 
 
 def _without_marks(text: str) -> str:
@@ -88,7 +101,7 @@ def _without_code(text: str) -> tuple[str, tuple[str, ...]]:
     lines = (
         line.strip() for line in (unescape(_TAG.sub("", code)) if "<" in code or "&" in code else code).split("\n")
     )
-    return _CODE.sub("\n\n", text), tuple(line for line in lines if len(line) > 2)
+    return _CODE.sub("\n\n", text), tuple(line for line in lines if len(line) > 2 and not line.startswith(("* ", "- ")))
 
 
 def _without_tags(text: str) -> str:
@@ -132,8 +145,11 @@ _HERE = ("this page", "this document", "this post", "this topic", "next page", "
 _NO_BEGINNING = ("I ", "I'm ", "I’m ", "Sorry", "As a", "Note:", "(")
 
 
+_ADMONITION = re.compile(r"\A(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION|Note|Tip|Important|Warning): ")
+
+
 def _sentences(block: str) -> Iterator[str]:
-    text = " ".join(block.split())
+    text = _ADMONITION.sub("", " ".join(block.split()))
     if len(text) < 12:
         return
     start = 0
@@ -176,19 +192,19 @@ _NOUN = re.compile(
 _NO_TERM = re.compile(
     r"\b(?:articles?|sections?|text|passages?|paragraphs?|authors?|following|same|above|below|note|null|none|example|"
     r"examples|first|second|other|given|more|most|previous|next|i\.e|e\.g|etc|and|or|how|why|that|this"
-    r"|is|are|do|does|can|should|you|your|what|when|if)\b|[<>{}\[\]|\\=,;]|://",
+    r"|is|are|do|does|can|should|you|your|what|when|if)\b|[<>{}\[\]|\\=,;]|://|\.(?:com|org|io|net|edu)\b",
     re.IGNORECASE,
 )
 
 
-_LOOKED_AT_CHARS, _NAMES, _ENOUGH_NAMES = 700, 8, 3
+_LOOKED_AT_CHARS, _NAMES, _ENOUGH_NAMES = 500, 8, 3
 
 
 def terms(sentences: Iterable[str], heading: str) -> tuple[str, ...]:
     """Return what the sentences speak of, what comes up most first; names and the heading come before plain words."""
     text = " ".join(sentences)[:_LOOKED_AT_CHARS]
     matches = islice(_NAME.finditer(text), _NAMES)
-    names = Counter(_first_group(match).strip(" .,:;\"'") for match in matches)
+    names = Counter(_first_group(match).strip(" .,:;\"'").removeprefix("The ") for match in matches)
     nouns = (f"the {noun}" for noun in _NOUN.findall(text)) if len(names) < _ENOUGH_NAMES else ()
     titled = (heading if heading[1:] != heading[1:].lower() else heading.lower(),)
     found = dict.fromkeys((*(name for name, _ in names.most_common()), *titled, *nouns))

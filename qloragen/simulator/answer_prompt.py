@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 
 Json = Mapping[str, object]
@@ -126,7 +125,6 @@ _ANNOUNCED = re.compile(r"schema[^{]{0,200}(?=\{)", re.IGNORECASE)
 _SCHEMA_WORDS = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "items"})
 
 
-@lru_cache(maxsize=256)
 def stated_schema(text: str) -> Json | None:
     """Return the JSON schema that `text` states: the last one that begins a line, or the first that is announced."""
     lines = [match.end() - 1 for match in re.finditer(r"^\{", text, re.MULTILINE)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from zlib import crc32
 
-from .answer_plain import Plain, plain, terms
+from .answer_plain import Plain, count_words, plain, terms
 from .answer_prompt import Prompt
 from .answer_reading import Reading, read_text
 from .answer_themes import GENERAL, Theme, known_stems, meaning, theme_of
@@ -48,7 +48,8 @@ def write(prompt: Prompt) -> Record:
     if 2 * len(output) > len(context) and _letters(output) == _letters(context):
         output = f"{subjects[0]}：{output}" if _WIDE.search(output) else f"In short: {output}"
     theme = order.theme if b"code" not in order.theme.cues or any(found.code for found in plains) else GENERAL
-    return Record(_question(theme, order, subjects), tuple(number for number, _ in chosen), context, output)
+    instruction = _question(_questions(theme, output), order, subjects)
+    return Record(instruction, tuple(number for number, _ in chosen), context, output)
 
 
 # ------------------------------------------------------------------------------------------------------------- order
@@ -78,7 +79,7 @@ _FEW_WORDS, _ENOUGH_WORDS, _MOST_PARAGRAPHS = 50, 75, 4
 _MOST_CHARS, _SHORT_CHARS = 8_000, 60
 _DRAWN = 6
 _STEPS = (7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
-"""Primes, one of which divides no number of paragraphs below its product with the others."""
+"""Primes: the first that does not divide the number of paragraphs is a stride that comes past each of them."""
 _CODED = 10
 """What a paragraph with code is worth to a question about code."""
 
@@ -100,7 +101,7 @@ def _from(paragraphs: Sequence[tuple[int, str]], start: int, order: _Order) -> S
     end, size = start, 0
     more = order.seed % 3 == 0
     while end < len(paragraphs) and end - start < _MOST_PARAGRAPHS and size < _ENOUGH_WORDS:
-        size += _size(paragraphs[end : end + 1])
+        size += plain(paragraphs[end][1]).size
         end += 1
     found = paragraphs[start : min(end + more, start + _MOST_PARAGRAPHS)]
     lengths = accumulate(len(text) for _, text in found)
@@ -109,15 +110,7 @@ def _from(paragraphs: Sequence[tuple[int, str]], start: int, order: _Order) -> S
 
 def _size(chosen: Iterable[tuple[int, str]]) -> int:
     """Return the number of words in the sentences of some paragraphs."""
-    return sum(map(_words, (sentence for _, text in chosen for sentence in plain(text).sentences)))
-
-
-def _words(text: str) -> int:
-    return (
-        text.count(" ") + 1
-        if text.isascii()
-        else text.count(" ") + 1 + (len(text.encode("utf-8", "replace")) - len(text)) // 4
-    )
+    return sum(plain(text).size for _, text in chosen)
 
 
 def _ranked(reading: Reading, order: _Order) -> list[int]:
@@ -150,19 +143,20 @@ def _shows_code(text: str) -> bool:
 
 # ---------------------------------------------------------------------------------------------------------- question
 
-_FALLBACK = "the matter described here"
+_FALLBACK, _ELSE = "the matter described here", "the rest of the system"
 _WIDE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u309f]")
 _CHINESE = (
+    "{a}是什么，在实际中应当怎样使用？",
     "请说明{a}的作用，以及它与{b}之间有什么关系？",
     "在使用{a}时需要注意什么，它对{b}有哪些影响？",
     "{a}是如何工作的，为什么在{b}中很重要？",
 )
 _JAPANESE = (
+    "{a}とは何ですか。どのように使いますか。",
     "{a}とは何ですか。また、{b}とどのような関係がありますか。",
     "{a}を使うときに注意すべきことと、{b}への影響を教えてください。",
 )
-_FEWEST, _MOST = 8, 30
 
 
 def _subjects(plains: Sequence[Plain], sentences: Sequence[str], seed: int) -> tuple[str, str]:
@@ -180,15 +174,18 @@ def _longest_words(sentences: Sequence[str]) -> str:
     return max(listed, key=len, default="")[:40]
 
 
-def _question(theme: Theme, order: _Order, subjects: tuple[str, str]) -> str:
+def _questions(theme: Theme, output: str) -> Sequence[str]:
+    """Return the questions of a theme, or general ones in the language of the output."""
+    if _KANA.search(output):
+        return _JAPANESE
+    return _CHINESE if _WIDE.search(output) else theme.questions
+
+
+def _question(questions: Sequence[str], order: _Order, subjects: tuple[str, str]) -> str:
     a, b = subjects
-    wide = _WIDE.search(a + b)
-    templates = (_JAPANESE if _KANA.search(a + b) else _CHINESE) if wide else theme.questions
-    fitting = [template for template in templates if b or "{b}" not in template] or [
-        template.replace("{b}", "它的环境" if wide else "the rest of the system") for template in templates
-    ]
+    fitting = [question for question in questions if b or "{b}" not in question] or questions
     at = (order.seed // 7 + _shift(order, len(fitting))) % len(fitting)
-    return fitting[at].replace("{a}", a).replace("{b}", b)
+    return fitting[at].replace("{a}", a).replace("{b}", b or _ELSE)
 
 
 # ------------------------------------------------------------------------------------------------------------ output
@@ -216,7 +213,7 @@ def _excerpt(sentences: Sequence[str], subject: str, wanted: int) -> list[str]:
         if size >= wanted:
             break
         chosen.append(sentence)
-        size += _words(sentence)
+        size += count_words(sentence)
     return chosen
 
 

@@ -37,7 +37,7 @@ def stems_of(listed: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset([word.rstrip(b"s")[:_STEM_BYTES] for word in frozenset(listed)])
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=2_048)
 def known_stems(paragraph: str) -> frozenset[bytes]:
     """Return the stems of a `paragraph` that is likely to come again."""
     return stems(paragraph)

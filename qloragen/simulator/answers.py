@@ -55,6 +55,9 @@ def _said(prompt: Prompt) -> str:
 
 
 def _listed(prompt: Prompt) -> tuple[Kind, ...]:
+    """Return the types to choose from; numbered rules for a chat without material of its own are none."""
+    if prompt.ask == prompt.material and "number" not in prompt.rules.lower():
+        return ()
     return kinds(prompt.rules) or (kinds(prompt.ask) if prompt.ask != prompt.material else ())
 
 
@@ -84,9 +87,9 @@ def _record(prompt: Prompt, schema: Mapping[str, object]) -> object:
     }
     if read_text(prompt.material).numbered or not schema:
         known["evidence"] = record.evidence
-    return (
-        fill(schema, prompt, known) if schema else {name: known[name] for name in ("instruction", "evidence", "output")}
-    )
+    if not schema:
+        return {name: known[name] for name in ("instruction", "evidence", "output")}
+    return fill(schema, prompt, known)
 
 
 def _chooses(part: object) -> bool:
