@@ -75,8 +75,15 @@ def plain(paragraph: str) -> Plain:
     return _plain(_heading(headings), found, code)
 
 
+_PROSE_WORDS = 8
+"""A line this long that ends in a full stop is prose, though it stands where code does."""
+
+
 def _plain(heading: str, found: Iterable[str], code: tuple[str, ...]) -> Plain:
     sentences = tuple(dict.fromkeys(found))
+    if not sentences:
+        prose = (line for line in code if line.endswith(".") and line.count(" ") >= _PROSE_WORDS)
+        sentences = tuple(dict.fromkeys(sentence for line in prose for sentence in _sentences(line)))
     return Plain(heading, sentences, code, sum(map(count_words, sentences)))
 
 
