@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import qloragen
 from qloragen.engine import Client, HttpReply, connect
-from tests.fake_server import FakeServer
+from qloragen.simulator import Answer, Latency, Model, Provider, Simulation, SimulatorServer
+from qloragen.simulator.answers import answer
 
 PARAGRAPH = "Replica {n} of the ring answers reads at consistency level ONE and repairs what it finds out of date. "
 
@@ -148,8 +149,12 @@ def _server(latency_s: float) -> Iterator[str]:
 
 
 def _serve(pipe: Any, latency_s: float) -> None:
+    def three_types(body: Mapping[str, object]) -> Answer:
+        return answer(body) if "tools" in body else Answer("1, 2, 6")
+
     async def serve() -> None:
-        async with FakeServer(delay_s=latency_s) as server:
+        simulation = Simulation(models={"*": Model(latency=Latency(median_s=latency_s))})
+        async with SimulatorServer(Provider(simulation, answers=three_types)) as server:
             pipe.send(server.base_url)
             await asyncio.Event().wait()
 

@@ -11,7 +11,9 @@ import anyio.from_thread
 import orjson
 import pytest
 
-from .fake_server import Call, FakeServer, Fault, error
+from qloragen.simulator import Call, Effect, error
+
+from .simulated import Simulated
 from .test_main_job import articles, lines_of
 
 QLORAGEN = (sys.executable, "-m", "qloragen")
@@ -29,7 +31,7 @@ def serve(portal):
     servers = []
 
     def start(**options):
-        context = portal.wrap_async_context_manager(FakeServer(**options))
+        context = portal.wrap_async_context_manager(Simulated(**options))
         servers.append(context)
         return context.__enter__()
 
@@ -98,7 +100,7 @@ def test_bad_lines_are_listed_with_their_numbers_and_the_exit_code_tells(tmp_pat
         (error(401, code="invalid_api_key", message="Incorrect API key provided: sk-abcdefgh"), 5, "OPENAI_API_KEY"),
         (error(429, code="insufficient_quota"), 5, "credit"),
         (error(404, code="model_not_found"), 5, "model"),
-        (Fault(prose="I cannot say."), 3, "unreadable"),
+        (Effect(prose="I cannot say."), 3, "unreadable"),
     ],
 )
 def test_each_way_to_end_has_its_exit_code_and_one_clear_sentence(tmp_path, serve, source, fault, code, words):
@@ -161,7 +163,7 @@ def test_a_signal_finishes_what_is_in_flight_and_the_same_command_pays_for_nothi
 ):
     processes: list[subprocess.Popen[str]] = []
 
-    def signal_at_the_tenth(call: Call) -> Fault | None:
+    def signal_at_the_tenth(call: Call) -> Effect | None:
         if call.index == 10:
             processes[0].send_signal(number)
         return None
@@ -187,10 +189,10 @@ def test_a_signal_finishes_what_is_in_flight_and_the_same_command_pays_for_nothi
 def test_a_second_signal_leaves_at_once(tmp_path, serve, source):
     processes: list[subprocess.Popen[str]] = []
 
-    def signal_once(call: Call) -> Fault | None:
+    def signal_once(call: Call) -> Effect | None:
         if call.index == 1:
             processes[0].send_signal(signal.SIGINT)
-        return Fault(delay_s=0.0 if call.index < 2 else 3600)
+        return Effect(delay_s=0.0 if call.index < 2 else 3600)
 
     server = serve(faults=signal_once)
     command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
@@ -211,7 +213,7 @@ def test_a_second_signal_leaves_at_once(tmp_path, serve, source):
 def test_a_killed_run_goes_on_and_repeats_no_more_than_what_was_in_flight(tmp_path, serve, source):
     processes: list[subprocess.Popen[bytes]] = []
 
-    def kill_at_the_tenth(call: Call) -> Fault | None:
+    def kill_at_the_tenth(call: Call) -> Effect | None:
         if call.index == 10:
             processes[0].kill()
         return None

@@ -15,8 +15,9 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from qloragen.engine.client import ConnectionLost, connect
 from qloragen.errors import AccessDenied
-from tests.fake_server import FakeServer, Fault, error
+from qloragen.simulator import Effect, Wire, error
 from tests.recorder import Recorder, over, trickle
+from tests.simulated import Simulated
 
 BODY = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
 KEY = "canary-key-0123456789"
@@ -43,7 +44,7 @@ def connected(transport):
 
 
 async def test_a_reply_arrives_as_bytes_with_its_headers(connected):
-    async with FakeServer() as server, connected(server) as client:
+    async with Simulated() as server, connected(server) as client:
         reply = await client.post(BODY, timeout_s=5)
 
     assert reply.status == 200
@@ -63,7 +64,7 @@ async def test_header_names_in_capitals_are_found_in_lower_case(transport):
 
 
 async def test_the_body_and_the_key_reach_the_server_as_they_are(connected):
-    async with FakeServer() as server, connected(server) as client:
+    async with Simulated() as server, connected(server) as client:
         await client.post(BODY, timeout_s=5)
         await client.post(BODY.replace(b"hello", "schön".encode()), timeout_s=5)
 
@@ -77,7 +78,7 @@ async def test_the_body_and_the_key_reach_the_server_as_they_are(connected):
 async def test_every_status_is_a_reply_and_nothing_is_sent_twice(connected, status):
     fault = error(status, code="some_code", headers={"retry-after-ms": "70"})
 
-    async with FakeServer(faults={0: fault}) as server, connected(server) as client:
+    async with Simulated(faults={0: fault}) as server, connected(server) as client:
         reply = await client.post(BODY, timeout_s=5)
 
     assert reply.status == status
@@ -100,7 +101,7 @@ async def test_a_redirect_is_a_reply_even_if_the_openai_client_would_follow_it(t
 
 
 async def test_an_html_page_is_a_reply_like_any_other(connected):
-    async with FakeServer(faults={0: Fault(raw=b"<html>")}) as server, connected(server) as client:
+    async with Simulated(faults={0: Effect(raw=b"<html>")}) as server, connected(server) as client:
         assert (await client.post(BODY, timeout_s=5)).body == b"<html>"
 
 
@@ -131,9 +132,9 @@ async def test_a_reply_that_is_not_what_it_says_is_lost(transport):
     assert caught.value.maybe_paid
 
 
-@pytest.mark.parametrize("fault", [Fault(reset=True), Fault(truncate=True)])
+@pytest.mark.parametrize("fault", [Effect(wire=Wire.RESET_BEFORE_HEADERS), Effect(wire=Wire.TRUNCATED)])
 async def test_a_connection_that_breaks_may_have_been_paid_for(connected, fault):
-    async with FakeServer(faults={0: fault}) as server, connected(server) as client:
+    async with Simulated(faults={0: fault}) as server, connected(server) as client:
         with pytest.raises(ConnectionLost) as caught:
             await client.post(BODY, timeout_s=5)
 
@@ -142,7 +143,7 @@ async def test_a_connection_that_breaks_may_have_been_paid_for(connected, fault)
 
 
 async def test_a_connection_that_broke_is_followed_by_a_good_one(connected):
-    async with FakeServer(faults={1: Fault(reset=True)}) as server, connected(server) as client:
+    async with Simulated(faults={1: Effect(wire=Wire.RESET_BEFORE_HEADERS)}) as server, connected(server) as client:
         await client.post(BODY, timeout_s=5)
         with pytest.raises(ConnectionLost):
             await client.post(BODY, timeout_s=5)
@@ -152,7 +153,7 @@ async def test_a_connection_that_broke_is_followed_by_a_good_one(connected):
 
 
 async def test_silence_is_told_from_a_broken_connection(connected):
-    async with FakeServer(delay_s=30) as server, connected(server) as client:
+    async with Simulated(delay_s=30) as server, connected(server) as client:
         with pytest.raises(ConnectionLost) as caught:
             await client.post(BODY, timeout_s=0.05)
 
@@ -188,10 +189,11 @@ async def test_a_refused_connection_was_never_paid_for(transport):
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(reset=True), error(401, message=f"Incorrect key: {KEY}"), Fault(truncate=True)]
+    "fault",
+    [Effect(wire=Wire.RESET_BEFORE_HEADERS), error(401, message=f"Incorrect key: {KEY}"), Effect(wire=Wire.TRUNCATED)],
 )
 async def test_the_key_is_in_no_exception_text_and_in_no_error_body(connected, fault):
-    async with FakeServer(faults=lambda _call: fault) as server, connected(server) as client:
+    async with Simulated(faults=lambda _call: fault) as server, connected(server) as client:
         try:
             seen = (await client.post(BODY, timeout_s=5)).body.decode()
         except ConnectionLost as lost:
@@ -214,7 +216,7 @@ async def test_a_token_is_in_no_error_body_either(transport):
 
 async def test_as_many_calls_run_together_as_there_are_connections(connected):
     async with (
-        FakeServer(delay_s=0.2) as server,
+        Simulated(delay_s=0.2) as server,
         connected(server, max_connections=120) as client,
         anyio.create_task_group() as tasks,
     ):
@@ -257,7 +259,7 @@ async def test_what_cannot_be_a_key_is_refused_before_it_is_sent(key):
 
 async def test_a_server_of_ones_own_needs_no_key(connected):
     async with (
-        FakeServer(faults={0: error(400, message="none of it")}) as server,
+        Simulated(faults={0: error(400, message="none of it")}) as server,
         connected(server, key=None) as client,
     ):
         reply = await client.post(BODY, timeout_s=5)
@@ -267,7 +269,7 @@ async def test_a_server_of_ones_own_needs_no_key(connected):
 
 
 async def test_the_usual_environment_variables_are_respected(monkeypatch, transport):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         pool = connect(base_url=None, api_key=None, max_connections=2, timeout_s=5, transport=transport)
@@ -299,7 +301,7 @@ async def test_a_proxy_in_the_environment_is_used(proxied, transport):
 
 
 async def test_a_host_that_is_exempt_goes_without_the_proxy(proxied, connected):
-    async with Recorder() as proxy, FakeServer() as server:
+    async with Recorder() as proxy, Simulated() as server:
         proxied(proxy, bypass="127.0.0.1")
         async with connected(server) as client:
             assert (await client.post(BODY, timeout_s=5)).status == 200

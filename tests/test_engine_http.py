@@ -9,14 +9,15 @@ import pytest
 
 from qloragen.engine import Engine, ModelSpec, RetryPolicy, connect, family
 from qloragen.errors import QloragenError
+from qloragen.simulator import Effect, Wire, error
 from qloragen.types import Function, Message, Request
-from tests.fake_server import FakeServer, Fault, error
+from tests.simulated import Simulated
 
 KEY = "canary-key-0123456789"
 QUICK = RetryPolicy(base_s=0.001, cap_s=0.01, timeout_s=5)
 
 
-def connected(server: FakeServer):
+def connected(server: Simulated):
     return connect(base_url=server.base_url, api_key=KEY, max_connections=8, timeout_s=5)
 
 
@@ -31,21 +32,21 @@ FUNCTION = Function(
     },
 )
 
-FAULTS: dict[str, Fault] = {
+FAULTS: dict[str, Effect] = {
     "429": error(429, code="rate_limit_exceeded", headers={"retry-after-ms": "5"}),
     "500": error(500),
-    "html": Fault(raw=b"<html>busy</html>"),
-    "gateway": Fault(status=502, raw=b"<html>bad gateway</html>"),
-    "reset": Fault(reset=True),
-    "truncated": Fault(truncate=True),
-    "error in a 200": Fault(raw=b'{"error": {"code": 503, "message": "busy"}}'),
+    "html": Effect(raw=b"<html>busy</html>"),
+    "gateway": Effect(status=502, raw=b"<html>bad gateway</html>"),
+    "reset": Effect(wire=Wire.RESET_BEFORE_HEADERS),
+    "truncated": Effect(wire=Wire.TRUNCATED),
+    "error in a 200": Effect(raw=b'{"error": {"code": 503, "message": "busy"}}'),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 async def test_one_passing_fault_in_three_loses_nothing(fault):
     async with (
-        FakeServer(faults=lambda call: fault if call.index % 3 == 0 else None) as server,
+        Simulated(faults=lambda call: fault if call.index % 3 == 0 else None) as server,
         connected(server) as client,
     ):
         engine = Engine(client, [ModelSpec("m", family("m"), max_concurrency=4)], retry=QUICK)
@@ -56,9 +57,9 @@ async def test_one_passing_fault_in_three_loses_nothing(fault):
 
 @pytest.mark.parametrize("structure", ["tools", "json_schema", "json_object"])
 async def test_each_form_of_answer_works_over_http(structure):
-    async with FakeServer() as server, connected(server) as client:
+    async with Simulated() as server, connected(server) as client:
         engine = Engine(client, [ModelSpec("m", family("m"), structure=structure)], retry=QUICK)
-        completion = await engine.complete(Request("m", (Message("user", "write"),), 100, FUNCTION))
+        completion = await engine.complete(Request("m", (Message("user", "write"),), 400, FUNCTION))
 
     answer = orjson.loads(completion.arguments or "")
     assert set(answer) == {"instruction", "output"}
@@ -68,9 +69,9 @@ async def test_each_form_of_answer_works_over_http(structure):
 
 async def test_prose_in_place_of_a_call_steps_the_form_down_over_http():
     def no_tools(call):
-        return Fault(prose="I would rather chat.") if "tools" in call.body else None
+        return Effect(prose="I would rather chat.") if "tools" in call.body else None
 
-    async with FakeServer(faults=no_tools) as server, connected(server) as client:
+    async with Simulated(faults=no_tools) as server, connected(server) as client:
         engine = Engine(client, [ModelSpec("m", family("m"))], retry=QUICK)
         request = Request("m", (Message("user", "write"),), 100, FUNCTION)
         first, second = await engine.complete(request), await engine.complete(request)
@@ -81,7 +82,10 @@ async def test_prose_in_place_of_a_call_steps_the_form_down_over_http():
 
 
 async def test_the_engine_s_bill_is_the_servers_bill():
-    async with FakeServer(faults={2: error(500), 5: Fault(reset=True)}) as server, connected(server) as client:
+    async with (
+        Simulated(faults={2: error(500), 5: Effect(wire=Wire.RESET_BEFORE_HEADERS)}) as server,
+        connected(server) as client,
+    ):
         engine = Engine(client, [ModelSpec("m", family("m"))], retry=QUICK)
         usages = [
             (await engine.complete(Request("m", (Message("user", "word " * 3_000 + str(n)),), 10))).usage
@@ -97,10 +101,11 @@ async def test_the_engine_s_bill_is_the_servers_bill():
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(reset=True), error(401, message=f"Incorrect key: {KEY}"), Fault(truncate=True)]
+    "fault",
+    [Effect(wire=Wire.RESET_BEFORE_HEADERS), error(401, message=f"Incorrect key: {KEY}"), Effect(wire=Wire.TRUNCATED)],
 )
 async def test_the_key_is_in_no_exception_text(fault):
-    async with FakeServer(faults=lambda _call: fault) as server, connected(server) as client:
+    async with Simulated(faults=lambda _call: fault) as server, connected(server) as client:
         engine = Engine(client, [ModelSpec("m", family("m"))], retry=QUICK)
         with pytest.raises(QloragenError) as caught:
             await engine.complete(Request("m", (Message("user", "hello"),), 10))

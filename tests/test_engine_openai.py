@@ -14,8 +14,9 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient
 
 from qloragen.engine.client import ConnectionLost
 from qloragen.engine.openai_client import OpenAIClient
-from tests.fake_server import FakeServer, Fault
+from qloragen.simulator import Effect, Wire
 from tests.recorder import Recorder, over
+from tests.simulated import Simulated
 
 BODY = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
 KEY = "canary-key-0123456789"
@@ -229,7 +230,7 @@ async def test_a_derived_client_s_refusals_are_replies_too(transport, status):
 
 async def test_a_derived_client_s_losses_are_told_apart_too(transport):
     async with (
-        FakeServer(faults={0: Fault(reset=True)}, delay_s=0.01) as server,
+        Simulated(faults={0: Effect(wire=Wire.RESET_BEFORE_HEADERS)}, delay_s=0.01) as server,
         over(transport, Signing(base_url=server.base_url, api_key=KEY)) as client,
     ):
         with pytest.raises(ConnectionLost) as reset:

@@ -8,14 +8,14 @@ from pathlib import Path
 import anyio.from_thread
 import pytest
 
-from .fake_server import FakeServer
+from .simulated import Simulated
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 @pytest.fixture
 def server():
-    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(FakeServer()) as server:
+    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(Simulated()) as server:
         yield server
 
 

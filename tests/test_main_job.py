@@ -13,9 +13,10 @@ import pytest
 
 import qloragen
 from qloragen import AccessDenied, Article, QuotaExhausted, RunStopped, Session, SetupError
+from qloragen.simulator import Call, Effect, error
 from qloragen.store.run import read_records
 
-from .fake_server import Call, FakeServer, Fault, error
+from .simulated import Simulated
 
 PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 
@@ -38,7 +39,7 @@ def lines_of(file: Path) -> list[dict[str, Any]]:
 async def test_every_article_is_classified_once_and_asked_once_for_each_type_that_applies(tmp_path):
     types = itertools.cycle(["1, 2, 6", "1, 2", "3", "0", "1, 2, 4, 9, 14"])
 
-    async with FakeServer(classify=lambda _: next(types)) as server:
+    async with Simulated(classify=lambda _: next(types)) as server:
         outcome = await qloragen.agenerate(articles(5), tmp_path / "run", base_url=server.base_url)
 
     assert len(server.of_kind("classify")) == 5
@@ -49,7 +50,7 @@ async def test_every_article_is_classified_once_and_asked_once_for_each_type_tha
 
 
 async def test_a_record_carries_its_three_texts_and_where_they_come_from(tmp_path):
-    async with FakeServer(classify=lambda _: "6") as server:
+    async with Simulated(classify=lambda _: "6") as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
 
     record = next(line for line in lines_of(tmp_path / "run/records.jsonl") if line["type"] == 6)
@@ -69,7 +70,7 @@ async def test_a_record_carries_its_three_texts_and_where_they_come_from(tmp_pat
 
 
 async def test_the_same_job_again_makes_no_call(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         first = await qloragen.agenerate(articles(4), tmp_path / "run", base_url=server.base_url)
         calls = len(server.calls)
         second = await qloragen.agenerate(articles(4), tmp_path / "run", base_url=server.base_url)
@@ -80,7 +81,7 @@ async def test_the_same_job_again_makes_no_call(tmp_path):
 
 
 async def test_an_article_more_costs_only_itself_wherever_it_stands(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
         before = len(server.calls)
         more = [article(99), *reversed(articles(3))]
@@ -90,7 +91,7 @@ async def test_an_article_more_costs_only_itself_wherever_it_stands(tmp_path):
 
 
 async def test_a_changed_article_costs_only_itself_and_a_removed_or_renamed_one_nothing(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
         before = len(server.calls)
         renamed = {**article(2), "id": "other", "title": "Other"}
@@ -102,7 +103,7 @@ async def test_a_changed_article_costs_only_itself_and_a_removed_or_renamed_one_
 async def test_a_changed_type_costs_only_its_own_records(tmp_path):
     pack = tmp_path / "pack"
     shutil.copytree(PROMPTS, pack)
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url, pack=pack)
         before = len(server.calls)
         edited = _with_more_guidance((pack / "pack.toml").read_text(), slug="concept")
@@ -124,7 +125,7 @@ def _with_more_guidance(pack: str, slug: str) -> str:
 
 
 async def test_the_first_record_does_not_wait_for_the_other_classifications(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(6), tmp_path / "run", base_url=server.base_url, open_articles=2)
 
     kinds = [call.kind for call in server.calls]
@@ -132,7 +133,7 @@ async def test_the_first_record_does_not_wait_for_the_other_classifications(tmp_
 
 
 async def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_prefix(tmp_path):
-    async with FakeServer(classify=lambda _: "1, 2, 3, 4, 5", delay_s=0.01) as server:
+    async with Simulated(classify=lambda _: "1, 2, 3, 4, 5", delay_s=0.01) as server:
         await qloragen.agenerate([article(1, "Long. " * 1000)], tmp_path / "run", base_url=server.base_url)
 
     leader, *followers = server.of_kind("generate")
@@ -146,8 +147,8 @@ async def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_
 
 
 async def test_all_sums_agree_with_the_bill_of_the_server(tmp_path):
-    faults = {5: Fault(arguments="{}"), 7: error(500), 9: Fault(finish_reason="length")}
-    async with FakeServer(faults=faults) as server:
+    faults = {5: Effect(arguments="{}"), 7: error(500), 9: Effect(finish_reason="length")}
+    async with Simulated(faults=faults) as server:
         outcome = await qloragen.agenerate(articles(5), tmp_path / "run", base_url=server.base_url)
         again = await qloragen.agenerate(articles(6), tmp_path / "run", base_url=server.base_url)
 
@@ -172,8 +173,8 @@ def _sum(lines: list[dict[str, Any]], name: str) -> Any:
 
 
 async def test_the_cost_of_a_record_includes_the_replies_that_were_refused(tmp_path):
-    refuse_first = {1: Fault(arguments='{"instruction": ""}')}
-    async with FakeServer(classify=lambda _: "1, 2", faults=refuse_first) as server:
+    refuse_first = {1: Effect(arguments='{"instruction": ""}')}
+    async with Simulated(classify=lambda _: "1, 2", faults=refuse_first) as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
 
     records = lines_of(tmp_path / "run/records.jsonl")
@@ -186,7 +187,7 @@ async def test_the_cost_of_a_record_includes_the_replies_that_were_refused(tmp_p
 
 async def test_a_wrong_key_ends_the_run_within_one_window_of_calls_and_the_right_one_goes_on(tmp_path):
     wrong = error(401, code="invalid_api_key", message="Incorrect API key provided: sk-wrongwrong.")
-    async with FakeServer(faults=lambda call: wrong if "wrong" in call.headers["authorization"] else None) as server:
+    async with Simulated(faults=lambda call: wrong if "wrong" in call.headers["authorization"] else None) as server:
         with pytest.raises(AccessDenied) as caught:
             await _with_key("sk-wrongwrong", server, tmp_path)
         refused = len(server.calls)
@@ -199,7 +200,7 @@ async def test_a_wrong_key_ends_the_run_within_one_window_of_calls_and_the_right
     assert b"wrongwrong" not in b"".join(file.read_bytes() for file in (tmp_path / "run").iterdir())
 
 
-async def _with_key(key: str, server: FakeServer, tmp_path: Path) -> None:
+async def _with_key(key: str, server: Simulated, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", key)
         await qloragen.agenerate(articles(50), tmp_path / "run", base_url=server.base_url, max_concurrency=4)
@@ -207,7 +208,7 @@ async def _with_key(key: str, server: FakeServer, tmp_path: Path) -> None:
 
 async def test_an_exhausted_quota_keeps_everything_finished_and_goes_on_later(tmp_path):
     quota = error(429, code="insufficient_quota", type="insufficient_quota")
-    async with FakeServer(faults=lambda call: quota if 20 <= call.index < 30 else None) as server:
+    async with Simulated(faults=lambda call: quota if 20 <= call.index < 30 else None) as server:
         with pytest.raises(QuotaExhausted):
             await qloragen.agenerate(articles(50), tmp_path / "run", base_url=server.base_url, max_concurrency=4)
         stopped_at = len(server.calls)
@@ -223,7 +224,7 @@ async def test_an_exhausted_quota_keeps_everything_finished_and_goes_on_later(tm
 async def test_an_unreadable_classification_is_asked_again_once_then_given_up_for_good(tmp_path):
     replies = itertools.chain(["I am not sure.", "1, 2"], itertools.repeat("It depends."))
 
-    async with FakeServer(classify=lambda _: next(replies)) as server:
+    async with Simulated(classify=lambda _: next(replies)) as server:
         outcome = await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url, open_articles=1)
         calls = len(server.calls)
         await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url)
@@ -235,8 +236,8 @@ async def test_an_unreadable_classification_is_asked_again_once_then_given_up_fo
 
 
 async def test_an_invalid_record_is_asked_again_with_what_was_wrong_then_rejected_with_its_reason(tmp_path):
-    broken = Fault(arguments='{"instruction": "What is it?", "evidence": [77], "output": "It is a ring of nodes."}')
-    async with FakeServer(
+    broken = Effect(arguments='{"instruction": "What is it?", "evidence": [77], "output": "It is a ring of nodes."}')
+    async with Simulated(
         classify=lambda _: "1, 2", faults=lambda call: broken if call.kind == "generate" else None
     ) as server:
         outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
@@ -257,8 +258,8 @@ async def test_an_invalid_record_is_asked_again_with_what_was_wrong_then_rejecte
 
 async def test_text_that_only_looks_like_a_tool_call_is_none(tmp_path):
     fake = '<tool_call>{"name": "save_record", "arguments": {"instruction": "x"}}</tool_call>'
-    async with FakeServer(
-        classify=lambda _: "1, 2", faults=lambda call: Fault(prose=fake) if call.kind == "generate" else None
+    async with Simulated(
+        classify=lambda _: "1, 2", faults=lambda call: Effect(prose=fake) if call.kind == "generate" else None
     ) as server:
         outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, structure="tools")
 
@@ -267,8 +268,8 @@ async def test_text_that_only_looks_like_a_tool_call_is_none(tmp_path):
 
 
 async def test_a_cell_that_failed_for_now_is_asked_again_by_the_next_run(tmp_path):
-    broken = Fault(status=400, error={"message": "no", "code": None, "param": None, "type": "x"})
-    async with FakeServer(
+    broken = Effect(status=400, error={"message": "no", "code": None, "param": None, "type": "x"})
+    async with Simulated(
         classify=lambda _: "1, 2", faults=lambda call: error(500) if call.kind == "generate" else None
     ) as server:
         failed = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_attempts=1)
@@ -289,7 +290,7 @@ async def test_a_cell_that_failed_for_now_is_asked_again_by_the_next_run(tmp_pat
 
 
 async def test_records_whose_lines_were_lost_come_back_from_the_journal_for_nothing(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
         before = (tmp_path / "run/records.jsonl").read_bytes()
         (tmp_path / "run/records.jsonl").write_bytes(before[:700])
@@ -302,7 +303,7 @@ async def test_records_whose_lines_were_lost_come_back_from_the_journal_for_noth
 
 
 async def test_reparsing_rebuilds_the_same_records_and_saves_what_was_wrongly_rejected(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
         calls = len(server.calls)
     records = (tmp_path / "run/records.jsonl").read_bytes()
@@ -329,7 +330,8 @@ def _reject_the_last_record_as_an_older_check_would(run: Path) -> None:
 async def test_reparsing_withdraws_what_a_stricter_check_refuses_and_keeps_its_reply(tmp_path):
     pack = tmp_path / "pack"
     shutil.copytree(PROMPTS, pack)
-    async with FakeServer(classify=lambda _: "1, 2") as server:
+    answer = '{"instruction": "How is it set up?", "evidence": [1], "output": "It is set up in three steps, by hand."}'
+    async with Simulated(classify=lambda _: "1, 2", faults={1: Effect(arguments=answer)}) as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, pack=pack)
     journal = tmp_path / "run/journal.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b"It is set up in three steps", b"[insert the answer here]", 1))
@@ -341,7 +343,7 @@ async def test_reparsing_withdraws_what_a_stricter_check_refuses_and_keeps_its_r
 
 
 async def test_a_stream_yields_records_as_they_are_stored_and_those_of_earlier_sessions(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         first = [record async for record in _streamed(tmp_path, server, articles(3))]
         again = [record async for record in _streamed(tmp_path, server, articles(4))]
 
@@ -368,7 +370,7 @@ async def test_a_stream_takes_articles_only_as_fast_as_its_records_are_taken(tmp
             yield Article(f"a{n}", article(n)["content"])
 
     async with (
-        FakeServer(classify=lambda _: "1, 2") as server,
+        Simulated(classify=lambda _: "1, 2") as server,
         Session(tmp_path / "run", base_url=server.base_url, open_articles=3) as session,
     ):
         seen = 0
@@ -382,7 +384,7 @@ async def test_a_stream_takes_articles_only_as_fast_as_its_records_are_taken(tmp
 
 
 async def test_leaving_a_stream_early_keeps_what_was_in_flight(tmp_path):
-    async with FakeServer(delay_s=0.01) as server:
+    async with Simulated(delay_s=0.01) as server:
         async with Session(tmp_path / "run", base_url=server.base_url, open_articles=4) as session:
             async for _ in session.stream(articles(100)):
                 break
@@ -393,7 +395,7 @@ async def test_leaving_a_stream_early_keeps_what_was_in_flight(tmp_path):
 
 
 async def test_an_error_of_the_caller_does_not_lose_calls_in_flight(tmp_path):
-    async with FakeServer(delay_s=0.01) as server:
+    async with Simulated(delay_s=0.01) as server:
         with pytest.raises(ZeroDivisionError):
             async with Session(tmp_path / "run", base_url=server.base_url, open_articles=4) as session:
                 async for _ in session.stream(articles(100)):
@@ -408,7 +410,7 @@ async def test_a_source_that_breaks_ends_the_run_with_its_error_once_the_open_ar
         yield article(2)
         raise ConnectionResetError("the database went away")
 
-    async with FakeServer(delay_s=0.01) as server:
+    async with Simulated(delay_s=0.01) as server:
         with pytest.raises(ConnectionResetError, match="went away"):
             await qloragen.agenerate(breaking(), tmp_path / "run", base_url=server.base_url)
 
@@ -422,7 +424,7 @@ async def test_a_waiting_source_does_not_hold_up_a_stop(tmp_path):
         await anyio.sleep_forever()
 
     async with (
-        FakeServer(classify=lambda _: "1, 2") as server,
+        Simulated(classify=lambda _: "1, 2") as server,
         Session(tmp_path / "run", base_url=server.base_url) as session,
     ):
         seen = 0
@@ -436,7 +438,7 @@ async def test_a_waiting_source_does_not_hold_up_a_stop(tmp_path):
 
 
 async def test_the_spending_limit_is_never_passed_and_a_higher_one_goes_on(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         limit = Decimal("0.05")
         stopped = await qloragen.agenerate(articles(60), tmp_path / "run", base_url=server.base_url, max_cost_usd=limit)
         outcome = await qloragen.agenerate(articles(60), tmp_path / "run", base_url=server.base_url, max_cost_usd=5)
@@ -450,7 +452,7 @@ async def test_the_spending_limit_is_never_passed_and_a_higher_one_goes_on(tmp_p
 
 
 async def test_an_unknown_price_is_unknown_and_never_zero(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         outcome = await qloragen.agenerate(
             [article(1)],
             tmp_path / "run",
@@ -470,22 +472,36 @@ async def test_an_unknown_price_is_unknown_and_never_zero(tmp_path):
 @pytest.mark.parametrize("structure", ["tools", "json_schema", "json_object"])
 @pytest.mark.parametrize("mode", ["evidence", "written"])
 async def test_both_ways_to_an_input_work_in_every_structure(tmp_path, structure, mode):
-    async with FakeServer(classify=lambda _: "1, 2") as server:
+    async with Simulated(classify=lambda _: "1, 2") as server:
         outcome = await qloragen.agenerate(
             [article(1)], tmp_path / "run", base_url=server.base_url, structure=structure, input=mode
         )
 
-    assert outcome.summary.records == 2
+    answers = [orjson.loads(structured_answer(call)) for call in server.of_kind("generate")]
+    assert outcome.summary.records == len(answers) == 2
+    assert {("input" in answer, "evidence" in answer) for answer in answers} == {
+        (mode == "written", mode == "evidence")
+    }
     for record in outcome.records():
         assert record.input_mode == mode
-        assert (record.input in article(1)["content"]) == (mode == "evidence")
+        if mode == "written":
+            assert record.input in [answer["input"] for answer in answers]
+        else:
+            assert record.input in article(1)["content"]
+
+
+def structured_answer(call: Call) -> str:
+    assert call.reply is not None
+    message = call.reply["choices"][0]["message"]
+    calls = message.get("tool_calls")
+    return str(calls[0]["function"]["arguments"] if calls else message["content"])
 
 
 async def test_a_server_that_ignores_tools_is_found_out_and_remembered(tmp_path):
     def ignores_tools(call):
-        return Fault(prose="Here is a record for you.") if "tools" in call.body else None
+        return Effect(prose="Here is a record for you.") if "tools" in call.body else None
 
-    async with FakeServer(classify=lambda _: "1, 2", faults=ignores_tools) as server:
+    async with Simulated(classify=lambda _: "1, 2", faults=ignores_tools) as server:
         outcome = await qloragen.agenerate(
             articles(10), tmp_path / "run", base_url=server.base_url, classify_model="a", generate_model="b"
         )
@@ -495,7 +511,7 @@ async def test_a_server_that_ignores_tools_is_found_out_and_remembered(tmp_path)
 
 
 async def test_a_limit_takes_so_many_articles_and_not_one_more(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         outcome = await qloragen.agenerate(articles(9), tmp_path / "run", limit=2, base_url=server.base_url)
 
     assert outcome.summary.articles == 2
@@ -503,7 +519,7 @@ async def test_a_limit_takes_so_many_articles_and_not_one_more(tmp_path):
 
 
 async def test_a_plan_counts_what_is_missing_without_a_call(tmp_path):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
         calls = len(server.calls)
         async with Session(tmp_path / "run", base_url=server.base_url) as session:
@@ -516,7 +532,7 @@ async def test_a_plan_counts_what_is_missing_without_a_call(tmp_path):
 async def test_bad_pieces_of_a_source_are_counted_and_cost_nothing(tmp_path):
     odd: list[Any] = [article(1), "", {"id": "x"}, article(1), 7, {**article(2), "id": "a1"}]
 
-    async with FakeServer(classify=lambda _: "1, 2") as server:
+    async with Simulated(classify=lambda _: "1, 2") as server:
         outcome = await qloragen.agenerate(odd, tmp_path / "run", base_url=server.base_url)
 
     assert len(server.of_kind("classify")) == 1
@@ -526,7 +542,7 @@ async def test_bad_pieces_of_a_source_are_counted_and_cost_nothing(tmp_path):
 
 
 async def test_a_session_that_has_stopped_starts_nothing_more(tmp_path):
-    async with FakeServer() as server, Session(tmp_path / "run", base_url=server.base_url) as session:
+    async with Simulated() as server, Session(tmp_path / "run", base_url=server.base_url) as session:
         session.stop(qloragen.Interrupted("enough"))
 
         with pytest.raises(RunStopped):
@@ -541,7 +557,7 @@ async def test_the_blocking_call_refuses_to_block_an_event_loop(tmp_path):
 
 
 def test_the_blocking_call_does_the_whole_job(tmp_path, anyio_backend):
-    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(FakeServer()) as server:
+    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(Simulated()) as server:
         outcome = qloragen.generate(articles(2), tmp_path / "run", base_url=server.base_url)
 
     assert [record.type for record in outcome.records()].count(6) == 2
@@ -549,7 +565,7 @@ def test_the_blocking_call_does_the_whole_job(tmp_path, anyio_backend):
 
 
 async def test_a_bound_on_types_keeps_the_ones_that_always_apply(tmp_path):
-    async with FakeServer(classify=lambda _: "3, 4, 5, 6") as server:
+    async with Simulated(classify=lambda _: "3, 4, 5, 6") as server:
         outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_types=3)
 
     assert {record.type for record in outcome.records()} == {1, 2, 3}
@@ -557,10 +573,10 @@ async def test_a_bound_on_types_keeps_the_ones_that_always_apply(tmp_path):
 
 
 async def test_a_classification_can_be_held_in_shape_by_a_schema(tmp_path):
-    def answer(call: Call) -> Fault | None:
-        return Fault(arguments='{"types": [7, 9]}') if "list_types" in str(call.body) else None
+    def answer(call: Call) -> Effect | None:
+        return Effect(arguments='{"types": [7, 9]}') if "list_types" in str(call.body) else None
 
-    async with FakeServer(faults=answer) as server:
+    async with Simulated(faults=answer) as server:
         outcome = await qloragen.agenerate(
             [article(1)], tmp_path / "run", base_url=server.base_url, classify_form="json"
         )
@@ -570,7 +586,7 @@ async def test_a_classification_can_be_held_in_shape_by_a_schema(tmp_path):
 
 async def test_two_streams_with_articles_in_common_pay_for_them_once(tmp_path):
     async with (
-        FakeServer(delay_s=0.01) as server,
+        Simulated(delay_s=0.01) as server,
         Session(tmp_path / "run", base_url=server.base_url) as session,
         anyio.create_task_group() as tasks,
     ):
@@ -589,7 +605,7 @@ async def test_two_streams_with_articles_in_common_pay_for_them_once(tmp_path):
 
 
 async def test_a_classification_that_was_cut_off_is_asked_again_with_more_room(tmp_path):
-    async with FakeServer(classify=lambda _: "1, 2, 1", faults={0: Fault(finish_reason="length")}) as server:
+    async with Simulated(classify=lambda _: "1, 2, 1", faults={0: Effect(finish_reason="length")}) as server:
         outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
 
     first, second = server.of_kind("classify")
@@ -599,8 +615,8 @@ async def test_a_classification_that_was_cut_off_is_asked_again_with_more_room(t
 
 async def test_fenced_json_is_read_where_json_was_asked_for(tmp_path):
     answer = '{"instruction": "How do the replicas keep in step?", "evidence": [1], "output": "By hinted handoff."}'
-    fenced = Fault(arguments=f"```json\n{answer}\n```")
-    async with FakeServer(
+    fenced = Effect(arguments=f"```json\n{answer}\n```")
+    async with Simulated(
         classify=lambda _: "1, 2", faults=lambda call: fenced if call.kind == "generate" else None
     ) as server:
         outcome = await qloragen.agenerate(
@@ -611,10 +627,10 @@ async def test_fenced_json_is_read_where_json_was_asked_for(tmp_path):
 
 
 async def test_a_server_behind_a_well_known_name_that_ignores_tools_is_found_out_too(tmp_path):
-    def ignores_tools(call: Call) -> Fault | None:
-        return Fault(prose="Here is a record for you.") if "tools" in call.body else None
+    def ignores_tools(call: Call) -> Effect | None:
+        return Effect(prose="Here is a record for you.") if "tools" in call.body else None
 
-    async with FakeServer(classify=lambda _: "1, 2", faults=ignores_tools) as server:
+    async with Simulated(classify=lambda _: "1, 2", faults=ignores_tools) as server:
         outcome = await qloragen.agenerate(articles(3), tmp_path / "run", base_url=server.base_url)
 
     assert outcome.summary.records == 6
@@ -622,7 +638,7 @@ async def test_a_server_behind_a_well_known_name_that_ignores_tools_is_found_out
 
 async def test_a_parameter_of_the_user_is_part_of_the_address(tmp_path):
     seeded = {"gpt-6-luna": {"parameters": {"seed": 7}}}
-    async with FakeServer(classify=lambda _: "1, 2") as server:
+    async with Simulated(classify=lambda _: "1, 2") as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
         before = len(server.calls)
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, models=seeded)
@@ -632,7 +648,7 @@ async def test_a_parameter_of_the_user_is_part_of_the_address(tmp_path):
 
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_a_limit_below_one_is_refused(tmp_path, limit):
-    async with FakeServer() as server:
+    async with Simulated() as server:
         with pytest.raises(SetupError, match="1 or more"):
             await qloragen.agenerate(articles(2), tmp_path / "run", limit=limit, base_url=server.base_url)
 
@@ -643,7 +659,7 @@ async def test_a_limit_of_spending_is_not_promised_over_calls_whose_cost_nobody_
     def without_usage(reply: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in reply.items() if name != "usage"}
 
-    async with FakeServer(faults=lambda _: Fault(edit=without_usage)) as server:
+    async with Simulated(faults=lambda _: Effect(edit=without_usage)) as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
 
         with pytest.raises(SetupError, match="max_cost_usd"):
@@ -655,7 +671,7 @@ async def test_a_run_directory_that_goes_away_stops_the_run(tmp_path):
         if call.index == 10:
             (tmp_path / "run/journal.jsonl").unlink()
 
-    async with FakeServer(faults=remove) as server:
+    async with Simulated(faults=remove) as server:
         with pytest.raises(qloragen.StorageFailed, match="deleted"):
             await qloragen.agenerate(articles(50), tmp_path / "run", base_url=server.base_url, open_articles=2)
 
@@ -663,7 +679,7 @@ async def test_a_run_directory_that_goes_away_stops_the_run(tmp_path):
 
 
 async def test_a_reply_damaged_by_hand_is_no_reason_to_crash(tmp_path):
-    async with FakeServer(classify=lambda _: "1, 2") as server:
+    async with Simulated(classify=lambda _: "1, 2") as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
         (tmp_path / "run/records.jsonl").unlink()
         journal = tmp_path / "run/journal.jsonl"
@@ -680,7 +696,7 @@ async def test_reparsing_with_another_pack_leaves_alone_what_it_cannot_read(tmp_
     shutil.copytree(PROMPTS, pack)
     text = (pack / "pack.toml").read_text()
     (pack / "pack.toml").write_text(text.replace("number = 14", "number = 26"))
-    async with FakeServer(classify=lambda _: "1, 2, 26") as server:
+    async with Simulated(classify=lambda _: "1, 2, 26") as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, pack=pack)
     before = qloragen.summary(tmp_path / "run")
 

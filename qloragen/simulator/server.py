@@ -59,11 +59,9 @@ class SimulatorServer:
         await self._open()
         self._stack.push_async_callback(self._close)
         self.provider.begin(anyio.current_time())
-        closed = sorted(
-            (outage for outage in self.provider.simulation.outages if outage.kind == "refuse"),
-            key=lambda outage: outage.start_s,
-        )
-        await self._stack.enter_async_context(background(self._stay_shut, anyio.current_time(), closed))
+        if shut := [outage for outage in self.provider.simulation.outages if outage.kind == "refuse"]:
+            shut.sort(key=lambda outage: outage.start_s)
+            await self._stack.enter_async_context(background(self._stay_shut, anyio.current_time(), shut))
         return self
 
     async def __aexit__(
