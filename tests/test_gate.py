@@ -84,19 +84,29 @@ def test_no_two_probes_are_ever_under_way(steps):
         assert probes <= 1
 
 
-def test_a_ramp_doubles_with_every_round_and_then_adds_one_a_round():
+def rounds_of(ramp: Ramp, count: int) -> list[int]:
+    """Return the calls in flight in each round of answers."""
+    rounds = []
+    for _ in range(count):
+        rounds.append(round(ramp.window))
+        for _ in range(round(ramp.window)):
+            ramp.answered(1_000)
+    return rounds
+
+
+def test_after_an_outage_calls_double_with_every_round():
     ramp = Ramp()
     assert ramp.window == inf
-    ramp.restart(threshold=16)
+    ramp.restart()
 
-    rounds = []
-    for _ in range(8):
-        rounds.append(int(ramp.window))
-        for _ in range(int(ramp.window)):
-            ramp.answered(1_000)
+    assert rounds_of(ramp, 5) == [1, 2, 4, 8, 16]
 
-    assert rounds[:5] == [1, 2, 4, 8, 16]
-    assert rounds[5:] in ([16, 17, 18], [17, 18, 19], [16, 17, 17])
+
+def test_after_a_refusal_half_the_calls_go_on_and_every_round_adds_one():
+    ramp = Ramp()
+    ramp.halve(64)
+
+    assert rounds_of(ramp, 4) == [32, 33, 34, 35]
 
 
 def test_a_ramp_is_gone_when_it_reaches_the_ordinary_bound():

@@ -145,8 +145,8 @@ TABLE: tuple[Row, ...] = (
     Row(Action.GIVE_UP, "bad_request", statuses=_4XX),
     Row(Action.GIVE_UP, "unexpected_status"),
     Row(Action.RETRY, "connection", kind="connection"),
-    Row(Action.RETRY, "timeout", kind="timeout", attempts=3),
-    Row(Action.RETRY, "bad_body", kind="unreadable", attempts=3),
+    Row(Action.RETRY, "timeout", kind="timeout", attempts=4),
+    Row(Action.RETRY, "bad_body", kind="unreadable", attempts=4),
 )
 
 

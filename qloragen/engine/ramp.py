@@ -8,8 +8,8 @@ from math import inf
 class Ramp:
     """A second bound on the calls in flight, like TCP's congestion window (RFC 5681, sections 3.1 and 3.2).
 
-    It begins with one call. Each answer adds one more, which doubles the calls in flight with every round, up to half
-    of what was in flight when it went wrong; from there on each whole round adds one. When it reaches the ordinary
+    After an outage it begins with one call, and each answer adds one more, which doubles the calls in flight with every
+    round. After a refusal it is half of what was in flight, and each whole round adds one. When it reaches the ordinary
     bound it is gone.
     """
 
@@ -17,9 +17,13 @@ class Ramp:
         self.window = inf
         self._threshold = inf
 
-    def restart(self, threshold: float = inf) -> None:
-        """Begin again, fast up to `threshold` calls in flight."""
-        self.window, self._threshold = 1.0, max(1.0, threshold)
+    def restart(self) -> None:
+        """Begin again with one call."""
+        self.window, self._threshold = 1.0, inf
+
+    def halve(self, in_flight: int) -> None:
+        """Go on with half of what was in flight, or was allowed to be, when it was too much."""
+        self.window = self._threshold = max(1.0, (in_flight if self.window == inf else self.window) / 2)
 
     def answered(self, limit: int) -> None:
         """Take in a good reply; `limit` is the ordinary bound."""

@@ -6,8 +6,8 @@ Rules:
 2. Failures of one request among the successes of others are the request's: they are counted, and bounded.
 3. Failures in a row with no success between them are the provider's: the gate is shut, and from then on one request at
    a time probes, after waits that grow to `SLOWEST_PROBE_S`. Failures in an outage count against no request.
-4. A probe that fails for a request which has failed among successes says nothing about the provider, but enough about
-   the request. So does one that fails for the same request again and again.
+4. A probe that fails for a request which has failed alike among successes says nothing about the provider, but enough
+   about the request. So does one that fails for the same request again and again.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ SLOWEST_PROBE_S = 15.0
 """Longest wait between two probes in an outage: four a minute."""
 REFUSED_AFTER = 20
 """Requests in a row that are refused as malformed, with no success ever, say that the fault is not theirs."""
-_SUSPECT = 2
-"""So many failures among the successes of others make a request suspect."""
+_RECENT = 32
+_REFUSED_TOO_OFTEN = 0.1
+"""Part of the last `_RECENT` answers, smoothed: a single refusal is no sign of a limit."""
+_SUSPECT = 3
+"""So many failures of one kind among the successes of others make a request suspect."""
 
 log = get_logger()
 
@@ -51,8 +54,8 @@ class Effort:
     """What they may have cost at worst."""
     probes: int = 0
     """Probes in an outage that failed."""
-    amid_successes: int = 0
-    """Failures with a success of another request since the last attempt."""
+    amid_successes: Counter[str] = field(default_factory=Counter)
+    """Those failures with a success of another request since the attempt was sent."""
     answered_before: int = 0
     """The model's answers when the last attempt was sent."""
     again: bool = False
@@ -86,6 +89,10 @@ class Recovery:
         self._refused_in_a_row = 0
         self._episodes = 0
         """Times that the gate was shut for the rate since the last good reply."""
+        self._too_many = 0
+        """Calls in flight when the last episode began; 0 once they have been made fewer for it."""
+        self._refused_share = 0.0
+        """Part of the last answers that were 429."""
         self._probes = 0
         self._ill_since_s: float | None = None
         """When the gate was shut first since the last good reply."""
@@ -94,6 +101,7 @@ class Recovery:
         """Take in a good reply; `limit` is how many calls may be in flight."""
         self.answered += 1
         self._refused_in_a_row = self._episodes = 0
+        self._refused_share -= self._refused_share / _RECENT
         self._ill_since_s = None
         self._budget.succeeded()
         self.ramp.answered(limit)
@@ -131,18 +139,26 @@ class Recovery:
     def _refused_for_the_rate(self, failure: Failure, effort: Effort, attempt: Attempt, in_flight: int) -> float:
         effort.again, now_s, gate = True, attempt.answered_s, self.gate
         self._failed_in_a_row = 0
+        self._refused_share += (1 - self._refused_share) / _RECENT
         if attempt.sent_at_s < gate.shut_at_s:
             gate.extend(now_s + (failure.retry_after_s or 0.0))
+            self._slow_down()
             return 0.0
         self._episodes += 1
+        self._too_many = in_flight
         wait_s = failure.retry_after_s or self._policy.delay_s(self._episodes, self._random)
         refusal_s = now_s - attempt.sent_at_s
         gate.shut(Cause.RATE_LIMITED, now_s, wait_s, why=described(failure), refusal_s=refusal_s)
-        if failure.code == "slow_down" or not self._limits_known():
-            self.ramp.restart(in_flight / 2)
+        self._slow_down()
         log.info("model_paused", model=self._model, cause=Cause.RATE_LIMITED, wait_s=round(wait_s, 3))
         self._check_patience(now_s, self._policy.patience_s)
         return 0.0
+
+    def _slow_down(self) -> None:
+        """Let fewer calls be in flight where nobody knows the limit, once an episode, and not for a single refusal."""
+        if self._too_many and self._refused_share > _REFUSED_TOO_OFTEN and not self._limits_known():
+            self.ramp.halve(self._too_many)
+            self._too_many = 0
 
     # ------------------------------------------------------------------------------------------------- failures
 
@@ -164,7 +180,7 @@ class Recovery:
     def _count(self, row: Row, failure: Failure, effort: Effort) -> None:
         policy = self._policy
         effort.failures[row.reason] += 1
-        effort.amid_successes += self.answered > effort.answered_before
+        effort.amid_successes[row.reason] += self.answered > effort.answered_before
         alike = min(policy.max_alike, row.attempts or policy.max_alike)
         if (
             effort.failures.total() >= policy.max_attempts
@@ -180,7 +196,7 @@ class Recovery:
         self._shut_for_outage(failure, attempt.answered_s)
         may_be_its_own_fault = failure.kind != "connection" or failure.maybe_paid
         if may_be_its_own_fault and (
-            effort.amid_successes >= _SUSPECT
+            effort.amid_successes[row.reason] >= _SUSPECT
             or effort.probes >= self._policy.max_alike
             or effort.lost >= self._policy.max_lost
         ):

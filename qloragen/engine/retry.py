@@ -17,7 +17,7 @@ class RetryPolicy:
     the rate, do not count."""
     max_alike: int = 5
     """The same, of failures of one kind: what fails alike again and again, while others do not, is its own fault."""
-    max_lost: int = 5
+    max_lost: int = 6
     """The same, of attempts that may have been billed although no reply came: what an answer may cost is bounded by so
     many times its worst case, and by `Request.max_cost_usd`."""
     base_s: float = 0.5
