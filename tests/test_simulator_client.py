@@ -76,6 +76,14 @@ async def test_a_reply_that_breaks_is_a_lost_connection_that_may_have_been_paid(
     assert provider.statistics.total.outcomes == {kind: 1}
 
 
+@pytest.mark.parametrize("kind", ["reset_after_headers", "truncated_body"])
+async def test_a_break_is_no_silence_however_short_the_timeout(kind):
+    with pytest.raises(ConnectionLost) as caught:
+        await SimulatedClient(Provider(Simulation(faults=(Fault(kind),)))).post(BODY, timeout_s=0.1)
+
+    assert not caught.value.timed_out
+
+
 async def test_a_trickle_arrives_in_the_end_if_one_waits():
     provider, began_s = struck_by("slow_trickle"), anyio.current_time()
 

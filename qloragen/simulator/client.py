@@ -9,7 +9,6 @@ from .effects import Wire
 from .plan import Plan
 from .provider import Provider
 
-_SILENT = frozenset({Wire.NEVER_ENDS, Wire.HANG})
 _LOST = {
     Wire.RESET_BEFORE_HEADERS: "connection reset",
     Wire.RESET_AFTER_HEADERS: "connection reset after the headers",
@@ -47,7 +46,7 @@ async def _wait(plan: Plan, timeout_s: float) -> None:
     await anyio.sleep(plan.first_s)
     if plan.wire is Wire.WHOLE:
         return
-    if plan.wire is Wire.NEVER_ENDS or plan.gap_s > timeout_s:
+    if plan.wire is Wire.NEVER_ENDS or (plan.wire is Wire.TRICKLE and plan.gap_s > timeout_s):
         await _silence(timeout_s)
     if lost := _LOST.get(plan.wire):
         raise ConnectionLost(lost, maybe_paid=plan.wire is not Wire.REFUSED)

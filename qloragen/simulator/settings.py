@@ -134,7 +134,11 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """A whole provider. The same simulation, seed included, treats the same calls in the same way, in any order."""
+    """A whole provider.
+
+    Under one seed the same calls meet the same latencies and faults, in whatever order they come; what depends on order
+    are limits, places, caches, and faults that strike every n-th call.
+    """
 
     models: Mapping[str, Model] = field(default_factory=lambda: {ANY: Model()})
     """Behaviour by model name; without a "*", other names are answered with 404."""
