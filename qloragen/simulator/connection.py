@@ -95,15 +95,14 @@ class Connection(asyncio.Protocol):
             case Wire.WHOLE:
                 self._outlet.write(beginning + plan.body)
                 self._done()
-            case _:
-                self._outlet.write(beginning + plan.head_only)
-                self._break(plan.wire)
-
-    def _break(self, wire: Wire) -> None:
-        if wire is Wire.TRUNCATED:
-            self._outlet.close()
-        elif wire is Wire.RESET_AFTER_HEADERS:
-            self._later(_BEFORE_RESET_S, self.abort)
+            case Wire.TRUNCATED:
+                self._outlet.write(beginning + plan.half)
+                self._outlet.close()
+            case Wire.RESET_AFTER_HEADERS:
+                self._outlet.write(beginning)
+                self._later(_BEFORE_RESET_S, self.abort)
+            case Wire.NEVER_ENDS | Wire.HANG:
+                self._outlet.write(beginning + plan.half)
 
     def _trickle(self, pieces: deque[bytes], gap_s: float) -> None:
         self._outlet.write(pieces.popleft())

@@ -42,9 +42,9 @@ class Plan:
         return self.first_s + (self.gap_s * (len(self.pieces) - 1) if self.wire is Wire.TRICKLE else 0.0)
 
     @property
-    def head_only(self) -> bytes:
-        """The part of the body that comes before it breaks."""
-        return b"" if self.wire is Wire.RESET_AFTER_HEADERS else self.body[: len(self.body) // 2]
+    def half(self) -> bytes:
+        """The half of the body that comes before it breaks."""
+        return self.body[: len(self.body) // 2]
 
     @property
     def pieces(self) -> list[bytes]:
