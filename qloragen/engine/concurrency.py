@@ -21,10 +21,10 @@ in flight; beyond it they only queue, in its slots (llama.cpp) or by slowing eac
 Measured after warm-up with latencies of 2 s that vary little, heavily (99th percentile 20 s) or with the completion's
 length, six runs each: servers with 1 to 256 slots, or a shared speed, give 0.97 to 1.00 of what a fixed limit of twice
 the knee gives (least run 0.96) with 1.5 times the knee and a few calls in flight (at one slot and heavy tails up to 23
-for long); without a knee 512 are reached in 35 to 50 s from 8, and 0.97 to 0.98 of the best rate are kept. A server
+for long); without a knee 512 are reached in 35 to 53 s from 8, and 0.97 to 0.98 of the best rate are kept. A server
 that goes on gaining slowly beyond its knee, with no end, is used to two thirds of its asymptote. After a loss of half
 or nine tenths of the capacity the limit has mostly come down after 600 s, at full throughput; after 30 s of outage
-it takes about 70 s to be back at 512. Of a server that refuses calls beyond 100 at once it uses 0.93 to 0.96, with 1 to
+it takes 27 to 56 s to be back at 512. Of a server that refuses calls beyond 100 at once it uses 0.93 to 0.96, with 1 to
 2 % of the calls refused.
 """
 
