@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes
 OUT ?= out/demo
 
-.PHONY: demo test lint check requirements clean
+.PHONY: demo test lint check bench requirements clean
 
 demo: .venv/demo  ## run the main job with a real language model on this machine
 	$(BIN)/qloragen generate examples/articles --local --limit 5 --out $(OUT) || test $$? -eq 3  # a model this small has records refused
@@ -23,6 +23,16 @@ lint: .venv/dev  ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 check: lint test  ## everything that CI runs
+
+bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks/README.md has figures of the long ones
+	$(BIN)/python benchmarks/simulator_speed.py --seconds 1
+	$(BIN)/python benchmarks/main_job.py --articles 40
+	$(BIN)/python benchmarks/cpu_per_call.py --short
+	$(BIN)/python benchmarks/limit_bound.py --short
+	$(BIN)/python benchmarks/tpm_bound.py --short
+	$(BIN)/python benchmarks/deep_queue.py --short
+	$(BIN)/python benchmarks/endless.py --short
+	$(BIN)/python benchmarks/outage.py --short --peers engine-fast
 
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt

@@ -1,0 +1,44 @@
+"""The scripts of benchmarks/ run in their tiniest forms, so that they cannot rot; what they measure is for people."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+def test_peers_are_measured_side_by_side_against_the_simulator(tmp_path):
+    peers = ["raw", "engine-fast"]
+    found = run(
+        "cpu_per_call.py", tmp_path, "--peers", ",".join(peers), "--requests", "20", "--in-flight", "4", "--repeat", "1"
+    )
+
+    assert [row["lost"] for row in found["table"]] == [0, 0]
+    assert list(found["runs"]) == peers
+    assert {measured["server"]["calls"] for runs in found["runs"].values() for measured in runs} == {28}
+
+
+def test_a_run_within_limits_is_compared_with_the_ideal_schedule(tmp_path):
+    found = run("limit_bound.py", tmp_path, "--peers", "engine-fast", "--requests", "60")
+
+    [row] = found["table"]
+    assert row["lost"] == 0
+    assert row["x ideal"] > 0.5
+
+
+def test_memory_is_sampled_while_requests_pass_through(tmp_path):
+    found = run("endless.py", tmp_path, "--requests", "2000")
+
+    assert [done for done, *_ in found["samples"]] == [0, 1000, 2000]
+
+
+def run(script, folder, *options):
+    """Run a script and return the numbers that it wrote."""
+    path = folder / "numbers.json"
+    command = [sys.executable, str(BENCHMARKS / script), "--json", str(path), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(path.read_text("utf-8"))
