@@ -97,6 +97,8 @@ def test_a_prefix_is_forgotten_after_its_last_use():
     assert shell.cached(50.0, ARTICLE) > 0
     assert shell.cached(111.0, ARTICLE) > 0
     assert shell.cached(174.0, ARTICLE) == 0
+    assert shell.cached(175.0, ARTICLE) == 0
+    assert shell.cached(176.0, ARTICLE) > 0
 
 
 def test_the_cache_forgets_the_oldest_prefixes_when_it_is_full():

@@ -98,6 +98,15 @@ def test_a_sticky_fault_strikes_the_same_bodies_again_and_again():
     assert 200 in rounds[0]
 
 
+@pytest.mark.parametrize("sticky", [False, True])
+def test_faults_of_one_call_share_its_luck_and_none_is_crowded_out(sticky):
+    simulated = provider(faults=tuple(Fault(kind, rate=0.5, sticky=sticky) for kind in ("500", "503")))
+
+    statuses = [finished(simulated, body(str(n))).status for n in range(200)]
+
+    assert {status: 70 < statuses.count(status) < 130 for status in statuses} == {500: True, 503: True}
+
+
 def test_a_repeated_call_is_struck_anew():
     simulated = provider(faults=(Fault("500", rate=0.5),))
 
@@ -207,9 +216,9 @@ def test_the_parts_of_the_ledger_add_up_to_the_whole(calls, seed):
 
 
 def test_good_answers_to_the_same_body_are_counted_as_duplicates():
-    simulated = provider(script={1: Effect(status=500)})
+    simulated = provider(script={1: Effect(status=500), 2: Effect(kept=0.5, finish_reason="length")})
 
-    for request in (body("a"), body("a"), body("a"), body("b")):
+    for request in (body("a"), body("a"), body("a"), body("a"), body("b")):
         finished(simulated, request)
 
     assert simulated.statistics.duplicates == 1

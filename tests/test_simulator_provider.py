@@ -188,6 +188,14 @@ def test_a_call_above_a_limit_is_told_the_limit_and_the_wait():
     assert simulated.statistics.models["m"].outcomes == {"answered": 1, "rejected_rpm": 1}
 
 
+def test_what_is_announced_recovers_with_time():
+    simulated = provider(limits=Limits(rpm=60, burst_s=60))
+
+    left = [finished(simulated, body(), at_s).headers["x-ratelimit-remaining-requests"] for at_s in (0, 0, 0, 2.5)]
+
+    assert left == ["59", "58", "57", "58"]
+
+
 def test_a_call_larger_than_the_limit_is_told_both():
     simulated = provider(limits=Limits(tpm=100))
 

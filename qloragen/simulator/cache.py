@@ -71,11 +71,10 @@ class Memory:
         return not readable
 
     def _keep(self, key: object, entry: _Entry) -> None:
-        if key not in self._young:
-            if len(self._young) >= self._most:
-                # A dict that loses its oldest key each time gets slow: a whole generation goes.
-                self._old, self._young = self._young, {}
-            self._young[key] = entry
+        if key not in self._young and len(self._young) >= self._most:
+            # A dict that loses its oldest key each time gets slow: a whole generation goes.
+            self._old, self._young = self._young, {}
+        self._young[key] = entry
 
 
 class PrefixCache:
