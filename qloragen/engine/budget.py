@@ -11,6 +11,10 @@ from ..errors import BudgetReached
 _NOTHING = Decimal(0)
 
 
+Look = Callable[[], None]
+"""Asks again: called when there may be room."""
+
+
 class Budget:
     """Spent and reserved US dollars of one engine, under an optional limit."""
 
@@ -18,57 +22,56 @@ class Budget:
         self.limit_usd = limit_usd
         self.spent_usd = spent_usd
         """Known costs, and the worst case of calls whose bill never came."""
-        self.reserved_usd = _NOTHING
-        self.changed: list[Callable[[], None]] = []
-        """Called when there may be room again."""
+        self.reserved_usd = Decimal(0)
         self._open = 0
-        self._line: deque[object] = deque()
+        self._line: deque[Look] = deque()
 
-    def has_room(self, worst_usd: Decimal, asker: object) -> bool:
-        """Whether `worst_usd` fits under the limit now; those who were told no before, and still ask, go first.
+    def reserve(self, worst_usd: Decimal, look: Look) -> bool:
+        """Set `worst_usd` aside if there is room; else `look` is called when it may have come, in order of asking.
 
         Raises:
             BudgetReached: it does not fit, and no open reservation could still make room.
         """
-        if self.limit_usd is None:
-            return True
-        if self.spent_usd + self.reserved_usd + worst_usd <= self.limit_usd:
-            if self._line and self._line[0] is not asker:
-                self._queue(asker)
-                return False
-            self.forget(asker)
-            return True
-        if not self._open:
-            raise BudgetReached(
-                f"The next call could cost ${worst_usd:f}, and of the limit of ${self.limit_usd:f}"
-                f" ${max(self.limit_usd - self.spent_usd, _NOTHING):f} is left: raise the limit to go on."
-            )
-        self._queue(asker)
-        return False
-
-    def forget(self, asker: object) -> None:
-        """Let others go first: `asker` has got its room, or has gone."""
-        if asker in self._line:
-            self._line.remove(asker)
-            self._tell()
-
-    def reserve(self, worst_usd: Decimal) -> None:
-        """Set `worst_usd` aside, for which there is room."""
+        if self.limit_usd is not None and not self._fits(worst_usd, self.limit_usd, look):
+            if look not in self._line:
+                self._line.append(look)
+            return False
         self._open += 1
         self.reserved_usd += worst_usd
+        return True
 
     def settle(self, worst_usd: Decimal, cost_usd: Decimal) -> None:
         """Book what a call has cost in place of what was set aside for it."""
         self._open -= 1
         self.reserved_usd -= worst_usd
         self.spent_usd += cost_usd
-        if self.limit_usd is not None:
+        self._tell()
+
+    def leave(self, look: Look) -> None:
+        """Let others go first: who asked with `look` does not wait any more."""
+        if look in self._line:
+            self._line.remove(look)
             self._tell()
 
-    def _queue(self, asker: object) -> None:
-        if asker not in self._line:
-            self._line.append(asker)
+    def _fits(self, worst_usd: Decimal, limit_usd: Decimal, look: Look) -> bool:
+        if self.spent_usd + self.reserved_usd + worst_usd > limit_usd:
+            if not self._open:
+                left_usd = max(limit_usd - self.spent_usd, Decimal(0))
+                raise BudgetReached(
+                    f"The next call could cost ${worst_usd:f}, and of the limit of ${limit_usd:f}"
+                    f" ${left_usd:f} is left: raise the limit to go on."
+                )
+            return False
+        if self._line and self._line[0] != look:
+            return False
+        if self._line:
+            self._line.popleft()
+        return True
 
     def _tell(self) -> None:
-        for tell in self.changed:
-            tell()
+        """Let them ask, one after the other, as long as they get what they ask for."""
+        while self._line:
+            look = self._line[0]
+            look()
+            if self._line and self._line[0] == look:
+                return

@@ -149,10 +149,7 @@ class Engine:
 
     async def _attempt(self, lane: Lane, request: Request, effort: Effort) -> Completion | float:
         """Make one call; returns its reply, or after how many seconds the request comes back."""
-        try:
-            ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
-        except RunStopped as reason:
-            self._end(reason)
+        ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
         try:
             outcome = await self._exchange(lane, ticket, effort)
             if isinstance(outcome, Completion):
