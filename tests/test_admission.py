@@ -237,12 +237,39 @@ async def test_before_the_first_reply_calls_are_few_where_limits_are_to_be_found
             counts.append(door.admission.in_flight)
         await anyio.sleep(100)
         counts.append(door.admission.in_flight)
-        door.admission.end_scouting()
+        door.admission.scouting.heard(64, anyio.current_time(), told=True)
         door.admission.look()
         await anyio.lowlevel.checkpoint()
 
     assert counts == [1, 2, 4, 8, 64]
     assert door.admission.in_flight == 1_000
+
+
+async def test_a_server_that_tells_no_limits_is_in_full_use_after_a_second():
+    door = Door(None, None)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(door.all, [1] * 4_000)
+        await anyio.sleep(0.5)
+        door.admission.scouting.heard(1, anyio.current_time(), told=False)
+        door.admission.look()
+        await anyio.sleep(0.35)
+        soon = door.admission.in_flight
+
+    assert soon == 8
+    assert anyio.current_time() < 0.5 + 1.3
+
+
+async def test_after_a_refusal_it_is_refusals_that_say_how_much_is_too_much():
+    door = Door(None, None)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(door.all, [1] * 100)
+        await anyio.sleep(0.5)
+        door.admission.scouting.refused()
+        door.admission.look()
+
+    assert anyio.current_time() < 0.6
 
 
 async def test_limits_that_are_given_need_no_finding_out():

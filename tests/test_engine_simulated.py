@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from heapq import heapreplace
 from math import inf
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -277,10 +279,11 @@ async def test_a_thousand_slots_are_kept_busy():
 
     run = await seen((request_for(words(50, n)) for n in range(5_000)), model, in_flight=1_000)
 
-    latencies = [completion.latency_s for _, completion in run.completions]
-    bound_s = max(*latencies, sum(latencies) / 1_000)
-    assert len(latencies) == 5_000
-    assert run.seconds / bound_s < 1.15  # the exact schedule is in benchmarks/deep_queue.py
+    free_s = [0.0] * 1_000  # list scheduling: each call in turn takes the slot that is free first
+    for _, completion in sorted(run.completions, key=itemgetter(0)):
+        heapreplace(free_s, free_s[0] + completion.latency_s)
+    assert run.completed == 5_000
+    assert run.seconds / max(free_s) < 1.05
 
 
 @pytest.mark.parametrize(("capacity", "knee"), [(Capacity(slots=16), 16), (Capacity(knee=48), 48), (Capacity(), inf)])

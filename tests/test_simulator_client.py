@@ -61,7 +61,7 @@ async def test_the_key_of_the_client_is_shown():
         ("reset_before_headers", 2, False),
         ("reset_after_headers", 2, False),
         ("truncated_body", 2, False),
-        ("never_ends", 12, True),
+        ("never_ends", 10, True),
         ("hang", 10, True),
     ],
 )
@@ -87,7 +87,7 @@ async def test_a_break_is_no_silence_however_short_the_timeout(kind):
 async def test_a_trickle_arrives_in_the_end_if_one_waits():
     provider, began_s = struck_by("slow_trickle"), anyio.current_time()
 
-    reply = await SimulatedClient(provider).post(BODY, timeout_s=10)
+    reply = await SimulatedClient(provider).post(BODY, timeout_s=100)
 
     assert orjson.loads(reply.body)["choices"]
     assert 50 < anyio.current_time() - began_s < 62

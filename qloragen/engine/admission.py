@@ -25,13 +25,12 @@ from .halt import Halt
 from .limits import Limits, Share
 from .pricing import Price
 from .recovery import Recovery
+from .scouting import Scouting
 
 Prepare = Callable[[Call | None], Call]
 """Makes the call for a request, given the one that it made before, if there was something to wait for."""
 
 _NOTHING = Decimal(0)
-_MOST_DOUBLINGS = 6
-"""So many seconds may pass before the first reply, with twice the calls in flight after each."""
 
 
 @dataclass(slots=True)
@@ -74,6 +73,7 @@ class Admission:
     ) -> None:
         self.concurrency = concurrency
         self.limits = limits
+        self.scouting = Scouting(needed=not limits.given)
         self.in_flight = 0
         self._gate = recovery.gate
         self._ramp = recovery.ramp
@@ -87,8 +87,6 @@ class Admission:
         self._head: _Waiter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._looking = False
-        self._scouting_since_s: float | None = None
-        self._scouting = not limits.given
         halt.told.append(self.look)
 
     async def admit(self, prepare: Prepare, *, again: bool) -> Ticket:
@@ -118,10 +116,6 @@ class Admission:
         self.in_flight -= 1
         self._budget.settle(ticket.worst_usd, ticket.cost_usd)
         self.look()
-
-    def end_scouting(self) -> None:
-        """Let all slots be used: a reply has shown what the server says of its limits."""
-        self._scouting = False
 
     def look(self) -> None:
         """Admit everyone who can be admitted now; to be called when anything has changed."""
@@ -199,19 +193,10 @@ class Admission:
         self.give_back(ticket)
 
     def _slot_wait_s(self) -> float:
-        if self.in_flight >= min(self.concurrency.limit, self._ramp.window):
+        limit = self.concurrency.limit
+        if self.in_flight >= min(limit, self._ramp.window):
             return inf
-        return self._scouting_wait_s() if self._scouting else 0.0
-
-    def _scouting_wait_s(self) -> float:
-        """Return how long to wait for the first reply, which tells the limits; each second doubles the calls."""
-        now_s = self._now_s()
-        if self._scouting_since_s is None:
-            self._scouting_since_s = now_s
-        waited_s = now_s - self._scouting_since_s
-        if self.in_flight < 1 << min(_MOST_DOUBLINGS, int(waited_s)):
-            return 0.0
-        return int(waited_s) + 1 - waited_s if waited_s < _MOST_DOUBLINGS else inf
+        return self.scouting.wait_s(self.in_flight, limit, self._now_s())
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()

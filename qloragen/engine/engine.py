@@ -169,8 +169,7 @@ class Engine:
         timeout_s = lane.patience.timeout_s(effort.sent)
         lane.tally.sent += 1
         try:
-            with anyio.fail_after(timeout_s):
-                reply = await self._client.post(ticket.call.body, timeout_s=timeout_s)
+            reply = await self._client.post(ticket.call.body, timeout_s=timeout_s)
         except ConnectionLost as lost:
             return of_connection(lost)
         except TimeoutError:

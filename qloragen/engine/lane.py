@@ -114,7 +114,7 @@ class Lane:
         wait_s = self.limits.learn(reply.headers, ticket.share)
         if wait_s > 0:
             self.recovery.hold(now_s, wait_s)
-        self.admission.end_scouting()
+        self.admission.scouting.heard(self.admission.in_flight, now_s, told=self.limits.told)
 
     def succeeded(self, ticket: Ticket, completion: Completion, now_s: float) -> None:
         """Learn from a good reply."""
@@ -161,6 +161,8 @@ class Lane:
         self.tally.rate_limited += 1
         self.limits.refund(ticket.share)
         self.refuse_above(failure.limit_tokens, ticket.call)
+        if self.admission.scouting.refused() and not self.limits.told:
+            self.recovery.ramp.halve(self.admission.in_flight)
         if ticket.sent_at_s < self.recovery.gate.shut_at_s:
             return
         if self.limits.told:

@@ -39,6 +39,8 @@ _DRIFT = 0.0005
 
 _KEYS = 4_096
 _RECENT = 500
+_FILTERED, _FILTER_EVERY = 200, 8
+"""So many replies are all learned from, then one in so many: by then the weights hardly move."""
 _REVIEW = 20
 """Replies after which the errors are sorted anew: that costs more than all the rest."""
 _UNKNOWN_MARGIN, _MARGIN_CALLS = 1.25, 100
@@ -122,7 +124,10 @@ class Estimator:
         self._ratios.append(actual / estimated)
         if self.calls < _REVIEW or self.calls % _REVIEW == 0:
             self.underestimate_p95 = max(0.0, sorted(self._ratios)[ceil(0.95 * len(self._ratios)) - 1] - 1)
-        self._filter(made_up, actual)
+        if self.calls <= _FILTERED:
+            self._filter(made_up, actual, 1)
+        elif self.calls % _FILTER_EVERY == 0:
+            self._filter(made_up, actual, _FILTER_EVERY)
         if key is not None:
             self._densities.learn(key, actual / max(self._expected(made_up), 1.0))
 
@@ -145,8 +150,8 @@ class Estimator:
     def _expected(self, body: Makeup) -> float:
         return sum(weight * count for weight, count in zip(self._weights, body, strict=True))
 
-    def _filter(self, body: Makeup, actual: int) -> None:
-        """Update the weights and their covariance with the tokens a byte of one body."""
+    def _filter(self, body: Makeup, actual: int, replies: int) -> None:
+        """Update the weights and their covariance with the tokens a byte of one body, the last of some `replies`."""
         length = sum(body)
         shares = [count / length for count in body]
         reach = [sum(a * b for a, b in zip(row, shares, strict=True)) for row in self._doubt]
@@ -155,7 +160,7 @@ class Estimator:
         for i, row in enumerate(self._doubt):
             self._weights[i] += reach[i] / variance * error
             row[:] = [a - reach[i] * b / variance for a, b in zip(row, reach, strict=True)]
-            row[i] += (_DRIFT * _START[i]) ** 2
+            row[i] += replies * (_DRIFT * _START[i]) ** 2
 
 
 def _made_up(body: Makeup | int) -> Makeup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import anyio
 
 from ..engine.client import ConnectionLost, HttpReply
@@ -9,6 +11,7 @@ from .effects import Wire
 from .plan import Plan
 from .provider import Provider
 
+_ENDLESS = frozenset({Wire.NEVER_ENDS, Wire.HANG})
 _LOST = {
     Wire.RESET_BEFORE_HEADERS: "connection reset",
     Wire.RESET_AFTER_HEADERS: "connection reset after the headers",
@@ -28,7 +31,7 @@ class SimulatedClient:
         """See `engine.client.Client.post`.
 
         Raises:
-            ConnectionLost: the reply broke on its way, or was silent for `timeout_s`.
+            ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
         """
         plan = self._provider.arrive(body, self._headers, anyio.current_time())
         whole = False
@@ -41,18 +44,10 @@ class SimulatedClient:
 
 
 async def _wait(plan: Plan, timeout_s: float) -> None:
-    if plan.first_s > timeout_s or plan.wire is Wire.HANG:
-        await _silence(timeout_s)
-    await anyio.sleep(plan.first_s)
-    if plan.wire is Wire.WHOLE:
-        return
-    if plan.wire is Wire.NEVER_ENDS or (plan.wire is Wire.TRICKLE and plan.gap_s > timeout_s):
-        await _silence(timeout_s)
-    if lost := _LOST.get(plan.wire):
+    lost = _LOST.get(plan.wire)
+    ends_s = plan.first_s if lost else inf if plan.wire in _ENDLESS else plan.last_s
+    await anyio.sleep(min(ends_s, timeout_s))
+    if ends_s > timeout_s:
+        raise ConnectionLost(f"no whole reply within {timeout_s:g} s", timed_out=True)
+    if lost:
         raise ConnectionLost(lost, maybe_paid=plan.wire is not Wire.REFUSED)
-    await anyio.sleep(plan.last_s - plan.first_s)
-
-
-async def _silence(timeout_s: float) -> None:
-    await anyio.sleep(timeout_s)
-    raise ConnectionLost(f"nothing came for {timeout_s:g} s", timed_out=True)

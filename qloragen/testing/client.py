@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 import orjson
 
-from ..engine.client import HttpReply
+from ..engine.client import ConnectionLost, HttpReply
 
 Body = Mapping[str, object]
 """A request's JSON body, parsed."""
@@ -44,17 +44,22 @@ class ScriptedClient:
         """The most attempts that were in flight together."""
 
     async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
-        """Answer one request; `timeout_s` is left to the engine."""
-        del timeout_s
+        """Answer one request.
+
+        Raises:
+            ConnectionLost: that takes longer than `timeout_s`.
+        """
         call = ScriptedCall(orjson.loads(body), anyio.current_time())
         self.calls.append(call)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
             latency_s = self._latency_s(call.body) if callable(self._latency_s) else self._latency_s
-            await anyio.sleep(latency_s)
+            await anyio.sleep(min(latency_s, timeout_s))
         finally:
             self.in_flight -= 1
+        if latency_s > timeout_s:
+            raise ConnectionLost(f"no reply within {timeout_s:g} s", timed_out=True)
         call.answered_s = anyio.current_time()
         answer = self._answer(call.body)
         if isinstance(answer, Exception):
