@@ -63,6 +63,7 @@ def job_of(settings: Settings) -> Job:
         max_types=settings.max_types,
         output_chars=settings.output_chars,
         temperature=settings.temperature,
+        max_request_cost_usd=settings.max_request_cost_usd,
         parameters={model: _own_parameters(settings, model) for model in settings.for_run()},
     )
 
@@ -73,8 +74,19 @@ def _own_parameters(settings: Settings, model: str) -> str:
 
 
 def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
-    """Return the one or two models of a run. Prices that are not set come from the price list, a slow import."""
-    return tuple(_spec(settings, model, limits) for model, limits in settings.for_run().items())
+    """Return the one or two models of a run. Prices that are not set come from the price list, a slow import.
+
+    Raises:
+        SettingsError: The cost of a request is bounded, and the price of a model is unknown.
+    """
+    specs = tuple(_spec(settings, model, limits) for model, limits in settings.for_run().items())
+    for spec in specs:
+        if settings.max_request_cost_usd is not None and spec.price is None:
+            raise SettingsError(
+                f"The price of model {spec.name} is unknown, so max_request_cost_usd cannot be kept:"
+                " set the model's price, or leave it out."
+            )
+    return specs
 
 
 def options_of(settings: Settings, job: Job, specs: Sequence[ModelSpec]) -> Options:
@@ -111,6 +123,7 @@ def _spec(settings: Settings, model: str, limits: ModelLimits) -> ModelSpec:
         rpm=limits.rpm,
         tpm=limits.tpm,
         max_concurrency=limits.max_concurrency,
+        auto_maximum=settings.auto_max_concurrency,
         structure=_chosen_structure(settings, model),
     )
 

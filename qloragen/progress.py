@@ -10,8 +10,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .background import background
+from .engine.gate import Cause
+from .engine.statistics import Pause
 from .errors import RunStopped, SourceError
-from .logs import get_logger
+from .logs import escape, get_logger
 from .session import Session, Source
 from .summary import usd
 
@@ -51,6 +53,7 @@ class Progress:
             "cost_usd": usd(self._session.cost_usd),
             "records_per_minute": round(self._rate() * 60, 1),
             "eta_s": self._eta_s(),
+            "paused": {model: pause.cause.value for model, pause in self._session.pauses.items()},
         }
 
     def line(self) -> str:
@@ -64,6 +67,7 @@ class Progress:
         parts.append(f"{self._rate() * 60:.1f} records/min")
         eta_s = self._eta_s()
         parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []
+        parts += [_said(model, pause) for model, pause in self._session.pauses.items()]
         parts += ["stopping: calls in flight are finished first"] if self._session.stopped else []
         return " · ".join(parts)
 
@@ -133,6 +137,14 @@ async def _logged(progress: Progress) -> None:
     while True:
         await anyio.sleep(LOG_EVERY_S)
         log.info("progress", **progress.fields())
+
+
+def _said(model: str, pause: Pause) -> str:
+    """Return in words why a model is not called, and until when."""
+    why = "rate limit" if pause.cause is Cause.RATE_LIMITED else f"outage ({escape(pause.why)})"
+    if pause.probe_in_s is None:
+        return f"paused: {model}: {why}, a probe is under way"
+    return f"paused: {model}: {why}, next probe in {pause.probe_in_s:.0f} s"
 
 
 def _duration(seconds: int) -> str:

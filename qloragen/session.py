@@ -21,6 +21,7 @@ from .background import background
 from .engine.client import Client, connect
 from .engine.engine import Engine
 from .engine.retry import RetryPolicy
+from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SettingsError, SetupError
 from .manifest import Manifest, PackIdentity, last_process
 from .pipeline.flow import Flow
@@ -104,6 +105,12 @@ class Session:
     def calls_in_flight(self) -> int:
         """Calls that have been sent and not answered yet."""
         return sum(model.in_flight for model in self._engine.statistics.values())
+
+    @property
+    def pauses(self) -> Mapping[str, Pause]:
+        """Models that are not called at the moment, and why."""
+        models = self._engine.statistics.items()
+        return {name: counts.pause for name, counts in models if counts.pause is not None}
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -210,21 +217,32 @@ class Session:
                 api_key=LOCAL_KEY if settings.local else None,
                 max_connections=sum(spec.most_in_flight for spec in specs),
                 timeout_s=settings.timeout_s,
+                transport=settings.transport,
             )
             client = await exits.enter_async_context(connection)
         self._engine = Engine(
             client,
             specs,
-            retry=RetryPolicy(max_attempts=settings.max_attempts, timeout_s=settings.timeout_s),
+            retry=RetryPolicy(
+                max_attempts=settings.max_attempts, timeout_s=settings.timeout_s, patience_s=settings.max_outage_s
+            ),
             max_cost_usd=settings.max_cost_usd,
             spent_usd=self._spent_before(),
         )
-        self._flow = Flow(self._job, self._engine, self._run, open_articles=settings.articles_at_once(), now=_utc_now)
+        self._flow = Flow(self._job, self._engine, self._run, open_articles=self._articles_at_once, now=_utc_now)
         self._started = _utc_now()
         self._write_manifest("running")
         exits.callback(self._write_last_manifest)
         await exits.enter_async_context(background(self._keep_manifest))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
+
+    def _articles_at_once(self) -> int:
+        """Return how many articles are worked on at once.
+
+        Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the
+        slower model is always busy, and more would only wait in memory.
+        """
+        return self.settings.open_articles or self._engine.most_in_flight
 
     def _spent_before(self) -> Decimal:
         """Return what earlier sessions have cost; refuse to bound a sum that nobody knows."""

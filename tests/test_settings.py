@@ -32,6 +32,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "log_format": [("json", "json"), ("console", "console"), ("json", "json")],
     "log_level": [("debug", "debug"), ("warning", "warning"), ("error", "error")],
     "temperature": [("0.5", 0.5), ("1", 1.0), ("2", 2.0)],
+    "transport": [("aiohttp", "aiohttp"), ("openai", "openai"), ("aiohttp", "aiohttp")],
     "max_cost_usd": [("1.10", Decimal("1.10")), ("2", Decimal(2)), ("3", Decimal(3))],
 }
 TEXTS = {
@@ -259,9 +260,9 @@ def test_a_models_own_limit_wins_over_its_stages_over_everyones():
         rpm=100, tpm=1000, classify_rpm=10, classify_tpm=500, generate_max_concurrency=4, models={"strong": {"rpm": 7}}
     )
 
-    assert loaded.for_model("strong", ["classify"]) == ModelLimits(7, 500, 32)
+    assert loaded.for_model("strong", ["classify"]) == ModelLimits(7, 500, "auto")
     assert loaded.for_model("cheap", ["generate"]) == ModelLimits(100, 1000, 4)
-    assert loaded.for_model("other", []) == ModelLimits(100, 1000, 32)
+    assert loaded.for_model("other", []) == ModelLimits(100, 1000, "auto")
 
 
 def test_a_model_that_serves_both_stages_gets_the_smaller_limits():
@@ -274,12 +275,24 @@ def test_a_run_with_one_model_has_one_set_of_limits():
     loaded = load(classify_model="m", generate_model="m", max_concurrency=6)
 
     assert loaded.for_run() == {"m": ModelLimits(None, None, 6)}
-    assert loaded.articles_at_once() == 6
 
 
-def test_as_many_articles_are_open_as_calls_may_be_in_flight():
-    assert load(classify_max_concurrency=3, generate_max_concurrency=5).articles_at_once() == 8
-    assert load(open_articles=2).articles_at_once() == 2
+@pytest.mark.parametrize("value", ["auto", 7, " 7 "])
+def test_calls_in_flight_are_a_number_or_auto(value):
+    assert load(max_concurrency=value).max_concurrency in {"auto", 7}
+
+
+@pytest.mark.parametrize("value", [0, -1, "many", 1.5, True, ""])
+def test_nothing_else_is_a_number_of_calls_in_flight(value):
+    with pytest.raises(SettingsError, match=r"max_concurrency.* must be a whole number, 1 or more, or auto"):
+        load(max_concurrency=value)
+
+
+def test_a_number_of_calls_in_flight_is_a_tighter_limit_than_auto():
+    loaded = load(classify_max_concurrency="auto", generate_max_concurrency=9)
+
+    assert loaded.for_model("m", BOTH).max_concurrency == 9
+    assert loaded.for_model("m", ["classify"]).max_concurrency == "auto"
 
 
 def test_what_a_model_accepts_is_its_own_setting_then_everyones_then_left_to_its_family():

@@ -40,6 +40,7 @@ def request(
         max_completion_tokens=TOKENS_SPARE + TOKENS_PER_NUMBER * len(pack.types),
         function=_function(pack, most or len(pack.types)) if form == "json" else None,
         temperature=0.0,
+        about=block.article.content_hash,
     )
 
 

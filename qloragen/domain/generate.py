@@ -55,6 +55,8 @@ def request(
         max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
         function=function(mode, pack.record, len(block.paragraphs), output_chars),
         cache_key=block.article.content_hash,
+        about=block.article.content_hash,
+        group=f"{type.slug}, {mode}",
     )
 
 

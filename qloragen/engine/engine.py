@@ -133,6 +133,11 @@ class Engine:
         return self._budget.reserved_usd
 
     @property
+    def most_in_flight(self) -> int:
+        """How many calls may be in flight now, of all models together."""
+        return sum(lane.concurrency.limit for lane in self._lanes.values())
+
+    @property
     def statistics(self) -> Mapping[str, ModelStatistics]:
         """Counts of each model at this moment."""
         return {name: snapshot(lane) for name, lane in self._lanes.items()}

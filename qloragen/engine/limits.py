@@ -45,6 +45,8 @@ class _Limit:
     """The user's."""
     told: int | None = None
     """The server's."""
+    per_minute: int | None = None
+    """The smaller of both."""
     burst_s: float = BURST_S
     bucket: Bucket | None = None
     weight: Weight = field(default_factory=Weight)
@@ -52,11 +54,6 @@ class _Limit:
     """The server shows its count, and it can be compared with ours."""
     total: float = 0.0
     """Sum of all that was ever taken, unweighed."""
-
-    @property
-    def per_minute(self) -> int | None:
-        known = [limit for limit in (self.given, self.told) if limit is not None]
-        return min(known, default=None)
 
     def wait_s(self, amount: int) -> float:
         return self.bucket.wait_s(amount * self.weight.value) if self.bucket else 0.0
@@ -93,6 +90,7 @@ class _Limit:
 
     def renew(self) -> None:
         """Let the bucket have today's rate and burst."""
+        self.per_minute = min((limit for limit in (self.given, self.told) if limit is not None), default=None)
         rate, bucket = self.per_minute, self.bucket
         if rate is None:
             return
@@ -162,7 +160,10 @@ class Limits:
 
     def learn(self, headers: Mapping[str, str], share: Share) -> float:
         """Take in what a reply's headers say; returns for how long nothing more should be sent, usually 0 s."""
-        return max(self._learn(limit, announced(headers, limit.kind), share) for limit in self._both())
+        requests, tokens = (announced(headers, limit.kind) for limit in self._both())
+        if requests is None and tokens is None:
+            return 0.0
+        return max(self._learn(self._requests, requests, share), self._learn(self._tokens, tokens, share))
 
     def narrow(self) -> bool:
         """Use bursts of half the length, the server's windows being shorter than ours; False at the shortest."""

@@ -3,8 +3,8 @@
 Rules:
 1. A paid reply is in the journal before anything is made of it, and what is made of it is the same whether it has just
    arrived or was journalled by an earlier process.
-2. `open_articles` workers take articles one at a time and finish each before the next: that bounds memory, and a stop
-   leaves little half done.
+2. So many workers as `open_articles` says take articles one at a time and finish each before the next: that bounds
+   memory, and a stop leaves little half done.
 3. The first generation of an article goes ahead alone, so that the others find the article in the prompt cache.
 4. What goes wrong with a cell ends the cell. What goes wrong with the run ends the taking of new work; calls in flight
    are finished and kept.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
 import anyio
@@ -23,6 +24,7 @@ from ..errors import RequestFailed, RunStopped
 from ..logs import get_logger
 from ..store.run import Run
 from ..types import Article, Cell, Completion, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
+from .crew import Crew
 from .job import Job, OpenArticle, record_of
 from .shared import Shared
 from .tally import Tally
@@ -58,7 +60,7 @@ class Flow:
     """Moves articles through classification and generation into a run directory."""
 
     def __init__(
-        self, job: Job, engine: Completer, run: Run, *, open_articles: int, now: Callable[[], datetime]
+        self, job: Job, engine: Completer, run: Run, *, open_articles: Callable[[], int], now: Callable[[], datetime]
     ) -> None:
         self.tally = Tally()
         self.stopped: RunStopped | None = None
@@ -81,8 +83,8 @@ class Flow:
         if self.stopped:
             source.close()
         async with anyio.create_task_group() as workers:
-            for _ in range(self._open_articles):
-                workers.start_soon(self._work, source, deliver, recall)
+            crew = Crew(workers, self._open_articles)
+            crew.hire(partial(self._work, crew, source, deliver, recall))
         self._sources.discard(source)
 
     def stop(self, reason: RunStopped) -> None:
@@ -95,7 +97,7 @@ class Flow:
             source.close()
         log.warning("run_stopping", reason=type(reason).__name__)
 
-    async def _work(self, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
+    async def _work(self, crew: Crew, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
         async for item in source:
             if isinstance(item, Skip):
                 self.tally.skip(item)
@@ -108,6 +110,8 @@ class Flow:
                 self.stop(reason)
             else:
                 self.tally.finished_articles += 1
+            if not crew.is_needed():
+                return
 
     async def _article(self, article: Article, deliver: Deliver, recall: Deliver) -> None:
         opened = OpenArticle(article)

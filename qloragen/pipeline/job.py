@@ -56,6 +56,8 @@ class Job:
     output_chars: int = ASKED_OUTPUT_CHARS
     temperature: float | None = None
     """For every call; None leaves it to the prompts."""
+    max_request_cost_usd: Decimal | None = None
+    """For every call, over all its attempts."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Model to what else the user has set for its replies, as text: part of the address of its cells."""
     classification_fingerprint: str = field(init=False)
@@ -105,7 +107,7 @@ class Job:
         request = classify.request(opened.block, self.pack, self.classify_model, self.classify_form, self.max_types)
         if refused:
             request = classify.stricter(request, _words(refused[-1]), self.pack)
-        return self._at_temperature(request)
+        return self._as_set(request)
 
     def generation_request(
         self, opened: OpenArticle, type: InstructionType, complaints: Sequence[Invalid], *, calls: int
@@ -125,7 +127,7 @@ class Job:
         )
         if calls == 1:
             request = replace(request, messages=tuple(replace(message, shared=0) for message in request.messages))
-        return self._at_temperature(request)
+        return self._as_set(request)
 
     def read_classification(self, replies: Sequence[Reply]) -> tuple[int, ...] | Invalid:
         """Return the numbers that the last of an article's classification replies comes to.
@@ -152,8 +154,9 @@ class Job:
         temperature = "" if self.temperature is None else f"temperature={self.temperature:g}"
         return f"{temperature};{self.parameters.get(model, '')}"
 
-    def _at_temperature(self, request: Request) -> Request:
-        return request if self.temperature is None else replace(request, temperature=self.temperature)
+    def _as_set(self, request: Request) -> Request:
+        temperature = request.temperature if self.temperature is None else self.temperature
+        return replace(request, temperature=temperature, max_cost_usd=self.max_request_cost_usd)
 
 
 _UNREADABLE = Invalid("unreadable", "The reply in the journal is no completion.")

@@ -37,14 +37,26 @@ def _scalar(value: object) -> object:
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
 
 
+def _concurrency(value: object) -> object:
+    """Take whole numbers, also as text, and `auto`; said here for one message in place of a union's two."""
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    if isinstance(value, str) and value.strip().isdecimal() and int(value) >= 1:
+        return int(value)
+    raise ValueError("must be a whole number, 1 or more, or auto")
+
+
+Concurrency = Annotated[int | Literal["auto"], BeforeValidator(_concurrency)]
+
+
 class ModelLimits(NamedTuple):
     """What one model may be asked for."""
 
     rpm: int | None
-    """Requests per minute; None when only the provider limits them."""
+    """Requests per minute; None: as the server announces."""
     tpm: int | None
-    """Tokens per minute, prompt and completion; None when only the provider limits them."""
-    max_concurrency: int
+    """Tokens per minute, prompt and completion; None: as the server announces."""
+    max_concurrency: int | Literal["auto"]
     """Calls in flight."""
 
 
@@ -68,7 +80,7 @@ class ModelSettings(BaseModel):
 
     rpm: Count | None = Field(None, description="Requests per minute")
     tpm: Count | None = Field(None, description="Tokens per minute, prompt and completion")
-    max_concurrency: Count | None = Field(None, description="Calls in flight")
+    max_concurrency: Concurrency | None = Field(None, description="Calls in flight, or auto")
     price: Price | None = Field(None, description="USD per million tokens, instead of the price list's")
     structure: StructureChoice | None = Field(None, description="How structured answers are asked for")
     context_tokens: Count | None = Field(None, description="Context window: prompt and completion together")
@@ -102,13 +114,18 @@ class Settings(BaseSettings):
     classify_model: Name = Field("gpt-6-sol", description="Model that decides which instruction types an article has")
     generate_model: Name = Field("gpt-6-luna", description="Model that writes the records")
 
-    max_concurrency: Count = Field(32, description="Calls in flight per model")
-    rpm: Count | None = Field(None, description="Requests per minute per model")
-    tpm: Count | None = Field(None, description="Tokens per minute per model, prompt and completion")
-    classify_max_concurrency: Count | None = Field(None, description="Calls in flight for classifications")
+    max_concurrency: Concurrency = Field(
+        "auto", description="Calls in flight per model; auto finds out how many are worth it"
+    )
+    auto_max_concurrency: Count = Field(512, description="Most calls in flight per model that auto goes up to")
+    rpm: Count | None = Field(None, description="Requests per minute per model; unset: as the server announces")
+    tpm: Count | None = Field(
+        None, description="Tokens per minute per model, prompt and completion; unset: as the server announces"
+    )
+    classify_max_concurrency: Concurrency | None = Field(None, description="Calls in flight for classifications")
     classify_rpm: Count | None = Field(None, description="Requests per minute for classifications")
     classify_tpm: Count | None = Field(None, description="Tokens per minute for classifications")
-    generate_max_concurrency: Count | None = Field(None, description="Calls in flight for generations")
+    generate_max_concurrency: Concurrency | None = Field(None, description="Calls in flight for generations")
     generate_rpm: Count | None = Field(None, description="Requests per minute for generations")
     generate_tpm: Count | None = Field(None, description="Tokens per minute for generations")
     models: dict[Name, ModelSettings] = Field(
@@ -142,8 +159,22 @@ class Settings(BaseSettings):
     )
 
     max_cost_usd: Usd | None = Field(None, description="Spending limit of the run in USD, over all its resumes")
-    timeout_s: float = Field(120, gt=0, allow_inf_nan=False, description="Seconds one attempt of a call may take")
-    max_attempts: Count = Field(5, description="HTTP calls that one answer may take before it is given up for this run")
+    max_request_cost_usd: Usd | None = Field(
+        None,
+        description="Most USD that all attempts at one answer may cost, lost bills at their worst",
+    )
+    transport: Literal["openai", "aiohttp"] = Field(
+        "openai", description="Who sends the bytes: OpenAI's client, or aiohttp alone at two thirds of the CPU time"
+    )
+    timeout_s: float = Field(
+        120, gt=0, allow_inf_nan=False, description="Most seconds one attempt of a call may take; adapts downwards"
+    )
+    max_attempts: Count = Field(
+        10, description="HTTP calls that one answer may take before it is given up for this run; five that fail alike"
+    )
+    max_outage_s: float = Field(
+        21_600, gt=0, allow_inf_nan=False, description="Seconds of nothing but failures after which the run stops"
+    )
     open_articles: Count | None = Field(
         None, description="Articles worked on at once; unset: what keeps both models' calls in flight"
     )
@@ -189,7 +220,7 @@ class Settings(BaseSettings):
         return ModelLimits(
             own.rpm or _least(lane.rpm for lane in lanes),
             own.tpm or _least(lane.tpm for lane in lanes),
-            own.max_concurrency or min(lane.max_concurrency for lane in lanes),
+            own.max_concurrency or _fewest(lane.max_concurrency for lane in lanes),
         )
 
     def for_run(self) -> dict[str, ModelLimits]:
@@ -205,14 +236,6 @@ class Settings(BaseSettings):
         """Return what is set about the requests that `model` accepts, by the engine's names for it."""
         everyones = {} if self.structure == "auto" else {"structure": self.structure}
         return everyones | self.own(model).model_dump(exclude_none=True, exclude=_NOT_OF_FAMILIES)
-
-    def articles_at_once(self) -> int:
-        """Return how many articles are worked on at once.
-
-        Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the
-        slower model is always busy, and more would only wait in memory.
-        """
-        return self.open_articles or sum(limits.max_concurrency for limits in self.for_run().values())
 
     def public(self) -> dict[str, JsonValue]:
         """Return every knob as JSON values, without the credentials that a `base_url` can hold."""
@@ -237,3 +260,7 @@ class Settings(BaseSettings):
 
 def _least(limits: Iterable[int | None]) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _fewest(counts: Iterable[int | Literal["auto"]]) -> int | Literal["auto"]:
+    return min((count for count in counts if count != "auto"), default="auto")
