@@ -9,11 +9,10 @@ Without such a count, a call is settled to its real usage.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-
-import anyio
 
 from .announced import Announced, Kind, announced
 from .limiter import BURST_S, SHORTEST_BURST_S, Bucket
@@ -65,7 +64,8 @@ class _Limit:
         weighed = amount * self.weight.value
         bucket.take(weighed)
         self.total += amount
-        return _Taken(anyio.current_time(), amount, weighed, bucket.level, bucket.corrected, self.total)
+        now_s = asyncio.get_running_loop().time()  # anyio knows no clock in the callback of a timer
+        return _Taken(now_s, amount, weighed, bucket.level, bucket.corrected, self.total)
 
     def settle(self, taken: _Taken | None, used: float) -> None:
         if self.bucket is not None and taken is not None:
