@@ -14,9 +14,9 @@ def limited(tokens: Iterable[int], *, rpm: float, tpm: float, burst_s: float) ->
     starts: list[float] = []
     for amount in tokens:
         now_s += max(requests.wait_s(1, now_s), volume.wait_s(amount, now_s))
-        requests.level(now_s), volume.level(now_s)
-        requests.charge(1)
-        volume.charge(amount)
+        for bucket, charge in ((requests, 1), (volume, amount)):
+            bucket.level(now_s)  # what leaks until now, before the charge is on top of it
+            bucket.charge(charge)
         starts.append(now_s)
     return starts
 

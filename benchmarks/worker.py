@@ -36,10 +36,10 @@ async def _measure(opened: AbstractAsyncContextManager[Run], job: Job) -> dict[s
     async with opened as run:
         if warm_up:
             await run(warm_up)
-        cpu_s, started_s, started_at = _cpu_s(), time.perf_counter(), time.time()
+        cpu_s, started_s = _cpu_s(), time.perf_counter()
         calls = await run(bodies)
         wall_s, used_s = time.perf_counter() - started_s, _cpu_s() - cpu_s
-    return {"started_at": started_at, "wall_s": wall_s, "cpu_s": used_s, "peak_mib": _peak_mib(), **_counts(calls)}
+    return {"wall_s": wall_s, "cpu_s": used_s, "peak_mib": _peak_mib(), **_counts(calls)}
 
 
 def _counts(calls: Calls) -> dict[str, Any]:
