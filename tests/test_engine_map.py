@@ -100,6 +100,40 @@ async def test_async_sources_may_take_their_time():
     assert anyio.current_time() == pytest.approx(51)
 
 
+async def test_a_map_over_the_outcomes_of_another_runs_beside_it():
+    client = ScriptedClient(lambda body: reply(f"{text_of(body)}!"))
+    engine = engine_for(client)
+
+    async def again() -> AsyncIterator[Request]:
+        async with engine.map(request_for(f"number {n}") for n in range(10)) as results:
+            async for _, outcome in results:
+                assert isinstance(outcome, Completion)
+                yield request_for(outcome.text)
+
+    async with engine.map(again()) as results:
+        texts = [outcome.text async for _, outcome in results if isinstance(outcome, Completion)]
+
+    assert sorted(texts) == sorted(f"number {n}!!" for n in range(10))
+
+
+async def test_a_source_with_scopes_of_its_own_is_closed_where_it_was_opened():
+    closed: list[str] = []
+
+    async def scoped() -> AsyncIterator[Request]:
+        with anyio.CancelScope():
+            try:
+                for n in count():
+                    yield request_for(str(n))
+            finally:
+                closed.append("closed")
+
+    async with engine_for(ScriptedClient(lambda _body: reply())).map(scoped()) as results:
+        async for _ in results:
+            break
+
+    assert closed == ["closed"]
+
+
 async def test_a_stop_ends_the_stream_after_every_outcome_there_is():
     def answer(body: Body) -> Answer:
         return refusal(401) if text_of(body) == "20" else reply()

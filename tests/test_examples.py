@@ -1,6 +1,7 @@
 """The programs in `examples/` run as their first lines say."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,15 @@ def test_the_streaming_example_prints_a_line_for_each_record(tmp_path, server):
 
     assert done.stderr == ""
     assert done.stdout.count("section-summary - ") == 2
+
+
+def test_the_engine_example_sorts_and_answers_tickets_whatever_the_provider_does():
+    done = example("engine.py")
+
+    assert done.stderr == ""
+    assert "gpt-6-luna: 60 answers" in done.stdout
+    assert re.search(r"gpt-6-sol: [1-9]\d* answers", done.stdout)
+    assert re.search(r"spent: \$0\.0\d*[1-9]", done.stdout)
 
 
 def test_a_record_is_shown_in_full(tmp_path, server):

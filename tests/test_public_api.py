@@ -6,8 +6,12 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import qloragen
+import qloragen.engine
 import qloragen.errors
+import qloragen.simulator
 import qloragen.testing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,9 +51,73 @@ def test_the_public_names_are_these():
     }
 
 
-def test_every_public_name_is_there_and_says_what_it_is():
-    for name in qloragen.__all__:
-        assert getattr(qloragen, name).__doc__
+def test_the_public_names_of_the_engine_are_these():
+    assert qloragen.engine.__all__ == sorted(qloragen.engine.__all__)
+    assert set(qloragen.engine.__all__) == {
+        "Answer",
+        "Cause",
+        "Client",
+        "Completion",
+        "ConnectionLost",
+        "Engine",
+        "Family",
+        "FastClient",
+        "Function",
+        "HttpReply",
+        "Message",
+        "ModelSpec",
+        "ModelStatistics",
+        "OpenAIClient",
+        "Pause",
+        "Price",
+        "Request",
+        "RequestFailed",
+        "RetryPolicy",
+        "RunStopped",
+        "UnreadableReply",
+        "Usage",
+        "answer_of",
+        "connect",
+        "cost",
+        "decode",
+        "family",
+        "function_for",
+        "known_model",
+        "lookup",
+        "overridden",
+    }
+
+
+def test_the_public_names_of_the_simulator_are_these():
+    assert set(qloragen.simulator.__all__) == {
+        "KINDS",
+        "Answer",
+        "Call",
+        "Capacity",
+        "Counts",
+        "Effect",
+        "Fault",
+        "Latency",
+        "Limits",
+        "Model",
+        "Outage",
+        "Plan",
+        "PromptCache",
+        "Provider",
+        "Script",
+        "SimulatedClient",
+        "SimulatorServer",
+        "Simulation",
+        "Statistics",
+        "Wire",
+        "error",
+    }
+
+
+@pytest.mark.parametrize("module", [qloragen, qloragen.engine, qloragen.simulator, qloragen.testing])
+def test_every_public_name_is_there_and_says_what_it_is(module):
+    for name in module.__all__:
+        assert getattr(module, name).__doc__
 
 
 def test_importing_the_library_leaves_the_slow_packages_alone():

@@ -1,33 +1,67 @@
-"""Turns a Request into a Completion: models, limits, retries, prices. Knows nothing of articles."""
+"""Turns a Request into a Completion: models, limits, retries, prices. Knows nothing of articles. Public.
 
+    async with connect(base_url=None, api_key=None, max_connections=512, timeout_s=120) as client:
+        engine = Engine(client, [known_model("gpt-6-luna")])
+        completion = await engine.complete(Request("gpt-6-luna", (Message("user", "Hello"),), 100))
+
+What was received was paid for, so it is handed over whatever it says; what fails is `RequestFailed` (this request) or
+`RunStopped` (everything), see `qloragen.errors`. `examples/engine.py` is a whole program.
+"""
+
+from importlib import import_module
+
+from ..errors import RequestFailed, RunStopped
+from ..types import Completion, Function, Message, Request, Usage
 from .client import Client, ConnectionLost, HttpReply, connect
 from .engine import Engine
+from .gate import Cause
 from .models import Family, family, overridden
 from .pricing import Price, cost, lookup
 from .reply import UnreadableReply, decode
 from .retry import RetryPolicy
-from .spec import ModelSpec
+from .spec import ModelSpec, known_model
 from .statistics import ModelStatistics, Pause
-from .typed import Answer, function_for
+from .typed import Answer, answer_of, function_for
 
 __all__ = [
     "Answer",
+    "Cause",
     "Client",
+    "Completion",
     "ConnectionLost",
     "Engine",
     "Family",
+    "FastClient",
+    "Function",
     "HttpReply",
+    "Message",
     "ModelSpec",
     "ModelStatistics",
+    "OpenAIClient",
     "Pause",
     "Price",
+    "Request",
+    "RequestFailed",
     "RetryPolicy",
+    "RunStopped",
     "UnreadableReply",
+    "Usage",
+    "answer_of",
     "connect",
     "cost",
     "decode",
     "family",
     "function_for",
+    "known_model",
     "lookup",
     "overridden",
 ]
+
+_SLOW = {"OpenAIClient": ".openai_client", "FastClient": ".fast_client"}
+"""Names whose import takes OpenAI's package along: two seconds, for those who use them."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _SLOW:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_SLOW[name], __name__), name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 
 import anyio
 
@@ -63,26 +64,37 @@ class _Outcomes:
 
 
 class _Work:
-    """Requests that workers help themselves to, and why they ended early, if they did."""
+    """Requests on their way to workers, and why they ended early, if they did.
+
+    One task alone takes from the source and closes it: an async generator that holds task groups or cancel scopes of
+    its own (another map, say) must be entered and left in the same task.
+    """
 
     def __init__(
         self, complete: Complete, requests: Iterable[Request] | AsyncIterable[Request], outcomes: _Outcomes
     ) -> None:
         self._complete = complete
-        self._requests = aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
+        self._source = requests
         self._outcomes = outcomes
-        self._turn = anyio.Lock(fast_acquire=True)
-        self._ended = False
+        self._ready = asyncio.Queue[Request | None](maxsize=1)
+        """None is the end, for every worker."""
         self._error: Exception | None = None
 
     async def hire(self, most: int) -> None:
         """Give each request a worker of its own, until there are enough of them; returns when they have done all."""
-        async with anyio.create_task_group() as workers:
-            for _ in range(most):
-                request = await self._take()
-                if request is None:
-                    break
-                workers.start_soon(self._work, request)
+        async with anyio.create_task_group() as workers, aclosing(_each(self._source)) as requests:
+            hired = 0
+            try:
+                async for request in requests:
+                    if hired < most:
+                        hired += 1
+                        workers.start_soon(self._work)
+                    await self._ready.put(request)
+                    if self._error is not None:
+                        break
+            except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is under way is finished first
+                self._error = self._error or error
+            await self._ready.put(None)
         self._outcomes.end()
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
@@ -92,32 +104,28 @@ class _Work:
         if self._error is not None:
             raise self._error
 
-    async def _work(self, request: Request | None) -> None:
-        try:
-            while request is not None:
-                await self._outcomes.put((request, await self._outcome(request)))
-                request = await self._take()
-        except RunStopped as reason:
-            self._error, self._ended = reason, True
-
-    async def _outcome(self, request: Request) -> Completion | RequestFailed:
-        try:
-            return await self._complete(request)
-        except RequestFailed as failed:
-            return failed
-
-    async def _take(self) -> Request | None:
-        """Return the next request, None at the end of all."""
-        async with self._turn:
-            if self._ended:
-                return None
+    async def _work(self) -> None:
+        while (request := await self._ready.get()) is not None:
             try:
-                found = await self._next()
-            except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is under way is finished first
-                self._error, found = error, None
-            self._ended |= found is None
-            return found
+                outcome: Completion | RequestFailed = await self._complete(request)
+            except RequestFailed as failed:
+                outcome = failed
+            except RunStopped as reason:
+                self._error = self._error or reason
+                continue
+            await self._outcomes.put((request, outcome))
+        await self._ready.put(None)
 
-    async def _next(self) -> Request | None:
-        requests = self._requests
-        return await anext(requests, None) if isinstance(requests, AsyncIterator) else next(requests, None)
+
+async def _each(requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Request]:
+    if not isinstance(requests, AsyncIterable):
+        for request in requests:
+            yield request
+        return
+    source = aiter(requests)
+    try:
+        async for request in source:
+            yield request
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()

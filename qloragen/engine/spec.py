@@ -7,8 +7,8 @@ from typing import Literal
 
 from ..errors import SettingsError
 from ..types import Structure
-from .models import Family
-from .pricing import Price
+from .models import Family, family
+from .pricing import Price, lookup
 
 AUTO_MAXIMUM = 512
 """Most calls in flight that `max_concurrency="auto"` goes up to, unless another maximum is set."""
@@ -52,3 +52,22 @@ class ModelSpec:
     def most_in_flight(self) -> int:
         """How many connections it may need."""
         return self.auto_maximum if self.max_concurrency == "auto" else self.max_concurrency
+
+
+def known_model(
+    name: str,
+    *,
+    base_url: str | None = None,
+    rpm: int | None = None,
+    tpm: int | None = None,
+    max_concurrency: int | Literal["auto"] = "auto",
+) -> ModelSpec:
+    """Return the spec of a model with what is known by its name: what it accepts, and its list price, if it has one.
+
+    `base_url` tells providers apart that use the same names. The first call imports the price list (a second, 100 MB).
+
+    Raises:
+        SettingsError: a limit is less than 1.
+    """
+    price = lookup(name, base_url=base_url)
+    return ModelSpec(name, family(name), price=price, rpm=rpm, tpm=tpm, max_concurrency=max_concurrency)

@@ -56,7 +56,7 @@ def function_for(model: type[BaseModel]) -> Function:
 
 
 def answer_of(completion: Completion, model: type[Model]) -> Answer[Model]:
-    """Read a completion as a value of `model`."""
+    """Read a completion, of a request for `function_for(model)`, as a value of `model`."""
     if completion.arguments is None:
         return Answer(completion, None, f"the reply ended with {completion.finish_reason!r} and without an answer")
     try:
