@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import count
@@ -263,3 +264,16 @@ async def test_what_one_request_may_cost_bounds_its_attempts():
     assert caught.value.reason == "request_cost"
     assert len(client.calls) == 3
     assert engine.spent_usd == 30
+
+
+@pytest.mark.parametrize("in_flight", [2, "auto"])
+def test_any_asyncio_program_can_use_it(in_flight):
+    """The ordinary loop, without anyio's runner: admissions by a timer have no task around them."""
+    client = ScriptedClient(lambda _body: reply(), latency_s=0)
+    engine = Engine(client, [ModelSpec("m", family("m"), rpm=12_000, tpm=10**9, max_concurrency=in_flight)])
+
+    async def main() -> int:
+        async with engine.map(request_for(str(n)) for n in range(120)) as results:
+            return sum([isinstance(outcome, Completion) async for _, outcome in results])
+
+    assert asyncio.run(main()) == 120
