@@ -1,0 +1,60 @@
+"""What people see of a run while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+
+from qloragen.engine import Cause, Pause
+from qloragen.pipeline.tally import Tally
+from qloragen.progress import Progress
+from qloragen.testing import VirtualLoop
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@dataclass
+class SessionAtWork:
+    """As much of a session as is shown."""
+
+    tally: Tally = field(default_factory=Tally)
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    calls_in_flight: int = 3
+    cost_usd: Decimal | None = Decimal("0.5")
+    stopped: Exception | None = None
+
+
+def progress_of(session: Any, total: int | None = None) -> Progress:
+    return Progress(session, total)
+
+
+async def test_the_line_shows_counts_costs_and_the_time_that_is_left():
+    progress = progress_of(SessionAtWork(Tally(finished_articles=10, records=40, rejections=2)), 100)
+    await anyio.sleep(60)
+
+    assert progress.line() == (
+        "articles 10/100 · records 40 · rejected 2 · in flight 3 · $0.5000 · 40.0 records/min · ETA 9 min 00 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pause", "words"),
+    [
+        (Pause(Cause.OUTAGE, "HTTP 503", 7.6), "paused: m: outage (HTTP 503), next probe in 8 s"),
+        (Pause(Cause.OUTAGE, "HTTP 503", None), "paused: m: outage (HTTP 503), a probe is under way"),
+        (Pause(Cause.RATE_LIMITED, "HTTP 429", 2.0), "paused: m: rate limit, next probe in 2 s"),
+        (Pause(Cause.OUTAGE, "bad \x1b[31m", 1.0), "paused: m: outage (bad \\x1b[31m), next probe in 1 s"),
+    ],
+)
+async def test_a_model_that_waits_is_shown_with_its_reason(pause, words):
+    progress = progress_of(SessionAtWork(pauses={"m": pause}))
+
+    assert words in progress.line()
+    assert progress.fields()["paused"] == {"m": pause.cause.value}
