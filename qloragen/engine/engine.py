@@ -1,27 +1,19 @@
-"""Turns requests into completions: admission, sending, settling, and what to do about every failure."""
+"""The engine's face: one request, a typed one, or a stream of them; a stop; and what there is to see."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from functools import partial
 from random import Random
-from typing import Never
-
-import anyio
 
 from ..errors import RequestFailed, RunStopped, SettingsError
 from ..types import Completion, Request
-from .admission import Ticket
+from .answering import Answering
 from .budget import Budget
-from .client import Client, ConnectionLost, HttpReply
-from .diagnosis import of_connection, of_reply, of_timeout
-from .failures import Action, Failure
+from .client import Client
 from .lane import Lane, Shared
 from .mapping import mapped
-from .recovery import Attempt, Effort
-from .reply import Circumstances, UnreadableReply, decode
 from .retry import RetryPolicy
 from .spec import ModelSpec
 from .statistics import ModelStatistics, snapshot
@@ -50,10 +42,10 @@ class Engine:
         spent_usd: Decimal = _FREE,
         random: Random | None = None,
     ) -> None:
-        self._client = client
         dice = random or Random()  # noqa: S311 - jitter, not secrets
         shared = Shared(retry, dice, Budget(max_cost_usd, spent_usd))
         self._budget, self._halt = shared.budget, shared.halt
+        self._answering = Answering(client, shared.halt)
         self._lanes = {spec.name: Lane(spec, shared) for spec in models}
         for name, lane in self._lanes.items():
             if max_cost_usd is not None and lane.spec.price is None:
@@ -76,11 +68,11 @@ class Engine:
         lane = self._lane(request.model)
         shape = lane.form.shape
         if request.function is None or shape.settled or not shape.one_by_one:
-            return await self._answer(lane, request)
+            return await self._answering.answer(lane, request)
         async with shape.turn:
             if not shape.settled:
-                return await self._answer(lane, request)
-        return await self._answer(lane, request)
+                return await self._answering.answer(lane, request)
+        return await self._answering.answer(lane, request)
 
     async def ask(self, request: Request, model: type[Model]) -> Answer[Model]:
         """Complete `request` with an answer of the type of a pydantic model, whose schema takes the place of
@@ -141,95 +133,6 @@ class Engine:
     def statistics(self) -> Mapping[str, ModelStatistics]:
         """Counts of each model at this moment."""
         return {name: snapshot(lane) for name, lane in self._lanes.items()}
-
-    # ------------------------------------------------------------------------------------------------- one request
-
-    async def _answer(self, lane: Lane, request: Request) -> Completion:
-        effort = Effort()
-        while True:
-            outcome = await self._attempt(lane, request, effort)
-            if isinstance(outcome, Completion):
-                return outcome
-            await self._halt.sleep(outcome)
-
-    async def _attempt(self, lane: Lane, request: Request, effort: Effort) -> Completion | float:
-        """Make one call; returns its reply, or after how many seconds the request comes back."""
-        ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
-        try:
-            outcome = await self._exchange(lane, ticket, effort)
-            if isinstance(outcome, Completion):
-                return outcome
-            return self._recover(lane, ticket, outcome, effort)
-        except anyio.get_cancelled_exc_class():
-            self._lost(lane, ticket, effort)
-            if ticket.probe:
-                lane.recovery.gate.probe_lost(anyio.current_time())
-            raise
-        finally:
-            lane.admission.give_back(ticket)
-
-    async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort) -> Completion | Failure:
-        effort.sent += 1
-        effort.answered_before = lane.recovery.answered
-        timeout_s = lane.patience.timeout_s(effort.sent)
-        lane.tally.sent += 1
-        try:
-            reply = await self._client.post(ticket.call.body, timeout_s=timeout_s)
-        except ConnectionLost as lost:
-            return of_connection(lost)
-        except TimeoutError:
-            return of_timeout(timeout_s)
-        return self._read(lane, ticket, effort, reply)
-
-    def _read(self, lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Completion | Failure:
-        now_s, call = anyio.current_time(), ticket.call
-        lane.heard(reply, ticket, now_s)
-        if reply.status >= 300:
-            return of_reply(reply, call.structure)
-        around = Circumstances(reply.headers.get("x-request-id"), now_s - ticket.sent_at_s, effort.sent)
-        try:
-            completion = decode(
-                reply.body, model=lane.spec.name, structure=call.structure, price=lane.spec.price, around=around
-            )
-        except UnreadableReply:
-            return of_reply(reply, call.structure)
-        ticket.cost_usd = call.worst_usd(lane.spec.price) if completion.cost_usd is None else completion.cost_usd
-        lane.succeeded(ticket, completion, now_s)
-        return completion
-
-    # ---------------------------------------------------------------------------------------------------- failures
-
-    def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort) -> float:
-        """Do what the failure table says; returns after how many seconds the request comes back."""
-        now_s = anyio.current_time()
-        if failure.maybe_paid:
-            self._lost(lane, ticket, effort)
-        else:
-            ticket.cost_usd = _FREE
-        try:
-            row = lane.failed(ticket, failure, now_s)
-            attempt = Attempt(ticket.sent_at_s, ticket.probe, now_s)
-            delay_s = lane.recovery.decide(row, failure, effort, attempt, lane.admission.in_flight)
-        except RequestFailed:
-            lane.tally.given_up += 1
-            raise
-        except RunStopped as reason:
-            self._end(reason)
-        lane.tally.retried += row.action is Action.RETRY
-        return delay_s
-
-    def _lost(self, lane: Lane, ticket: Ticket, effort: Effort) -> None:
-        """Book a call that may have been billed and brought no reply."""
-        lane.tally.maybe_paid += 1
-        ticket.cost_usd = ticket.call.worst_usd(lane.spec.price)
-        effort.lost += 1
-        effort.lost_usd += ticket.cost_usd
-
-    def _end(self, reason: RunStopped) -> Never:
-        """Stop the engine; this caller gets the first reason as all others do."""
-        self._halt.stop(reason)
-        self._halt.check()
-        raise AssertionError("unreachable")
 
     def _lane(self, model: str) -> Lane:
         try:

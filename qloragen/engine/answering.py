@@ -1,0 +1,114 @@
+"""The way of one request: admitted, sent, read, and what is done when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from functools import partial
+
+from ..errors import RequestFailed, RunStopped
+from ..types import Completion, Request
+from .admission import Ticket
+from .client import Client, ConnectionLost, HttpReply
+from .diagnosis import of_connection, of_reply, of_timeout
+from .failures import Action, Failure
+from .halt import Halt
+from .lane import Lane
+from .recovery import Attempt, Effort
+from .reply import Circumstances, UnreadableReply, decode
+
+_FREE = Decimal(0)
+
+
+class Answering:
+    """Gets answers from a client; all state is that of the lanes."""
+
+    def __init__(self, client: Client, halt: Halt) -> None:
+        self._client = client
+        self._halt = halt
+
+    async def answer(self, lane: Lane, request: Request) -> Completion:
+        """Try until there is a reply; see `Engine.complete`."""
+        effort = Effort()
+        while True:
+            outcome = await self._attempt(lane, request, effort)
+            if isinstance(outcome, Completion):
+                return outcome
+            await self._halt.sleep(outcome)
+
+    async def _attempt(self, lane: Lane, request: Request, effort: Effort) -> Completion | float:
+        """Make one call; returns its reply, or after how many seconds the request comes back."""
+        ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
+        try:
+            outcome = await self._exchange(lane, ticket, effort)
+            return outcome if isinstance(outcome, Completion) else self._recover(lane, ticket, outcome, effort)
+        except asyncio.CancelledError:
+            _lost(lane, ticket, effort)
+            if ticket.probe:
+                lane.recovery.gate.probe_lost(_now_s())
+            raise
+        finally:
+            lane.admission.give_back(ticket)
+
+    async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort) -> Completion | Failure:
+        effort.sent += 1
+        effort.answered_before = lane.recovery.answered
+        timeout_s = lane.patience.timeout_s(effort.sent)
+        lane.tally.sent += 1
+        try:
+            reply = await self._client.post(ticket.call.body, timeout_s=timeout_s)
+        except ConnectionLost as lost:
+            return of_connection(lost)
+        except TimeoutError:
+            return of_timeout(timeout_s)
+        return _read(lane, ticket, effort, reply)
+
+    def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort) -> float:
+        """Do what the failure table says; returns after how many seconds the request comes back."""
+        if failure.maybe_paid:
+            _lost(lane, ticket, effort)
+        else:
+            ticket.cost_usd = _FREE
+        now_s = _now_s()
+        try:
+            row = lane.failed(ticket, failure, now_s)
+            attempt = Attempt(ticket.sent_at_s, ticket.probe, now_s)
+            delay_s = lane.recovery.decide(row, failure, effort, attempt, lane.admission.in_flight)
+        except RequestFailed:
+            lane.tally.given_up += 1
+            raise
+        except RunStopped as reason:
+            self._halt.stop(reason)
+            self._halt.check()
+            raise
+        lane.tally.retried += row.action is Action.RETRY
+        return delay_s
+
+
+def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Completion | Failure:
+    now_s, call = _now_s(), ticket.call
+    lane.heard(reply, ticket, now_s)
+    if reply.status >= 300:
+        return of_reply(reply, call.structure)
+    around = Circumstances(reply.headers.get("x-request-id"), now_s - ticket.sent_at_s, effort.sent)
+    try:
+        completion = decode(
+            reply.body, model=lane.spec.name, structure=call.structure, price=lane.spec.price, around=around
+        )
+    except UnreadableReply:
+        return of_reply(reply, call.structure)
+    ticket.cost_usd = call.worst_usd(lane.spec.price) if completion.cost_usd is None else completion.cost_usd
+    lane.succeeded(ticket, completion, now_s)
+    return completion
+
+
+def _lost(lane: Lane, ticket: Ticket, effort: Effort) -> None:
+    """Book a call that may have been billed and brought no reply."""
+    lane.tally.maybe_paid += 1
+    ticket.cost_usd = ticket.call.worst_usd(lane.spec.price)
+    effort.lost += 1
+    effort.lost_usd += ticket.cost_usd
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
