@@ -32,7 +32,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/tpm_bound.py --short
 	$(BIN)/python benchmarks/deep_queue.py --short
 	$(BIN)/python benchmarks/endless.py --short
-	$(BIN)/python benchmarks/outage.py --short --peers engine-fast
+	$(BIN)/python benchmarks/outage.py --short --scenarios "outage 503,storms" --peers engine-fast
 
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt
