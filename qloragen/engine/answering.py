@@ -52,7 +52,6 @@ class Answering:
 
     async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort) -> Completion | Failure:
         effort.sent += 1
-        effort.answered_before = lane.recovery.answered
         timeout_s = lane.patience.timeout_s(effort.sent)
         lane.tally.sent += 1
         try:

@@ -120,7 +120,7 @@ class Lane:
         """Learn from a good reply."""
         call, usage = ticket.call, completion.usage
         self.tally.completed += 1
-        self.recovery.succeeded(probe=ticket.probe, limit=self.concurrency.limit)
+        self.recovery.succeeded(sent_at_s=ticket.sent_at_s, probe=ticket.probe, limit=self.concurrency.limit)
         self.patience.learn(completion.latency_s)
         self.concurrency.answered(now_s, completion.latency_s, usage.completion_tokens, self.admission.in_flight)
         self.estimator.learn(

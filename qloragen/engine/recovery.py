@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 from random import Random
 
 from ..errors import ProviderUnavailable, RequestFailed
@@ -54,10 +55,8 @@ class Effort:
     """What they may have cost at worst."""
     probes: int = 0
     """Probes in an outage that failed."""
-    amid_successes: Counter[str] = field(default_factory=Counter)
-    """Those failures with a success of another request since the attempt was sent."""
-    answered_before: int = 0
-    """The model's answers when the last attempt was sent."""
+    sent_at_s: dict[str, list[float]] = field(default_factory=dict)
+    """When those attempts were sent, by reason."""
     again: bool = False
     """Has its place in front of those who come for the first time."""
 
@@ -80,6 +79,8 @@ class Recovery:
         self.ramp = Ramp()
         self.answered = 0
         """Good replies."""
+        self._well_at_s = -inf
+        """When the last of the calls was sent that have had a good reply."""
         self._model = model
         self._policy = policy
         self._random = random
@@ -97,9 +98,10 @@ class Recovery:
         self._ill_since_s: float | None = None
         """When the gate was shut first since the last good reply."""
 
-    def succeeded(self, *, probe: bool, limit: int) -> None:
+    def succeeded(self, *, sent_at_s: float, probe: bool, limit: int) -> None:
         """Take in a good reply; `limit` is how many calls may be in flight."""
         self.answered += 1
+        self._well_at_s = max(self._well_at_s, sent_at_s)
         self._refused_in_a_row = self._episodes = 0
         self._refused_share -= self._refused_share / _RECENT
         self._ill_since_s = None
@@ -173,14 +175,14 @@ class Recovery:
             self._probes = 0
             self._shut_for_outage(failure, attempt.answered_s)
             return 0.0
-        self._count(row, failure, effort)
+        self._count(row, failure, effort, attempt)
         wait_s = self._policy.delay_s(effort.failures.total(), self._random, at_least_s=failure.retry_after_s)
         return max(wait_s, self._budget.take_s())
 
-    def _count(self, row: Row, failure: Failure, effort: Effort) -> None:
+    def _count(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> None:
         policy = self._policy
         effort.failures[row.reason] += 1
-        effort.amid_successes[row.reason] += self.answered > effort.answered_before
+        effort.sent_at_s.setdefault(row.reason, []).append(attempt.sent_at_s)
         alike = min(policy.max_alike, row.attempts or policy.max_alike)
         if (
             effort.failures.total() >= policy.max_attempts
@@ -196,12 +198,16 @@ class Recovery:
         self._shut_for_outage(failure, attempt.answered_s)
         may_be_its_own_fault = failure.kind != "connection" or failure.maybe_paid
         if may_be_its_own_fault and (
-            effort.amid_successes[row.reason] >= _SUSPECT
+            self._amid_successes(row, effort) >= _SUSPECT
             or effort.probes >= self._policy.max_alike
             or effort.lost >= self._policy.max_lost
         ):
             raise given_up(self._model, row, failure)
         return 0.0
+
+    def _amid_successes(self, row: Row, effort: Effort) -> int:
+        """Return how many attempts failed like this although calls that were sent later had good replies."""
+        return sum(sent_at_s < self._well_at_s for sent_at_s in effort.sent_at_s.get(row.reason, ()))
 
     def _shut_for_outage(self, failure: Failure, now_s: float) -> None:
         wait_s = min(SLOWEST_PROBE_S, 2.0**self._probes) * self._random.uniform(0.8, 1.0)
