@@ -16,7 +16,8 @@
         ├── StorageFailed     the run directory cannot be written
         └── Interrupted       a person or the system asked to stop
 
-Messages name the thing, the value and the remedy, in one sentence, and never hold a key or article text.
+Messages name the thing, the value and the remedy, in one sentence, and never hold a key, nor article text but for the
+few words that a provider may quote in refusing it.
 """
 
 from __future__ import annotations

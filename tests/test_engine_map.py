@@ -137,7 +137,7 @@ async def test_a_source_with_scopes_of_its_own_is_closed_where_it_was_opened():
 
 async def test_a_stop_ends_the_stream_after_every_outcome_there_is():
     def answer(body: Body) -> Answer:
-        return refusal(401) if text_of(body) == "20" else reply()
+        return refusal(401, code="invalid_api_key") if text_of(body) == "20" else reply()
 
     client = ScriptedClient(answer)
     done: list[object] = []

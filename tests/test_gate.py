@@ -45,12 +45,25 @@ def test_a_probe_after_a_429_counts_as_answered_when_it_is_not_refused_as_soon_a
 
 def test_a_probe_that_is_lost_makes_room_for_another_at_once():
     gate = shut(Cause.OUTAGE)
-    gate.let_pass(10)
+    probe = gate.let_pass(10)
 
-    gate.probe_lost(17)
+    gate.probe_lost(probe, 17)
 
     assert gate.wait_s(17) == 0
     assert gate.let_pass(17)
+
+
+def test_a_probe_of_an_earlier_episode_says_nothing_any_more():
+    gate = shut(Cause.RATE_LIMITED)
+    old = gate.let_pass(10)
+    gate.shut(Cause.OUTAGE, 11, 10, why="HTTP 503")
+    new = gate.let_pass(21)
+
+    gate.probe_lost(old, 22)
+
+    assert not gate.is_probe(old)
+    assert gate.is_probe(new)
+    assert gate.wait_s(22) == inf
 
 
 def test_a_pause_can_be_extended_but_not_shortened():
@@ -64,7 +77,7 @@ def test_a_pause_can_be_extended_but_not_shortened():
 
 @given(st.lists(st.tuples(st.sampled_from(["shut", "open", "pass", "lost", "extend"]), st.floats(0, 100))))
 def test_no_two_probes_are_ever_under_way(steps):
-    gate, now_s, probes = Gate(), 0.0, 0
+    gate, now_s, probes, last = Gate(), 0.0, 0, None
     for step, seconds in steps:
         now_s += seconds
         match step:
@@ -75,12 +88,13 @@ def test_no_two_probes_are_ever_under_way(steps):
                 gate.open()
                 probes = 0
             case "lost":
-                gate.probe_lost(now_s)
+                gate.probe_lost(last, now_s)
                 probes = 0
             case "extend":
                 gate.extend(now_s + seconds)
             case _ if gate.wait_s(now_s) == 0:
-                probes += gate.let_pass(now_s)
+                last = gate.let_pass(now_s)
+                probes += last is not None
         assert probes <= 1
 
 
@@ -102,11 +116,11 @@ def test_after_an_outage_calls_double_with_every_round():
     assert rounds_of(ramp, 5) == [1, 2, 4, 8, 16]
 
 
-def test_after_a_refusal_half_the_calls_go_on_and_every_round_adds_one():
+def test_after_a_refusal_half_the_calls_go_on_and_every_round_adds_a_tenth():
     ramp = Ramp()
     ramp.halve(64)
 
-    assert rounds_of(ramp, 4) == [32, 33, 34, 35]
+    assert rounds_of(ramp, 4) == [32, 35, 39, 43]
 
 
 def test_a_ramp_is_gone_when_it_reaches_the_ordinary_bound():

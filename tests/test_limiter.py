@@ -56,8 +56,8 @@ async def test_an_amount_above_the_capacity_waits_for_an_empty_bucket_and_leaves
     assert bucket.wait_s(25) == 0
     bucket.take(25)
 
-    assert bucket.wait_s(1) == pytest.approx(16)
-    assert bucket.wait_s(1_000) == pytest.approx(25)
+    assert bucket.wait_s(1) == pytest.approx(16.5)  # and two parts in a hundred more, for the server's own count
+    assert bucket.wait_s(1_000) == pytest.approx(25.5)
 
 
 async def test_what_was_not_used_is_free_for_the_next():

@@ -21,6 +21,7 @@ from ..errors import RunStopped
 from .budget import Budget
 from .call import Call
 from .concurrency import Concurrency
+from .gate import Cause
 from .halt import Halt
 from .limits import Limits, Share
 from .pricing import Price
@@ -31,6 +32,7 @@ Prepare = Callable[[Call | None], Call]
 """Makes the call for a request, given the one that it made before, if there was something to wait for."""
 
 _NOTHING = Decimal(0)
+_MOST_LEFT = 100
 
 
 @dataclass(slots=True)
@@ -39,8 +41,8 @@ class Ticket:
 
     call: Call
     share: Share
-    probe: bool
-    """It goes through a shut gate, alone."""
+    pass_: object | None
+    """What the gate knows the call by, if it is a probe."""
     sent_at_s: float
     worst_usd: Decimal
     """What is set aside for it."""
@@ -49,10 +51,11 @@ class Ticket:
 
 
 class _Waiter:
-    __slots__ = ("call", "prepare", "ticket")
+    __slots__ = ("call", "failed", "prepare", "ticket")
 
-    def __init__(self, prepare: Prepare) -> None:
+    def __init__(self, prepare: Prepare, *, failed: bool) -> None:
         self.prepare = prepare
+        self.failed = failed
         self.call: Call | None = None
         """Made when there was a slot for it."""
         self.ticket: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
@@ -84,6 +87,8 @@ class Admission:
         self._first: deque[_Waiter] = deque()
         self._again: deque[_Waiter] = deque()
         """Those who come back: they have waited before, and go first."""
+        self._left = 0
+        """Waiters that may still be in the queues although they have left."""
         self._head: _Waiter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._looking = False
@@ -98,7 +103,7 @@ class Admission:
             RequestFailed: from `prepare`: the call cannot be made.
             RunStopped: the engine has stopped, or the call could exceed the spending limit, which stops it.
         """
-        waiter = _Waiter(prepare)
+        waiter = _Waiter(prepare, failed=again)
         (self._again if again else self._first).append(waiter)
         if self._head is None:
             self.look()
@@ -112,7 +117,11 @@ class Admission:
             self.waiting -= 1
 
     def give_back(self, ticket: Ticket) -> None:
-        """End a call: its slot and its money are free again. Tokens are settled by `limits`."""
+        """End a call: its slot and its money are free again, and nobody waits for it as a probe any more.
+
+        Tokens are settled by `limits`.
+        """
+        self._gate.probe_lost(ticket.pass_, self._now_s())
         self.in_flight -= 1
         self._budget.settle(ticket.worst_usd, ticket.cost_usd)
         self.look()
@@ -135,8 +144,15 @@ class Admission:
         self._looking = False
 
     def _next(self) -> _Waiter | None:
-        """Return the head of the queue; once there, it stays there."""
-        if self._head is None and (queue := self._again or self._first):
+        """Return the head of the queue; once there, it stays there.
+
+        In an outage those who have not failed yet go first: of them a failure tells most about the provider.
+        """
+        first, then = (self._first, self._again) if self._gate.cause is Cause.OUTAGE else (self._again, self._first)
+        if self._head is not None and self._head.failed and first is self._first and self._first:
+            self._again.appendleft(self._head)
+            self._head = None
+        if self._head is None and (queue := first or then):
             self._head = queue.popleft()
         return self._head
 
@@ -149,8 +165,10 @@ class Admission:
         except RunStopped as reason:
             self._halt.stop(reason)
             waiter.ticket.set_exception(reason)
+            self._budget.leave(self.look)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the waiter's, not of those who happen to look
             waiter.ticket.set_exception(error)
+            self._budget.leave(self.look)
         else:
             if not isinstance(found, Ticket):
                 return found
@@ -164,6 +182,7 @@ class Admission:
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)
         if (wait_s := max(self._gate.wait_s(self._now_s()), self.limits.wait_s(call.tokens))) > 0:
+            self._budget.leave(self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
         worst_usd = _NOTHING if self._budget.limit_usd is None else call.worst_usd(self._price)
         if not self._budget.reserve(worst_usd, self.look):
@@ -184,11 +203,21 @@ class Admission:
             self._head = None
             self._budget.leave(self.look)
             self.look()
+        else:
+            self._left += 1
+            self._clear()
+
+    def _clear(self) -> None:
+        """Forget those who have left when they are most of the queue: leaving costs nothing, and nothing piles up."""
+        if self._left > _MOST_LEFT and 2 * self._left > len(self._first) + len(self._again):
+            self._left = 0
+            for queue in (self._first, self._again):
+                there = [waiter for waiter in queue if not waiter.ticket.done()]
+                queue.clear()
+                queue.extend(there)
 
     def _never_sent(self, ticket: Ticket) -> None:
         self.limits.give_back(ticket.share)
-        if ticket.probe:
-            self._gate.probe_lost(self._now_s())
         ticket.cost_usd = _NOTHING
         self.give_back(ticket)
 

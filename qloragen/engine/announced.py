@@ -11,6 +11,9 @@ Kind = Literal["requests", "tokens"]
 
 _MINUTE_S = 61.0
 """A full bucket per minute is empty again within this time; a longer reset belongs to a limit per day."""
+_HALF_A_MINUTE_S = 30.0
+"""A bucket that would be full so much faster belongs to a limit per second."""
+_CLEARLY_S = 5.0
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -22,6 +25,8 @@ class Announced:
     per_minute: int
     level: float | None
     """How much is in use, if it leaks away evenly, as in a token bucket; None for a window that is emptied at once."""
+    windowed: bool
+    """Certainly such a window: in the middle of one both look alike."""
     remaining: float | None
     reset_s: float | None
     """When it will be all free again."""
@@ -39,16 +44,14 @@ def announced(headers: Mapping[str, str], kind: Kind) -> Announced | None:
     reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}"))
     if reset_s is not None and reset_s > _MINUTE_S:
         return None
-    return Announced(int(limit), _level(limit, remaining, reset_s), remaining, reset_s)
-
-
-def _level(limit: float, remaining: float | None, reset_s: float | None) -> float | None:
-    """Return what is in use where remaining and reset agree that it leaks away at the limit's rate."""
     if remaining is None or reset_s is None:
-        return None
+        return Announced(int(limit), None, windowed=False, remaining=remaining, reset_s=reset_s)
     level = limit - remaining
-    drained_s = level * 60 / limit
-    return level if abs(drained_s - reset_s) <= 0.1 + reset_s / 4 else None
+    if level > 0 and 0 < reset_s * limit / level < _HALF_A_MINUTE_S:
+        return None
+    wrong_s = abs(level * 60 / limit - reset_s) - reset_s / 4
+    leaks, windowed = wrong_s <= 0.1, wrong_s > _CLEARLY_S
+    return Announced(int(limit), level if leaks else None, windowed=windowed, remaining=remaining, reset_s=reset_s)
 
 
 def duration_s(text: str | None) -> float | None:

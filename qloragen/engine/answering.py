@@ -44,8 +44,6 @@ class Answering:
             return outcome if isinstance(outcome, Completion) else self._recover(lane, ticket, outcome, effort)
         except asyncio.CancelledError:
             _lost(lane, ticket, effort)
-            if ticket.probe:
-                lane.recovery.gate.probe_lost(_now_s())
             raise
         finally:
             lane.admission.give_back(ticket)
@@ -70,9 +68,10 @@ class Answering:
             ticket.cost_usd = _FREE
         now_s = _now_s()
         try:
-            row = lane.failed(ticket, failure, now_s)
-            attempt = Attempt(ticket.sent_at_s, ticket.probe, now_s)
-            delay_s = lane.recovery.decide(row, failure, effort, attempt, lane.admission.in_flight)
+            row = lane.failed(ticket, failure, effort, now_s)
+            probe = lane.recovery.gate.is_probe(ticket.pass_)
+            attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.in_flight)
+            delay_s = lane.recovery.decide(row, failure, effort, attempt)
         except RequestFailed:
             lane.tally.given_up += 1
             raise

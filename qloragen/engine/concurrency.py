@@ -57,7 +57,7 @@ _RARELY, _OFTEN = 32, 3
 """Windows between two probes."""
 
 _CUT = 0.7
-_FAILING = 0.1
+_FAILING = 0.25
 _BREATH = 60
 """Calls over which the share of failures is averaged, at least."""
 _NEAR, _FAR = 0.9, 1.5

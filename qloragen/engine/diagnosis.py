@@ -165,5 +165,5 @@ def _origin(location: str) -> str | None:
 
 def _shortened(message: str) -> str:
     """Return at most 200 characters on one line, with anything that looks like a key taken out."""
-    safe = sub(r"(?i)\b(sk-|bearer\s+)\S+", "[key]", message)
+    safe = sub(r"(?i)\b(sk-|gsk_|xai-|bearer\s+)\S+", "[key]", message)
     return " ".join("".join(c if c.isprintable() else " " for c in safe).split())[:200]

@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from random import Random
 
+import anyio
+
 from ..errors import RequestFailed, RunStopped, SettingsError
 from ..types import Completion, Request
 from .answering import Answering
@@ -21,6 +23,8 @@ from .typed import Answer, Model, answer_of, asking_for
 
 _PATIENT = RetryPolicy()
 _FREE = Decimal(0)
+_MOST_TURN_S = 10.0
+"""So long do requests wait for the one that finds out how structured answers are asked for; it may hang."""
 
 
 class Engine:
@@ -29,7 +33,7 @@ class Engine:
     `spent_usd` is what the run has cost before; `max_cost_usd` bounds both together.
 
     Raises:
-        SettingsError: there is a spending limit and a model without a price.
+        SettingsError: there is a spending limit and a model without a price, or two models have one name.
     """
 
     def __init__(
@@ -46,7 +50,11 @@ class Engine:
         shared = Shared(retry, dice, Budget(max_cost_usd, spent_usd))
         self._budget, self._halt = shared.budget, shared.halt
         self._answering = Answering(client, shared.halt)
-        self._lanes = {spec.name: Lane(spec, shared) for spec in models}
+        self._lanes: dict[str, Lane] = {}
+        for spec in models:
+            if spec.name in self._lanes:
+                raise SettingsError(f"Model {spec.name} is given twice; give one spec for each name.")
+            self._lanes[spec.name] = Lane(spec, shared)
         for name, lane in self._lanes.items():
             if max_cost_usd is not None and lane.spec.price is None:
                 raise SettingsError(
@@ -67,11 +75,18 @@ class Engine:
         """
         lane = self._lane(request.model)
         shape = lane.form.shape
-        if request.function is None or shape.settled or not shape.one_by_one:
+        if request.function is None or not shape.probing:
             return await self._answering.answer(lane, request)
-        async with shape.turn:
-            if not shape.settled:
+        turn = False
+        with anyio.move_on_after(_MOST_TURN_S):
+            await shape.turn.acquire()
+            turn = True
+        try:
+            if shape.probing:
                 return await self._answering.answer(lane, request)
+        finally:
+            if turn:
+                shape.turn.release()
         return await self._answering.answer(lane, request)
 
     async def ask(self, request: Request, model: type[Model]) -> Answer[Model]:
@@ -95,13 +110,17 @@ class Engine:
 
         `at_once` requests are worked on at a time (None: as many as may be in flight in all); no more than these and
         as many outcomes are held in memory, and no more is taken from `requests` while outcomes are left lying. Leaving
-        the block early cancels what is under way.
+        the block early cancels what is under way. While all of them wait for one model, requests for others wait too:
+        use a map for each model where that matters.
 
-        An error of `requests` is raised in the loop, after the outcomes of those that were taken.
+        An error of `requests`, or of the client, is raised in the loop, after the outcomes of what was under way.
 
         Raises, in the loop:
             RunStopped: no request will get an answer any more; every outcome there is has been yielded.
+            SettingsError: a request names an unknown model.
         """
+        if at_once is not None and at_once < 1:
+            raise SettingsError(f"at_once is {at_once}; it must be at least 1.")
         at_once = at_once or sum(lane.spec.most_in_flight for lane in self._lanes.values())
         return mapped(self.complete, requests, at_once)
 

@@ -64,7 +64,7 @@ class Row:
     reason: str
     """Code for people and files."""
     kind: Kind = "http"
-    statuses: Container[int] = range(300, 600)
+    statuses: Container[int] = range(300, 1000)
     codes: tuple[str, ...] = ()
     """Of these, one is the failure's code or type."""
     parameters: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -57,7 +58,11 @@ class FastClient:
 
     async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
         """See `Client.post`; no key appears in an error body, whatever the server echoes."""
-        prepared = await self._openai.prepared(body)
+        try:
+            async with asyncio.timeout(timeout_s):  # a key may have to be fetched first
+                prepared = await self._openai.prepared(body)
+        except TimeoutError as error:
+            raise lost(error) from None
         if prepared is None or prepared.url.userinfo:  # a name and password in the address are that client's business
             return await self._openai.post(body, timeout_s=timeout_s)
         url, headers = self._translated(prepared)

@@ -37,23 +37,32 @@ class Form:
         return self.shape.current if structured else None
 
     def verdict(self, call: Call, failure: Failure) -> Row:
-        """Return the row of the failure table that holds, after changing the form if that can help."""
+        """Return the row of the failure table that holds, after changing the form if that can help.
+
+        What another call has been refused for meanwhile is changed already: then asking again is enough.
+        """
+        outdated = not self.is_of(call)
         return next(
-            row for row in matching(failure) if row.action is not Action.CHANGE or self._adapt(row, call, failure)
+            row
+            for row in matching(failure)
+            if row.action is not Action.CHANGE or outdated or self._adapt(row, call, failure)
         )
 
     def _adapt(self, row: Row, call: Call, failure: Failure) -> bool:
         """Change the form of further calls; False if that would ask the same again."""
-        if not self.is_of(call):
-            return True  # another call has been refused for it meanwhile
         match row.reason:
             case "parameter":
                 return self._drop(failure, call)
             case "bounds":
-                refused, self.family = self.family.bounds, replace(self.family, bounds=False)
-                return refused
+                return self._drop_bounds()
             case _:
                 return self.shape.step_down()
+
+    def _drop_bounds(self) -> bool:
+        if self.family.bounds:
+            self.family = replace(self.family, bounds=False)
+            return True
+        return False
 
     def _drop(self, failure: Failure, call: Call) -> bool:
         name = _refused(failure, orjson.loads(call.body).keys() - _INDISPENSABLE, call)

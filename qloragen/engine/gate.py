@@ -36,47 +36,52 @@ class Gate:
         self.shut_at_s = -inf
         """When it was shut last; calls sent before that belong to the same episode."""
         self.until_s = -inf
-        self._probe_until_s: float | None = None
+        self._probe: object | None = None
+        self._probe_until_s = inf
         self._refusal_s = 0.0
 
     @property
     def probing(self) -> bool:
         """Whether a probe is under way."""
-        return self._probe_until_s is not None
+        return self._probe is not None
+
+    def is_probe(self, pass_: object | None) -> bool:
+        """Whether a call that got this pass is the probe that is awaited; not one of an earlier episode."""
+        return pass_ is not None and pass_ is self._probe
 
     def wait_s(self, now_s: float) -> float:
         """Return how long nobody may pass; infinity until the probe is answered."""
         if self.cause is None:
             return 0.0
-        until_s = self.until_s if self._probe_until_s is None else self._probe_until_s
-        return max(0.0, until_s - now_s)
+        return max(0.0, (self._probe_until_s if self.probing else self.until_s) - now_s)
 
-    def let_pass(self, now_s: float) -> bool:
-        """Let one call pass, `wait_s` being 0; True if it is the probe."""
+    def let_pass(self, now_s: float) -> object | None:
+        """Let one call pass, `wait_s` being 0; returns something to know it by if it is the probe, else None."""
         if self.cause is None:
-            return False
+            return None
         if self.probing:
             self.open()
-            return False
+            return None
         patience_s = max(_LEAST_PROBE_S, _REFUSALS_AWAITED * self._refusal_s)
         self._probe_until_s = now_s + patience_s if self.cause is Cause.RATE_LIMITED else inf
-        return True
+        self._probe = object()
+        return self._probe
 
     def shut(self, cause: Cause, now_s: float, wait_s: float, *, why: str, refusal_s: float = 0.0) -> None:
         """Let nobody pass for `wait_s` seconds, and then a probe; `refusal_s` is how long the refusal took."""
         self.cause, self.why = cause, why
         self.shut_at_s, self.until_s = now_s, now_s + wait_s
-        self._probe_until_s, self._refusal_s = None, refusal_s
+        self._probe, self._refusal_s = None, refusal_s
 
     def extend(self, until_s: float) -> None:
         """Stay shut at least until then."""
         self.until_s = max(self.until_s, until_s)
 
-    def probe_lost(self, now_s: float) -> None:
-        """Let the next one be the probe: this one's caller has gone, or it came to nothing."""
-        if self.probing:
-            self._probe_until_s, self.until_s = None, now_s
+    def probe_lost(self, pass_: object | None, now_s: float) -> None:
+        """Let the next one be the probe, if this one is still awaited: it will never say anything."""
+        if self.is_probe(pass_):
+            self._probe, self.until_s = None, now_s
 
     def open(self) -> None:
         """Let everyone pass."""
-        self.cause, self.why, self._probe_until_s = None, "", None
+        self.cause, self.why, self._probe = None, "", None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from ..errors import RequestFailed
+from ..errors import RequestFailed, SettingsError
 from ..types import Completion, Request
 from .admission import Admission, Ticket
 from .body import cap_tokens, encode
@@ -19,10 +19,13 @@ from .form import Form
 from .halt import Halt
 from .limits import Limits
 from .patience import Patience
-from .recovery import Effort, Recovery
+from .recovery import Effort, Recovery, given_up
 from .retry import RetryPolicy
 from .spec import ModelSpec
 from .tokens import Densities, Estimator, makeup
+
+_MOST_CHANGES = 12
+"""Times that one request is sent in another form: more than there are forms and parameters."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Lane:
             if spec.max_concurrency == "auto"
             else FixedConcurrency(spec.max_concurrency)
         )
-        self.recovery = Recovery(spec.name, policy, shared.random, limits_known=lambda: self.limits.told)
+        self.recovery = Recovery(spec.name, policy, shared.random)
         self.admission = Admission(
             self.recovery, self.concurrency, self.limits, price=spec.price, budget=shared.budget, halt=shared.halt
         )
@@ -79,6 +82,12 @@ class Lane:
         """
         if earlier is not None and self.form.is_of(earlier):
             return earlier
+        if request.max_completion_tokens < 1:
+            raise RequestFailed(
+                f"{self.spec.name}: max_completion_tokens is {request.max_completion_tokens}; it must be at least 1.",
+                reason="bad_request",
+                final=True,
+            )
         family = self.form.family
         structure = self.form.structure_for(structured=request.function is not None)
         cap = self._cap(request)
@@ -120,7 +129,8 @@ class Lane:
         """Learn from a good reply."""
         call, usage = ticket.call, completion.usage
         self.tally.completed += 1
-        self.recovery.succeeded(sent_at_s=ticket.sent_at_s, probe=ticket.probe, limit=self.concurrency.limit)
+        probe = self.recovery.gate.is_probe(ticket.pass_)
+        self.recovery.succeeded(sent_at_s=ticket.sent_at_s, probe=probe, limit=self.concurrency.limit)
         self.patience.learn(completion.latency_s)
         self.concurrency.answered(now_s, completion.latency_s, usage.completion_tokens, self.admission.in_flight)
         self.estimator.learn(
@@ -137,7 +147,7 @@ class Lane:
         if completion.structure is not None:
             self.form.shape.observe(completion)
 
-    def failed(self, ticket: Ticket, failure: Failure, now_s: float) -> Row:
+    def failed(self, ticket: Ticket, failure: Failure, effort: Effort, now_s: float) -> Row:
         """Learn from a failure; returns the row of the failure table that holds.
 
         Raises:
@@ -155,6 +165,9 @@ class Lane:
                 self.concurrency.failed(now_s)
             case Action.CHANGE:
                 self.tally.changed += 1
+                effort.changes += 1
+                if effort.changes > _MOST_CHANGES:
+                    raise given_up(self.spec.name, row, failure)
         return row
 
     def _refused_for_the_rate(self, ticket: Ticket, failure: Failure, now_s: float) -> None:
@@ -165,10 +178,8 @@ class Lane:
             self.recovery.ramp.halve(self.admission.in_flight)
         if ticket.sent_at_s < self.recovery.gate.shut_at_s:
             return
-        if self.limits.told:
-            self.limits.narrow()
-        else:
-            self.concurrency.failed(now_s)
+        self.limits.refused()
+        self.concurrency.failed(now_s)
 
     def _cap(self, request: Request) -> int:
         """Return the completion tokens to allow: what the kind of request needs, where a limit is charged with it."""
@@ -177,6 +188,11 @@ class Lane:
 
     def _refuse_above_its_cost(self, call: Call, effort: Effort) -> None:
         most_usd = call.request.max_cost_usd
+        if most_usd is not None and self.spec.price is None:
+            raise SettingsError(
+                f"The price of model {self.spec.name} is unknown, so the cost of a request cannot be bounded:"
+                " set the model's price, or leave max_cost_usd out."
+            )
         if most_usd is not None and effort.lost_usd + call.worst_usd(self.spec.price) > most_usd:
             raise RequestFailed(
                 f"{self.spec.name}: one more attempt could bring the cost of this request above ${most_usd:f}.",

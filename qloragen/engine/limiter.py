@@ -16,6 +16,8 @@ BURST_S = 0.5
 """Length of the window in which a whole share may be used at once. Servers enforce limits in windows of about a second;
 half of that leaves room for calls that overtake one another on the way."""
 SHORTEST_BURST_S = 0.05
+_REST = 0.02
+"""Part by which amounts larger than the bucket count for more."""
 _NOTHING_S = 1e-9
 """Waits shorter than this are rounding errors."""
 
@@ -50,9 +52,13 @@ class Bucket(AsyncLimiter):
         return wait_s if wait_s > _NOTHING_S else 0.0
 
     def take(self, amount: float) -> None:
-        """Take `amount`, which may leave a debt."""
+        """Take `amount`, which may leave a debt; a little more where that is certain.
+
+        Such amounts pass only through an empty bucket. The server's would not be empty yet if it counts a little more,
+        or gets calls a little later.
+        """
         self._leak()
-        self._level += amount
+        self._level += amount if amount <= self.max_rate else (1 + _REST) * amount
 
     def settle(self, difference: float) -> None:
         """Correct the level: above 0 more was used than taken, below 0 less (a refund)."""

@@ -51,6 +51,10 @@ class _Limit:
     weight: Weight = field(default_factory=Weight)
     counted: bool = False
     """The server shows its count, and it can be compared with ours."""
+    windowed: bool = False
+    """What it shows is a window that is emptied at once, so there is nothing to compare."""
+    refunds: bool = True
+    """The server, showing no count, is believed to charge what was really used."""
     total: float = 0.0
     """Sum of all that was ever taken, unweighed."""
 
@@ -146,8 +150,9 @@ class Limits:
 
     def settle(self, share: Share, used_tokens: int) -> None:
         """Correct the tokens of a call from what was taken to what it really used, if the server does not count."""
-        if not self._tokens.counted:
-            self._tokens.settle(share.tokens, used_tokens)
+        tokens, taken = self._tokens, share.tokens
+        if taken is not None and not tokens.counted and (tokens.refunds or used_tokens > taken.amount):
+            tokens.settle(taken, used_tokens)
 
     def refund(self, share: Share) -> None:
         """Give the tokens back: the server has refused the call, which counts as a request all the same."""
@@ -165,15 +170,17 @@ class Limits:
             return 0.0
         return max(self._learn(self._requests, requests, share), self._learn(self._tokens, tokens, share))
 
-    def narrow(self) -> bool:
-        """Use bursts of half the length, the server's windows being shorter than ours; False at the shortest."""
-        narrowed = False
+    def refused(self) -> None:
+        """Take in that the server has refused a call which there was room for here.
+
+        Where its limits are known, its windows are shorter than ours: then bursts become half as long. Where it shows
+        no count, it may charge caps as a whole: then what was not used is not given back any more.
+        """
         for limit in self._both():
-            if limit.bucket is not None and limit.burst_s > SHORTEST_BURST_S:
+            if limit.told is not None and limit.burst_s > SHORTEST_BURST_S:
                 limit.burst_s = max(SHORTEST_BURST_S, limit.burst_s / 2)
                 limit.renew()
-                narrowed = True
-        return narrowed
+            limit.refunds = limit.refunds and limit.counted
 
     def _both(self) -> tuple[_Limit, _Limit]:
         return self._requests, self._tokens
@@ -184,7 +191,10 @@ class Limits:
         if limit.told != now.per_minute:
             limit.told = now.per_minute
             limit.renew()
-        if now.level is not None:
+        limit.windowed = limit.windowed or now.windowed
+        if limit.windowed:
+            limit.counted = False
+        elif now.level is not None:
             limit.reconcile(now.level, share.requests if limit.kind == "requests" else share.tokens)
             return 0.0
         # A window that is emptied at once: when all of it is used, nothing passes before its end.

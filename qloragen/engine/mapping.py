@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaita
 from contextlib import aclosing, asynccontextmanager
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ..background import background
-from ..errors import RequestFailed, RunStopped
+from ..errors import RequestFailed
 from ..types import Completion, Request
 
 Complete = Callable[[Request], Awaitable[Completion]]
@@ -78,24 +79,28 @@ class _Work:
         self._outcomes = outcomes
         self._ready = asyncio.Queue[Request | None](maxsize=1)
         """None is the end, for every worker."""
+        self._feeding = anyio.CancelScope()
         self._error: Exception | None = None
 
     async def hire(self, most: int) -> None:
         """Give each request a worker of its own, until there are enough of them; returns when they have done all."""
-        async with anyio.create_task_group() as workers, aclosing(_each(self._source)) as requests:
-            hired = 0
-            try:
+        async with anyio.create_task_group() as workers:
+            with self._feeding:
+                await self._feed(workers, most)
+            await self._ready.put(None)
+        self._outcomes.end()
+
+    async def _feed(self, workers: TaskGroup, most: int) -> None:
+        hired = 0
+        try:
+            async with aclosing(_each(self._source)) as requests:
                 async for request in requests:
                     if hired < most:
                         hired += 1
                         workers.start_soon(self._work)
                     await self._ready.put(request)
-                    if self._error is not None:
-                        break
-            except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is under way is finished first
-                self._error = self._error or error
-            await self._ready.put(None)
-        self._outcomes.end()
+        except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is under way is finished first
+            self._error = self._error or error
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
         """Yield what the workers leave; raises what ended them early."""
@@ -110,8 +115,9 @@ class _Work:
                 outcome: Completion | RequestFailed = await self._complete(request)
             except RequestFailed as failed:
                 outcome = failed
-            except RunStopped as reason:
-                self._error = self._error or reason
+            except Exception as error:  # noqa: BLE001 - it is raised where the outcomes are taken
+                self._error = self._error or error
+                self._feeding.cancel()  # the source may be waiting for something that never comes
                 continue
             await self._outcomes.put((request, outcome))
         await self._ready.put(None)

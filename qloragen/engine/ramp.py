@@ -9,8 +9,8 @@ class Ramp:
     """A second bound on the calls in flight, like TCP's congestion window (RFC 5681, sections 3.1 and 3.2).
 
     After an outage it begins with one call, and each answer adds one more, which doubles the calls in flight with every
-    round. After a refusal it is half of what was in flight, and each whole round adds one. When it reaches the ordinary
-    bound it is gone.
+    round. After a refusal it is half of what was in flight, and each whole round adds a tenth, or one. When it reaches
+    the ordinary bound it is gone.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,6 @@ class Ramp:
         """Take in a good reply; `limit` is the ordinary bound."""
         if self.window == inf:
             return
-        self.window += 1.0 if self.window < self._threshold else 1.0 / self.window
+        self.window += 1.0 if self.window < self._threshold else max(0.1, 1.0 / self.window)
         if self.window >= limit:
             self.window = inf

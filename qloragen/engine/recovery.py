@@ -3,17 +3,18 @@
 Rules:
 1. A refusal for the rate shuts the model's gate, once for all calls that were in flight together; the request is
    untouched.
-2. Failures of one request among the successes of others are the request's: they are counted, and bounded.
+2. A failure is held against a request when a call that was sent later had a good reply: then it was not the provider.
+   A request that has failed alike often enough, mostly so, is given up.
 3. Failures in a row with no success between them are the provider's: the gate is shut, and from then on one request at
-   a time probes, after waits that grow to `SLOWEST_PROBE_S`. Failures in an outage count against no request.
-4. A probe that fails for a request which has failed alike among successes says nothing about the provider, but enough
-   about the request. So does one that fails for the same request again and again.
+   a time probes, one that has not failed yet if there is one, after waits that grow to `SLOWEST_PROBE_S`.
+4. Where no other request is there to tell whose fault it is, time decides: a minute, or in an outage a quarter of an
+   hour.
+5. What a request may cost is bounded in any case.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import inf
@@ -27,17 +28,24 @@ from .gate import Cause, Gate
 from .ramp import Ramp
 from .retry import RetryBudget, RetryPolicy
 
-OUTAGE_AFTER = 10
-"""Failures in a row that say that the provider is ill: with one call in two failing, one chance in a thousand."""
+OUTAGE_AFTER, FIRST_OUTAGE_AFTER = 10, 3
+"""Failures in a row that say that the provider is ill: with one call in two failing, one chance in a thousand. Fewer
+are enough for one that has never answered."""
+_OF_SEVERAL = 3
+"""So many requests must have failed in that row: one alone may be bad."""
 SLOWEST_PROBE_S = 15.0
 """Longest wait between two probes in an outage: four a minute."""
 REFUSED_AFTER = 20
 """Requests in a row that are refused as malformed, with no success ever, say that the fault is not theirs."""
+STOPPED_AFTER = 3
+"""Refusals in a row, of a kind that stops a run, after good replies: a single one without a code may be a proxy's."""
 _RECENT = 32
 _REFUSED_TOO_OFTEN = 0.1
 """Part of the last `_RECENT` answers, smoothed: a single refusal is no sign of a limit."""
-_SUSPECT = 3
-"""So many failures of one kind among the successes of others make a request suspect."""
+_PROVEN = 3
+"""So many failures of a request must have been its own before it is given up for their number."""
+_ALONE_S, _ALONE_IN_AN_OUTAGE_S = 60.0, 900.0
+"""So long is a request tried where nothing shows whose fault it is."""
 
 log = get_logger()
 
@@ -48,33 +56,40 @@ class Effort:
 
     sent: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    """Failed attempts that count, by reason."""
+    """Failed attempts by reason; refusals for the rate are none."""
+    proven: Counter[str] = field(default_factory=Counter)
+    """Those of them that were not the provider's fault."""
+    last_failure: tuple[str, float] | None = None
+    """Reason of the last one, and when it was sent."""
+    since_s: float = 0.0
+    """When the first one was known."""
+    changes: int = 0
+    """Times that it was sent again in another form."""
     lost: int = 0
     """Attempts that may have been billed and brought no reply."""
     lost_usd: Decimal = Decimal(0)
     """What they may have cost at worst."""
-    probes: int = 0
-    """Probes in an outage that failed."""
-    sent_at_s: dict[str, list[float]] = field(default_factory=dict)
-    """When those attempts were sent, by reason."""
     again: bool = False
-    """Has its place in front of those who come for the first time."""
+    """It comes back, and so goes before those who come for the first time."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call that was sent."""
+    """One call that was sent and failed."""
 
     sent_at_s: float
     probe: bool
+    """It was the one call that was let through a shut gate."""
     answered_s: float
     """When its failure was known."""
+    in_flight: int
+    """Calls in flight then, this one included."""
 
 
 class Recovery:
     """The health of one model, as far as its failures show it; times are seconds of the caller's clock."""
 
-    def __init__(self, model: str, policy: RetryPolicy, random: Random, *, limits_known: Callable[[], bool]) -> None:
+    def __init__(self, model: str, policy: RetryPolicy, random: Random) -> None:
         self.gate = Gate()
         self.ramp = Ramp()
         self.answered = 0
@@ -84,16 +99,20 @@ class Recovery:
         self._model = model
         self._policy = policy
         self._random = random
-        self._limits_known = limits_known
         self._budget = RetryBudget()
         self._failed_in_a_row = 0
+        self._failing: set[int] = set()
+        """The requests that failed in that row."""
         self._refused_in_a_row = 0
+        self._stops_in_a_row = 0
         self._episodes = 0
         """Times that the gate was shut for the rate since the last good reply."""
         self._too_many = 0
         """Calls in flight when the last episode began; 0 once they have been made fewer for it."""
         self._refused_share = 0.0
         """Part of the last answers that were 429."""
+        self._bad = 0
+        """Requests that were given up because they failed among the successes of others."""
         self._probes = 0
         self._ill_since_s: float | None = None
         """When the gate was shut first since the last good reply."""
@@ -102,25 +121,26 @@ class Recovery:
         """Take in a good reply; `limit` is how many calls may be in flight."""
         self.answered += 1
         self._well_at_s = max(self._well_at_s, sent_at_s)
-        self._refused_in_a_row = self._episodes = 0
+        self._refused_in_a_row = self._stops_in_a_row = self._episodes = 0
         self._refused_share -= self._refused_share / _RECENT
         self._ill_since_s = None
         self._budget.succeeded()
         self.ramp.answered(limit)
         self._provider_lives(probe=probe)
 
-    def decide(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt, in_flight: int) -> float:
+    def decide(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
         """Return after how many seconds the request comes back to the gate.
 
         Raises:
             RequestFailed: it is given up.
             RunStopped: nothing will be answered any more.
         """
+        effort.again = True
         match row.action:
             case Action.STOP:
-                raise row.error(f"{self._model}: {row.reason} ({described(failure)}); {row.remedy}.")
+                return self._stopped(row, failure, effort, attempt)
             case Action.WAIT:
-                return self._refused_for_the_rate(failure, effort, attempt, in_flight)
+                return self._refused_for_the_rate(failure, attempt)
             case Action.RETRY:
                 return self._failed(row, failure, effort, attempt)
             case Action.CHANGE:
@@ -131,6 +151,12 @@ class Recovery:
                 self._refused(row, failure)
                 raise given_up(self._model, row, failure)
 
+    def _stopped(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
+        self._stops_in_a_row += 1
+        if self.answered and not failure.code and self._stops_in_a_row < STOPPED_AFTER:
+            return self._failed(row, failure, effort, attempt)
+        raise row.error(f"{self._model}: {row.reason} ({described(failure)}); {row.remedy}.")
+
     def hold(self, now_s: float, wait_s: float) -> None:
         """Let nobody pass before the window is over whose limit is used up."""
         if self.gate.cause is None:
@@ -138,16 +164,17 @@ class Recovery:
 
     # ------------------------------------------------------------------------------------------------- rate limits
 
-    def _refused_for_the_rate(self, failure: Failure, effort: Effort, attempt: Attempt, in_flight: int) -> float:
-        effort.again, now_s, gate = True, attempt.answered_s, self.gate
+    def _refused_for_the_rate(self, failure: Failure, attempt: Attempt) -> float:
+        now_s, gate = attempt.answered_s, self.gate
         self._failed_in_a_row = 0
+        self._failing.clear()
         self._refused_share += (1 - self._refused_share) / _RECENT
         if attempt.sent_at_s < gate.shut_at_s:
             gate.extend(now_s + (failure.retry_after_s or 0.0))
             self._slow_down()
             return 0.0
         self._episodes += 1
-        self._too_many = in_flight
+        self._too_many = attempt.in_flight
         wait_s = failure.retry_after_s or self._policy.delay_s(self._episodes, self._random)
         refusal_s = now_s - attempt.sent_at_s
         gate.shut(Cause.RATE_LIMITED, now_s, wait_s, why=described(failure), refusal_s=refusal_s)
@@ -157,60 +184,72 @@ class Recovery:
         return 0.0
 
     def _slow_down(self) -> None:
-        """Let fewer calls be in flight where nobody knows the limit, once an episode, and not for a single refusal."""
-        if self._too_many and self._refused_share > _REFUSED_TOO_OFTEN and not self._limits_known():
+        """Let fewer calls be in flight where refusals are common, once an episode: some limit is not known."""
+        if self._too_many and self._refused_share > _REFUSED_TOO_OFTEN:
             self.ramp.halve(self._too_many)
             self._too_many = 0
 
     # ------------------------------------------------------------------------------------------------- failures
 
     def _failed(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
-        effort.again, in_outage = True, self.gate.cause is Cause.OUTAGE
+        self._note(row, effort, attempt)
         self._failed_in_a_row += 1
-        if attempt.probe:
-            self.gate.probe_lost(attempt.answered_s)
-        if in_outage:
-            return self._probe_failed(row, failure, effort, attempt) if attempt.probe else 0.0
-        if self._failed_in_a_row >= OUTAGE_AFTER:
-            self._probes = 0
+        self._failing.add(id(effort))
+        in_outage = self.gate.cause is Cause.OUTAGE
+        if in_outage and not attempt.probe:
+            return 0.0  # it was in flight when the outage was found
+        if in_outage or self._is_ill():
+            self._probes = self._probes + 1 if in_outage else 0
             self._shut_for_outage(failure, attempt.answered_s)
+            effort.again = False  # the next probe is another request
+        if self._is_bad(row, effort):
+            self._bad += 1
+            raise given_up(self._model, row, failure)
+        if self._is_enough(row, effort, attempt):
+            raise given_up(self._model, row, failure)
+        if self.gate.cause is Cause.OUTAGE:
             return 0.0
-        self._count(row, failure, effort, attempt)
         wait_s = self._policy.delay_s(effort.failures.total(), self._random, at_least_s=failure.retry_after_s)
         return max(wait_s, self._budget.take_s())
 
-    def _count(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> None:
-        policy = self._policy
+    def _is_ill(self) -> bool:
+        """Whether the provider fails, and not only some requests."""
+        if not self.answered:
+            return self._failed_in_a_row >= FIRST_OUTAGE_AFTER
+        return self._failed_in_a_row >= OUTAGE_AFTER and len(self._failing) >= _OF_SEVERAL
+
+    def _note(self, row: Row, effort: Effort, attempt: Attempt) -> None:
+        """Hold the failure before this one against the request, if a call that was sent after it had a good reply."""
+        if effort.last_failure is None:
+            effort.since_s = attempt.answered_s
+        else:
+            reason, sent_at_s = effort.last_failure
+            effort.proven[reason] += sent_at_s < self._well_at_s
+        effort.last_failure = (row.reason, attempt.sent_at_s)
         effort.failures[row.reason] += 1
-        effort.sent_at_s.setdefault(row.reason, []).append(attempt.sent_at_s)
-        alike = min(policy.max_alike, row.attempts or policy.max_alike)
-        if (
-            effort.failures.total() >= policy.max_attempts
-            or effort.failures[row.reason] >= alike
-            or effort.lost >= policy.max_lost
-        ):
-            raise given_up(self._model, row, failure)
 
-    def _probe_failed(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
-        effort.probes += 1
-        effort.again = False  # the next probe is another request
-        self._probes += 1
-        self._shut_for_outage(failure, attempt.answered_s)
-        may_be_its_own_fault = failure.kind != "connection" or failure.maybe_paid
-        if may_be_its_own_fault and (
-            self._amid_successes(row, effort) >= _SUSPECT
-            or effort.probes >= self._policy.max_alike
-            or effort.lost >= self._policy.max_lost
-        ):
-            raise given_up(self._model, row, failure)
-        return 0.0
+    def _is_bad(self, row: Row, effort: Effort) -> bool:
+        """Whether a request has failed often enough, and mostly by its own fault."""
+        alike, proven, most = self._alike(row), effort.proven, self._policy.max_attempts
+        return (effort.failures[row.reason] >= alike and proven[row.reason] >= min(_PROVEN, alike - 1)) or (
+            effort.failures.total() >= most and proven.total() >= min(_PROVEN, most - 1)
+        )
 
-    def _amid_successes(self, row: Row, effort: Effort) -> int:
-        """Return how many attempts failed like this although calls that were sent later had good replies."""
-        return sum(sent_at_s < self._well_at_s for sent_at_s in effort.sent_at_s.get(row.reason, ()))
+    def _is_enough(self, row: Row, effort: Effort, attempt: Attempt) -> bool:
+        """Whether a request has cost enough, or has failed often and for long with nobody there to compare it with.
+
+        The more bad requests there were, the sooner one more is believed in.
+        """
+        often = effort.failures[row.reason] >= self._alike(row) or effort.failures.total() >= self._policy.max_attempts
+        in_outage = self.gate.cause is Cause.OUTAGE
+        alone_s = max(_ALONE_S, _ALONE_IN_AN_OUTAGE_S / (1 + self._bad)) if in_outage else _ALONE_S
+        return effort.lost >= self._policy.max_lost or (often and attempt.answered_s - effort.since_s >= alone_s)
+
+    def _alike(self, row: Row) -> int:
+        return min(self._policy.max_alike, row.attempts or self._policy.max_alike)
 
     def _shut_for_outage(self, failure: Failure, now_s: float) -> None:
-        wait_s = min(SLOWEST_PROBE_S, 2.0**self._probes) * self._random.uniform(0.8, 1.0)
+        wait_s = min(SLOWEST_PROBE_S, 2.0 ** min(self._probes, 10)) * self._random.uniform(0.8, 1.0)
         wait_s = max(wait_s, failure.retry_after_s or 0.0)
         self.gate.shut(Cause.OUTAGE, now_s, wait_s, why=described(failure))
         self.ramp.restart()
@@ -219,6 +258,7 @@ class Recovery:
 
     def _provider_lives(self, *, probe: bool) -> None:
         self._failed_in_a_row = 0
+        self._failing.clear()
         if probe and self.gate.cause is not None:
             log.info("model_resumed", model=self._model, cause=self.gate.cause)
             self.gate.open()

@@ -84,9 +84,9 @@ def _object(body: bytes) -> Json:
 
 
 def _lenient(body: bytes) -> object:
-    """Parse what orjson refuses although it is readable and was paid for: texts with lone surrogates."""
+    """Parse what orjson refuses although it is readable and was paid for: lone surrogates, NaN, infinity."""
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body, parse_constant=lambda _: None)
         return orjson.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise UnreadableReply("not JSON") from None

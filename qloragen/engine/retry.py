@@ -13,8 +13,8 @@ class RetryPolicy:
     """Limits of repetition; all times in seconds."""
 
     max_attempts: int = 10
-    """A request is given up when so many of its attempts failed; those that failed in an outage, or were refused for
-    the rate, do not count."""
+    """A request is given up when so many of its attempts failed, and it was not the provider's fault; refusals for the
+    rate do not count."""
     max_alike: int = 5
     """The same, of failures of one kind: what fails alike again and again, while others do not, is its own fault."""
     max_lost: int = 6

@@ -13,6 +13,8 @@ from math import inf, log2
 _UNHEARD_S, _HEARD_S = 1.0, 0.1
 """Times of doubling."""
 _MOST_UNHEARD = 64
+_ENOUGH_DOUBLINGS = 20
+"""A million calls; more than that is no bound any more."""
 
 
 class Scouting:
@@ -31,7 +33,8 @@ class Scouting:
             return 0.0
         if self._since_s is None:
             self._since_s = now_s
-        allowed = min(self._most, self._from * 2 ** int((now_s - self._since_s) / self._doubling_s))
+        doublings = min(int((now_s - self._since_s) / self._doubling_s), _ENOUGH_DOUBLINGS)
+        allowed = min(self._most, self._from * 2**doublings)
         if in_flight < allowed:
             self._needed = allowed < limit
             return 0.0

@@ -69,5 +69,5 @@ def scripted(script: Script | None, call: Call) -> Fault | None:
 
 def _text(content: str | list[Json] | None) -> str:
     if isinstance(content, list):
-        return "".join(part.get("text") or "" for part in content)
+        return "".join(str(part.get("text") or "") for part in content)
     return content or ""

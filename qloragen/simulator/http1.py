@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 MOST_HEAD_BYTES = 64 * 2**10
 MOST_BODY_BYTES = 64 * 2**20
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _length(headers: Mapping[str, str]) -> int:
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise NotHttp(400, "the length of the body is not a number")
-    if int(length) > MOST_BODY_BYTES:
+    if len(length) > _MOST_DIGITS or int(length) > MOST_BODY_BYTES:
         raise NotHttp(413, "the body is too long")
     return int(length)
 

@@ -4,7 +4,7 @@
 * A call is let in when level + min(amount, capacity) <= capacity: one that is larger than the window's share, but not
   than the minute's limit, passes only through an empty bucket, and leaves a debt that has to leak out first.
 * Tokens are charged up front, from the request alone (prompt by characters / 4, and its cap), and never given back.
-* A rejected call counts against the RPM too, up to a full bucket ("unsuccessful requests contribute to your per-minute
+* A rejected call, for whatever limit, counts against the RPM too, up to a full bucket ("unsuccessful requests contribute to your per-minute
   limit", help.openai.com 5955604); tokens are taken only by calls that are let in.
 
 Headers of every reply: `x-ratelimit-limit-*` per minute; `-remaining-*`, the limit less the bucket's level, 0 or more;
@@ -82,16 +82,23 @@ class ServerLimits:
     def admit(self, characters: int, cap_tokens: int | None, now_s: float) -> Rejection | None:
         """Charge a call of so many characters and this cap, or say what it ran into."""
         tokens = self.charged_tokens(characters, cap_tokens)
-        rejection = self._check("requests", self._requests, 1, now_s) or self._check(
-            "tokens", self._tokens, tokens, now_s
-        )
-        if rejection:
-            return rejection
+        if self._tokens and tokens > self._tokens.limit:
+            return self._rejection("tokens", self._tokens, tokens, tokens, now_s)
+        if self._requests and self._requests.wait_s(1, now_s):
+            return self._rejection("requests", self._requests, 1, tokens, now_s)
+        if self._tokens and self._tokens.wait_s(tokens, now_s):
+            return self._rejection("tokens", self._tokens, tokens, tokens, now_s)
         if self._requests:
             self._requests.charge(1)
         if self._tokens:
             self._tokens.charge(tokens)
         return None
+
+    def punish(self, now_s: float) -> None:
+        """Charge a call that was rejected, here or for another reason."""
+        if self._requests:
+            self._requests.level(now_s)
+            self._requests.punish(self._limits.rejected_requests)
 
     def charged_tokens(self, characters: int, cap_tokens: int | None) -> int:
         """Return what a call takes from the TPM."""
@@ -99,16 +106,17 @@ class ServerLimits:
         prompt = math.ceil(characters / 4)
         return prompt + cap if self._limits.charge == "sum" else max(prompt, cap)
 
-    def _check(self, by: str, bucket: Bucket | None, amount: int, now_s: float) -> Rejection | None:
-        if bucket is None:
-            return None
-        wait_s = math.inf if by == "tokens" and amount > bucket.limit else bucket.wait_s(amount, now_s)
-        if not wait_s:
-            return None
+    def _rejection(self, by: str, bucket: Bucket, amount: int, tokens: int, now_s: float) -> Rejection:
         used = bucket.level(now_s)
-        if self._requests:
-            self._requests.punish(self._limits.rejected_requests)
-        return Rejection(by, bucket.limit, used, amount, max(wait_s, bucket.wait_s(amount, now_s)))
+        self.punish(now_s)
+        return Rejection(by, bucket.limit, used, amount, self._wait_s(tokens, now_s))
+
+    def _wait_s(self, tokens: int, now_s: float) -> float:
+        """Return the seconds until both buckets would let a call in, what its rejection cost included."""
+        if self._tokens and tokens > self._tokens.limit:
+            return math.inf
+        waits = [self._requests.wait_s(1, now_s)] if self._requests else []
+        return max(waits + ([self._tokens.wait_s(tokens, now_s)] if self._tokens else []), default=0.0)
 
     def headers(self, now_s: float) -> dict[str, str]:
         """Return what every reply announces."""

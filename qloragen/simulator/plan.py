@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..types import Usage
 from .calls import Call
 from .effects import Json, Wire
 
 TRICKLED_PIECES = 60
-"""At most."""
+
+
+def travel_s(wire: Wire, gap_s: float) -> float:
+    """Return the seconds from the first byte of a body to its last."""
+    return gap_s * (TRICKLED_PIECES - 1) if wire is Wire.TRICKLE else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Plan:
     @property
     def last_s(self) -> float:
         """Seconds from the arrival of the call to the last byte of the reply."""
-        return self.first_s + (self.gap_s * (len(self.pieces) - 1) if self.wire is Wire.TRICKLE else 0.0)
+        return self.first_s + travel_s(self.wire, self.gap_s)
 
     @property
     def half(self) -> bytes:
@@ -48,6 +53,6 @@ class Plan:
 
     @property
     def pieces(self) -> list[bytes]:
-        """The pieces of a trickle, in order, at least one."""
-        size = -(-len(self.body) // TRICKLED_PIECES) or 1
-        return [self.body[start : start + size] for start in range(0, len(self.body), size)] or [b""]
+        """The pieces of a trickle, in order; some are empty when the body has fewer bytes than pieces."""
+        ends = [len(self.body) * n // TRICKLED_PIECES for n in range(TRICKLED_PIECES + 1)]
+        return [self.body[start:end] for start, end in pairwise(ends)]

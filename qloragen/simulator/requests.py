@@ -82,9 +82,9 @@ def _message(where: str, message: object) -> Refusal | None:
 def _numbers(body: Json) -> Refusal | None:
     for name in ("max_completion_tokens", "max_tokens"):
         cap = body.get(name)
-        if cap is not None and (not isinstance(cap, int) or cap < 1):
+        if cap is not None and (type(cap) is not int or cap < 1):
             return refusals.wrong_type(name, "an integer of 1 or more")
-    if body.get("n") not in {None, 1}:
+    if not _unset(body, "n"):
         return refusals.unsupported_value("n", "Only 1 is supported.")
     if body.get("stream"):
         return refusals.unsupported_value("stream", "Only false is supported.")
@@ -112,9 +112,15 @@ def _reasoning(body: Json) -> Refusal | None:
             param="reasoning_effort",
         )
     for name in ("temperature", "top_p"):
-        if body.get(name) not in {None, 1}:
+        if not _unset(body, name):
             return refusals.unsupported(name, "It needs reasoning_effort 'none'.")
     return None
+
+
+def _unset(body: Json, name: str) -> bool:
+    """Tell whether a parameter has its default, which is 1, or is left out."""
+    value = body.get(name)
+    return value is None or value == 1
 
 
 def structured(body: Json) -> bool:

@@ -15,11 +15,11 @@ from . import refusals
 from .answers import Answer
 from .cache import Cached
 from .calls import Call
-from .deployment import Deployment, Served
+from .deployment import Deployment
 from .draws import Draws
 from .effects import Effect, Json, Wire
 from .faults import Fault, struck
-from .plan import Plan
+from .plan import Plan, travel_s
 from .prompts import Prompt, cap_tokens
 from .refusals import Refusal, error_body
 from .replies import Generated, altered, generate, reply_to
@@ -109,6 +109,7 @@ def _admit(reading: Reading) -> Refusal | None:
     limits = reading.deployment.limits
     most = reading.deployment.model.capacity.concurrency
     if most is not None and reading.in_flight > most:
+        limits.punish(reading.arrival.now_s)
         return refusals.too_many(most)
     rejection = limits.admit(len(reading.text), cap_tokens(reading.body), reading.arrival.now_s)
     if rejection is None:
@@ -173,9 +174,10 @@ def _answer(
     served = reading.deployment.serve(
         generated.completion_tokens, arrival.draws, in_flight=reading.in_flight, now_s=arrival.now_s
     )
-    usage = _usage(reading, prompt_tokens, generated, served)
-    reply = _reply(reading, generated, usage, effect)
     seconds = served.end_s - arrival.now_s + effect.delay_s
+    answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
+    usage = _usage(reading, prompt_tokens, generated, served.start_s, answered_s)
+    reply = _reply(reading, generated, usage, effect)
     headers.update(effect.headers)
     headers["openai-processing-ms"] = str(int(seconds * 1000))
     headers["content-type"] = _JSON
@@ -202,10 +204,10 @@ def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     return generate(said, cap_tokens=cap_tokens(body), reasoning_tokens=thinks, effect=effect)
 
 
-def _usage(reading: Reading, prompt_tokens: int, generated: Generated, served: Served) -> Usage:
+def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: float, answered_s: float) -> Usage:
     cache, cached = reading.deployment.cache, Cached(0, 0)
     if cache is not None:
-        cached = cache.use(reading.prompt, prompt_tokens, start_s=served.start_s, answered_s=served.end_s)
+        cached = cache.use(reading.prompt, prompt_tokens, start_s=start_s, answered_s=answered_s)
     return Usage(
         prompt_tokens,
         cached.read_tokens,
