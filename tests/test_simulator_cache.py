@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qloragen.simulator import Latency, Model, PromptCache, Provider, Simulation
+from qloragen.simulator import Effect, Latency, Model, PromptCache, Provider, Script, Simulation, Wire
 
 ARTICLE = "".join(f"Sentence number {n} says something that no other says. " for n in range(400))
 """Some 4,000 tokens."""
@@ -18,9 +18,9 @@ ARTICLE = "".join(f"Sentence number {n} says something that no other says. " for
 class Shell:
     """Sends calls at times of its choice; each takes two seconds."""
 
-    def __init__(self, model: str = "gpt-4.1", **cache: Any) -> None:
+    def __init__(self, model: str = "gpt-4.1", *, script: Script | None = None, **cache: Any) -> None:
         behaviour = Model(cache=PromptCache(**cache), latency=Latency(median_s=2.0))
-        self.provider = Provider(Simulation(models={"*": behaviour}))
+        self.provider = Provider(Simulation(models={"*": behaviour}), script=script)
         self.model = model
 
     def usage(self, at_s: float, *texts: str | list[dict[str, Any]], **parameters: Any) -> tuple[int, int, int]:
@@ -50,6 +50,16 @@ def test_a_prefix_is_read_by_calls_that_start_after_an_earlier_one_was_answered(
     assert shell.cached(0.0, ARTICLE, "one") == 0
     assert shell.cached(1.9, ARTICLE, "two") == 0
     assert shell.cached(2.0, ARTICLE, "three") > 3_000
+
+
+@pytest.mark.parametrize(("late", "ends_s"), [(Effect(delay_s=50.0), 52.0), (Effect(wire=Wire.TRICKLE), 61.0)])
+def test_a_reply_that_comes_late_is_not_read_before_it_has_come(late, ends_s):
+    shell = Shell(script={0: late})
+
+    shell.usage(0.0, ARTICLE, "one")
+
+    assert shell.cached(ends_s - 0.1, ARTICLE, "two") == 0
+    assert shell.cached(ends_s + 0.1, ARTICLE, "three") > 3_000
 
 
 def test_a_prefix_counts_in_steps_of_128_from_1024_tokens_on():

@@ -94,6 +94,45 @@ def test_rejected_calls_count_as_requests_up_to_a_full_bucket():
     assert free.headers(0.0)["x-ratelimit-remaining-requests"] == "600"
 
 
+def test_a_wait_covers_both_limits_and_what_the_rejection_itself_cost():
+    server = ServerLimits(Limits(rpm=60, tpm=6_000))
+    assert server.admit(0, 105, 0.0) is None
+
+    rejection = server.admit(0, 99, 1.0)
+
+    assert rejection is not None
+    assert (rejection.by, rejection.wait_s) == ("tokens", pytest.approx(1.0))
+    assert server.admit(0, 99, 1.0 + rejection.wait_s) is None
+
+
+def test_a_rejection_for_the_requests_names_the_wait_for_the_tokens_when_that_is_longer():
+    server = ServerLimits(Limits(rpm=60, tpm=6_000))
+    assert server.admit(0, 500, 0.0) is None
+
+    rejection = server.admit(0, 50, 0.0)
+
+    assert rejection is not None
+    assert (rejection.by, rejection.wait_s) == ("requests", pytest.approx(4.5))
+
+
+def test_a_rejected_call_waits_for_its_own_punishment_too():
+    server = ServerLimits(Limits(rpm=60))
+    assert server.admit(0, 1, 0.0) is None
+
+    rejection = server.admit(0, 1, 0.5)
+
+    assert rejection is not None
+    assert rejection.wait_s == pytest.approx(1.0)
+
+
+def test_a_call_without_a_cap_is_charged_a_set_one():
+    server = ServerLimits(Limits(tpm=60_000, uncapped_tokens=500))
+
+    server.admit(400, None, 0.0)
+
+    assert server.headers(0.0)["x-ratelimit-remaining-tokens"] == "59400"
+
+
 def test_hammering_keeps_everybody_out():
     server = ServerLimits(Limits(rpm=60, burst_s=1))
     assert server.admit(0, 1, 0.0) is None

@@ -102,7 +102,9 @@ def test_reasoning_is_billed_and_counts_against_the_cap():
         (b'{"model": "m", "messages": [{"role": "user"}]}', "invalid_type", "messages[0].content"),
         (body(max_tokens=0), "invalid_type", "max_tokens"),
         (body(max_completion_tokens="9"), "invalid_type", "max_completion_tokens"),
+        (body(max_tokens=True), "invalid_type", "max_tokens"),
         (body(n=2), "unsupported_value", "n"),
+        (body(n=[1]), "unsupported_value", "n"),
         (body(stream=True), "unsupported_value", "stream"),
     ],
 )
@@ -122,6 +124,8 @@ def test_a_request_of_the_wrong_form_is_told_what_is_wrong(request_body, code, p
         ("gpt-6-luna", {"tools": [TOOL]}, "reasoning_effort"),
         ("gpt-5.6-sol", {"tools": [TOOL], "reasoning_effort": "low"}, "reasoning_effort"),
         ("gpt-6-luna", {"temperature": 0.2}, "temperature"),
+        ("gpt-6-luna", {"temperature": {}}, "temperature"),
+        ("gpt-6-luna", {"top_p": [1]}, "top_p"),
         ("gpt-6-astra", {"reasoning_effort": "none"}, "reasoning_effort"),
         ("gpt-4.1", {"max_tokens": 5, "tools": [TOOL], "temperature": 0.2}, None),
         ("gpt-5.5", {"max_completion_tokens": 5, "tools": [TOOL]}, None),
@@ -222,6 +226,15 @@ def test_calls_above_the_concurrency_limit_are_rejected():
 
     assert refusal(rejected)[:2] == (429, "rate_limit_exceeded")
     assert finished(simulated, body(), 1.0).status == 200
+
+
+def test_calls_above_the_concurrency_limit_count_as_requests():
+    simulated = provider(limits=Limits(rpm=600, burst_s=60), capacity=Capacity(concurrency=1))
+    simulated.arrive(body(), {}, 0.0)
+
+    left = [finished(simulated, body()).headers["x-ratelimit-remaining-requests"] for _ in range(3)]
+
+    assert left == ["598", "597", "596"]
 
 
 def test_faults_announce_limits_like_any_reply():

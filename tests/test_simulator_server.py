@@ -168,6 +168,7 @@ async def test_calls_sent_in_one_go_are_answered_in_their_order():
         (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\ncontent-length: 999999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\ncontent-length: " + b"9" * 5_000 + b"\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400),
         (b"GET / HTTP/1.1\r\nx: " + b"x" * 70_000, 431),
     ],

@@ -4,8 +4,9 @@
 * A call is let in when level + min(amount, capacity) <= capacity: one that is larger than the window's share, but not
   than the minute's limit, passes only through an empty bucket, and leaves a debt that has to leak out first.
 * Tokens are charged up front, from the request alone (prompt by characters / 4, and its cap), and never given back.
-* A rejected call, for whatever limit, counts against the RPM too, up to a full bucket ("unsuccessful requests contribute to your per-minute
-  limit", help.openai.com 5955604); tokens are taken only by calls that are let in.
+* A rejected call, for whatever limit, counts against the RPM too, up to a full bucket ("unsuccessful requests
+  contribute to your per-minute limit", help.openai.com 5955604); tokens are taken only by calls that are let in. The
+  wait that it is told is the longer one of both buckets, what it cost itself included.
 
 Headers of every reply: `x-ratelimit-limit-*` per minute; `-remaining-*`, the limit less the bucket's level, 0 or more;
 `-reset-*`, the time until the bucket is empty ("12ms", "1.5s", "6m0s"). A 429 adds `retry-after-ms`, and `retry-after`
