@@ -209,6 +209,21 @@ async def test_a_ticket_that_comes_together_with_a_cancellation_is_given_back():
     assert door.budget.reserved_usd == 0
 
 
+async def test_waiters_that_have_left_are_forgotten():
+    door = Door(slots=1)
+    await door.admit()
+
+    async def hasty() -> None:
+        with anyio.move_on_after(1):
+            await door.admit()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5_000):
+            tasks.start_soon(hasty)
+
+    assert repr(door.admission) == "<Admission [in flight 1, waiting 0, queued 0]>"
+
+
 # --------------------------------------------------------------------------------------------------- slots and limits
 
 

@@ -6,18 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import count
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import anyio
 import orjson
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from qloragen.engine import Engine, ModelSpec, Price, family
 from qloragen.engine.typed import function_for
-from qloragen.errors import AccessDenied, RequestFailed
+from qloragen.errors import AccessDenied, RequestFailed, SettingsError
 from qloragen.testing import Answer, Body, ConnectionLost, ScriptedClient, VirtualLoop, refusal, reply
 from qloragen.types import Completion, Message, Request
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -251,6 +253,82 @@ def test_the_schema_is_strict_at_every_level():
     assert (address["required"], address["additionalProperties"]) == (["street", "number"], False)
     assert "title" in schema["properties"]  # the field, not pydantic's keyword
     assert b'"default"' not in orjson.dumps(schema)
+
+
+class Tree(BaseModel):
+    """Made of itself."""
+
+    name: str
+    branches: list[Tree] = []
+
+
+class Circle(BaseModel):
+    kind: Literal["circle"]
+    radius: float
+
+
+class Square(BaseModel):
+    kind: Literal["square"]
+    side: float
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(title="Any shape")
+    outline: Circle | Square = Field(discriminator="kind", description="What it looks like.")
+    title: str
+
+
+def test_recursive_models_and_unions_are_put_into_what_a_strict_schema_can_say():
+    tree = orjson.loads(orjson.dumps(function_for(Tree).parameters))
+    shape = orjson.dumps(function_for(Shape).parameters)
+
+    assert (tree["type"], tree["required"]) == ("object", ["name", "branches"])
+    assert tree["$defs"]["Tree"]["additionalProperties"] is False
+    assert b"oneOf" not in shape
+    assert b"discriminator" not in shape
+    assert list(orjson.loads(shape)["properties"]) == ["outline", "title"]
+
+
+class Free(BaseModel):
+    labels: dict[str, int]
+
+
+class Anything(BaseModel):
+    value: Any
+
+
+class Words(RootModel[list[str]]):
+    pass
+
+
+@pytest.mark.parametrize(("model", "where"), [(Free, "Free.labels"), (Anything, "Anything.value"), (Words, "Words")])
+def test_a_model_that_no_strict_schema_can_say_is_refused_before_anything_is_paid(model, where):
+    with pytest.raises(SettingsError, match=where):
+        function_for(model)
+
+
+def test_the_name_of_a_generic_model_becomes_one_that_a_function_can_have():
+    class Box(BaseModel, Generic[T]):
+        content: T
+
+    assert function_for(Box[int]).name == "Box_int"
+
+
+async def test_a_validator_that_breaks_does_not_lose_the_reply():
+    class Broken(BaseModel):
+        text: str
+
+        @field_validator("text")
+        @classmethod
+        def look_up(cls, value: str) -> str:
+            return {"a": "b"}[value]
+
+    client = ScriptedClient(lambda _body: reply(arguments='{"text": "c"}'))
+
+    answer = await engine_for(client).ask(request_for("x"), Broken)
+
+    assert (answer.found, answer.problem) == (None, "a validator of Broken raised KeyError")
+    assert answer.completion.usage.prompt_tokens == 100
 
 
 async def test_what_one_request_may_cost_bounds_its_attempts():

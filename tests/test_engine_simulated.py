@@ -105,7 +105,7 @@ PASSING = {
     **dict.fromkeys(("408", "409", "500", "502", "503", "529", "html_error"), 2),
     **dict.fromkeys(("reset_before_headers", "reset_after_headers", "truncated_body", "never_ends", "hang"), 2),
     **dict.fromkeys(("html_page", "error_inside_200"), 2),
-    **dict.fromkeys(("rate_limited", "slow_down"), 2),
+    **dict.fromkeys(("rate_limited", "rate_limited_tokens", "slow_down", "flex_unavailable"), 2),
     **dict.fromkeys(("unsupported_parameter", "invalid_schema"), 2),
     "slow_trickle": 1,
 }
@@ -157,7 +157,7 @@ async def test_a_fault_that_passes_costs_a_call_and_no_answer(kind, calls):
 
     assert completion.arguments is not None
     assert (completion.attempts, counts.sent) == (calls, calls)
-    assert counts.pause is None or kind in {"rate_limited", "slow_down"}
+    assert counts.pause is None or kind in {"rate_limited", "rate_limited_tokens", "slow_down", "flex_unavailable"}
 
 
 @pytest.mark.parametrize(("kind", "error"), STOPPING.items())

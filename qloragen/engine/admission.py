@@ -94,6 +94,11 @@ class Admission:
         self._looking = False
         halt.told.append(self.look)
 
+    def __repr__(self) -> str:
+        """Show what there is to count; requests that have left count as queued until they are forgotten."""
+        queued = len(self._again) + len(self._first) + (self._head is not None)
+        return f"<Admission [in flight {self.in_flight}, waiting {self.waiting}, queued {queued}]>"
+
     async def admit(self, prepare: Prepare, *, again: bool) -> Ticket:
         """Wait for a turn and for all that the call needs, and take it; `again` goes before those who are new.
 

@@ -120,7 +120,7 @@ class Lane:
 
     def heard(self, reply: HttpReply, ticket: Ticket, now_s: float) -> None:
         """Learn what the headers of any reply say of the limits."""
-        wait_s = self.limits.learn(reply.headers, ticket.share)
+        wait_s = self.limits.learn(reply.headers, ticket.share, refused=reply.status == 429)
         if wait_s > 0:
             self.recovery.hold(now_s, wait_s)
         self.admission.scouting.heard(self.admission.in_flight, now_s, told=self.limits.told)

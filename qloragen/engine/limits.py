@@ -18,6 +18,7 @@ from .announced import Announced, Kind, announced
 from .limiter import BURST_S, SHORTEST_BURST_S, Bucket
 from .weight import Sight, Weight
 
+_NEARLY_EMPTY = 0.05
 _CHANCE = 0.25
 """Part of a bucket that calls which overtake one another may make a difference of."""
 
@@ -33,6 +34,8 @@ class _Taken(NamedTuple):
     """Sum of corrections until then."""
     total: float
     """Sum of all that was taken until then, unweighed."""
+    alone: bool
+    """The bucket was empty before."""
 
 
 @dataclass(slots=True)
@@ -66,17 +69,21 @@ class _Limit:
         if bucket is None:
             return None
         weighed = amount * self.weight.value
+        alone = bucket.level < _NEARLY_EMPTY * weighed
         bucket.take(weighed)
         self.total += amount
         now_s = asyncio.get_running_loop().time()  # anyio knows no clock in the callback of a timer
-        return _Taken(now_s, amount, weighed, bucket.level, bucket.corrected, self.total)
+        return _Taken(now_s, amount, weighed, bucket.level, bucket.corrected, self.total, alone)
 
     def settle(self, taken: _Taken | None, used: float) -> None:
         if self.bucket is not None and taken is not None:
             self.bucket.settle(used - taken.weighed)
 
-    def reconcile(self, counted: float, taken: _Taken | None) -> None:
-        """Follow the server, which had `counted` so much when it admitted what was `taken` here."""
+    def reconcile(self, counted: float, taken: _Taken | None, *, refused: bool) -> None:
+        """Follow the server, which had `counted` so much when it admitted, or refused, what was `taken` here.
+
+        Tokens that are refused are not counted, while the request is.
+        """
         bucket = self.bucket
         assert bucket is not None
         if self.given is not None and self.told is not None and self.given < self.told:
@@ -85,11 +92,12 @@ class _Limit:
         if taken is None:
             bucket.correct(max(0.0, counted - bucket.level))
             return
-        missing = counted - taken.level - (bucket.corrected - taken.corrected)
+        uncounted = taken.weighed if refused and self.kind == "tokens" else 0.0
+        missing = counted - (taken.level - uncounted) - (bucket.corrected - taken.corrected)
         if abs(missing) > max(taken.weighed, _CHANCE * bucket.max_rate):
             bucket.correct(missing)
-        if self.kind == "tokens":
-            sight = Sight(taken.time_s, taken.amount, taken.total, counted)
+        if self.kind == "tokens" and not refused:
+            sight = Sight(taken.time_s, taken.amount, taken.total, counted, taken.alone)
             self.weight.observe(sight, bucket.per_minute / 60)
 
     def renew(self) -> None:
@@ -163,12 +171,18 @@ class Limits:
         self._tokens.settle(share.tokens, 0)
         self._requests.settle(share.requests, 0)
 
-    def learn(self, headers: Mapping[str, str], share: Share) -> float:
-        """Take in what a reply's headers say; returns for how long nothing more should be sent, usually 0 s."""
+    def learn(self, headers: Mapping[str, str], share: Share, *, refused: bool = False) -> float:
+        """Take in what the headers say of a reply, or of a refusal for the rate.
+
+        Returns for how long nothing more should be sent, usually 0 s.
+        """
         requests, tokens = (announced(headers, limit.kind) for limit in self._both())
         if requests is None and tokens is None:
             return 0.0
-        return max(self._learn(self._requests, requests, share), self._learn(self._tokens, tokens, share))
+        return max(
+            self._learn(self._requests, requests, share.requests, refused=refused),
+            self._learn(self._tokens, tokens, share.tokens, refused=refused),
+        )
 
     def refused(self) -> None:
         """Take in that the server has refused a call which there was room for here.
@@ -185,7 +199,7 @@ class Limits:
     def _both(self) -> tuple[_Limit, _Limit]:
         return self._requests, self._tokens
 
-    def _learn(self, limit: _Limit, now: Announced | None, share: Share) -> float:
+    def _learn(self, limit: _Limit, now: Announced | None, taken: _Taken | None, *, refused: bool) -> float:
         if now is None:
             return 0.0
         if limit.told != now.per_minute:
@@ -195,7 +209,7 @@ class Limits:
         if limit.windowed:
             limit.counted = False
         elif now.level is not None:
-            limit.reconcile(now.level, share.requests if limit.kind == "requests" else share.tokens)
+            limit.reconcile(now.level, taken, refused=refused)
             return 0.0
         # A window that is emptied at once: when all of it is used, nothing passes before its end.
         return now.reset_s or 0.0 if now.remaining == 0 else 0.0

@@ -45,7 +45,8 @@ _REFUSED_TOO_OFTEN = 0.1
 _PROVEN = 3
 """So many failures of a request must have been its own before it is given up for their number."""
 _ALONE_S, _ALONE_IN_AN_OUTAGE_S = 60.0, 900.0
-"""So long is a request tried where nothing shows whose fault it is."""
+"""So long is a request tried where nothing shows whose fault it is; in an outage once more for each probe that was the
+first attempt of its request, for not all of them can be bad, and so much shorter for each bad request before it."""
 
 log = get_logger()
 
@@ -114,6 +115,8 @@ class Recovery:
         self._bad = 0
         """Requests that were given up because they failed among the successes of others."""
         self._probes = 0
+        self._first_attempts = 0
+        """Those of the probes that were the first attempt of their request."""
         self._ill_since_s: float | None = None
         """When the gate was shut first since the last good reply."""
 
@@ -200,6 +203,8 @@ class Recovery:
             return 0.0  # it was in flight when the outage was found
         if in_outage or self._is_ill():
             self._probes = self._probes + 1 if in_outage else 0
+            first = in_outage and effort.failures.total() == 1
+            self._first_attempts = self._first_attempts + first if in_outage else 0
             self._shut_for_outage(failure, attempt.answered_s)
             effort.again = False  # the next probe is another request
         if self._is_bad(row, effort):
@@ -236,13 +241,11 @@ class Recovery:
         )
 
     def _is_enough(self, row: Row, effort: Effort, attempt: Attempt) -> bool:
-        """Whether a request has cost enough, or has failed often and for long with nobody there to compare it with.
-
-        The more bad requests there were, the sooner one more is believed in.
-        """
+        """Whether a request has cost enough, or has failed often and for long with nobody there to compare it with."""
         often = effort.failures[row.reason] >= self._alike(row) or effort.failures.total() >= self._policy.max_attempts
-        in_outage = self.gate.cause is Cause.OUTAGE
-        alone_s = max(_ALONE_S, _ALONE_IN_AN_OUTAGE_S / (1 + self._bad)) if in_outage else _ALONE_S
+        alone_s = _ALONE_S
+        if self.gate.cause is Cause.OUTAGE:
+            alone_s = max(_ALONE_S, _ALONE_IN_AN_OUTAGE_S * (1 + self._first_attempts) / (1 + self._bad))
         return effort.lost >= self._policy.max_lost or (often and attempt.answered_s - effort.since_s >= alone_s)
 
     def _alike(self, row: Row) -> int:

@@ -23,6 +23,8 @@ class Sight:
     """Sum of all that was taken until then, unweighed."""
     level: float
     """The server's."""
+    alone: bool
+    """Our own bucket was empty before it."""
 
 
 class Weight:
@@ -32,6 +34,7 @@ class Weight:
     1. Between two calls the server has counted what its level has risen by, and what has leaked away meanwhile.
     2. That is too much where its bucket was empty for a while. But a level is never below the call's own count: so each
        call alone gives an upper bound, and in an empty bucket a close one.
+    3. Where our bucket was empty, the server's was too, or nearly so.
     """
 
     def __init__(self) -> None:
@@ -41,7 +44,9 @@ class Weight:
     def observe(self, sight: Sight, per_s: float) -> None:
         """Take in one reply of a server whose bucket leaks `per_s`."""
         bound = sight.level / sight.amount
-        if bound < self.value:
+        if sight.alone:
+            self._move(bound, _GAIN)
+        elif bound < self.value:
             self._move(bound, _GAIN_ALONE)
         begin = self._begin
         if begin is None or bound < 2 * self.value:
