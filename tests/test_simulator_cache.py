@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qloragen.simulator import Effect, Latency, Model, PromptCache, Provider, Script, Simulation, Wire
+from qloragen.simulator.tokens import count_tokens
 
 ARTICLE = "".join(f"Sentence number {n} says something that no other says. " for n in range(400))
 """Some 4,000 tokens."""
@@ -34,6 +35,13 @@ class Shell:
 
     def cached(self, at_s: float, *texts: str | list[dict[str, Any]], **parameters: Any) -> int:
         return self.usage(at_s, *texts, **parameters)[1]
+
+
+def exactly(tokens: int) -> str:
+    """Return a text whose prompt has so many tokens."""
+    return next(
+        ARTICLE[:size] for size in range(2_000, 9_000) if count_tokens(f"\nuser: {ARTICLE[:size]}") + 6 == tokens
+    )
 
 
 def part(text: str, **mark: str) -> dict[str, Any]:
@@ -77,6 +85,24 @@ def test_a_short_prompt_is_never_cached():
     shell.usage(0.0, ARTICLE[:3_000])
 
     assert shell.cached(10.0, ARTICLE[:3_000]) == 0
+
+
+@pytest.mark.parametrize(("tokens", "read"), [(1_023, 0), (1_024, 1_024), (1_151, 1_024), (1_152, 1_152)])
+def test_a_prompt_that_comes_again_is_read_from_1024_tokens_on(tokens, read):
+    shell = Shell()
+    text = exactly(tokens)
+
+    assert shell.usage(0.0, text)[0] == tokens
+    assert shell.cached(10.0, text) == read
+
+
+@pytest.mark.parametrize("head", ['{"a": 1, "b": [2, 3]}, ' * 300, "数据库节点" * 500, ARTICLE[:8_000]])
+@pytest.mark.parametrize("tail", ["the quick brown fox " * 400, "数据库节点" * 500, "7" * 3_000])
+def test_a_prefix_has_the_tokens_of_its_own_text_whatever_comes_after(head, tail):
+    shell = Shell()
+    shell.usage(0.0, f"{head}A{tail}")
+
+    assert count_tokens(head) - 2 * 128 - 64 < shell.cached(10.0, f"{head}B{tail}") <= count_tokens(head)
 
 
 def test_a_prefix_is_not_read_past_the_first_difference():
@@ -134,9 +160,9 @@ def test_no_more_is_read_than_some_answered_call_had(calls):
     for pause_s, variant, length, key in calls:
         now_s += pause_s
         text = f"{variant}{ARTICLE[:length]}{'z' * 200}"
-        prompt, cached, written = shell.usage(now_s, text, **({"prompt_cache_key": key} if key else {}))
+        _, cached, written = shell.usage(now_s, text, **({"prompt_cache_key": key} if key else {}))
         visible = [common(text, old) for at_s, old_key, old in earlier if old_key == key and at_s + 2 <= now_s]
-        assert cached <= prompt * max(visible, default=0) / len(text) + 8
+        assert cached <= count_tokens(text[: max(visible, default=0)]) + 8
         assert written == 0
         earlier.append((now_s, key, text))
 
@@ -181,6 +207,45 @@ def test_explicit_breakpoints_are_written_once_and_read_by_the_siblings():
     assert third[1:] == (first[2], 0)
 
 
+@pytest.mark.parametrize(
+    ("options", "mark", "lasts_s"),
+    [
+        ({}, {"mode": "explicit"}, 1_800),
+        ({"ttl": "12h"}, {"mode": "explicit"}, 43_200),
+        ({"ttl": "12h"}, {"ttl": "30m"}, 1_800),
+        ({}, {"ttl": "12h"}, 43_200),
+    ],
+)
+def test_a_breakpoint_lives_as_long_as_it_or_its_call_says(options, mark, lasts_s):
+    asked = {"prompt_cache_options": {"mode": "explicit", **options}}
+    for at_s, read in ((2 + lasts_s - 1, True), (2 + lasts_s + 1, False)):
+        shell = Shell("gpt-6-luna")
+        shell.usage(0.0, [part(ARTICLE, **mark), part("one?")], **asked)
+        assert (shell.cached(at_s, [part(ARTICLE, **mark), part("two?")], **asked) > 0) == read
+
+
+def test_the_end_of_a_prompt_lives_for_thirty_minutes_too():
+    shell = Shell("gpt-6-luna")
+    shell.usage(0.0, ARTICLE)
+
+    assert shell.cached(1_700.0, ARTICLE) > 0
+
+
+def test_reading_a_breakpoint_renews_it():
+    shell, explicit = Shell("gpt-6-luna"), {"prompt_cache_options": {"mode": "explicit"}}
+    marked = [part(ARTICLE, mode="explicit"), part("one?")]
+    shell.usage(0.0, marked, **explicit)
+
+    assert shell.cached(1_700.0, [part(ARTICLE), part("two?")], **explicit) > 0
+    assert shell.cached(3_400.0, [part(ARTICLE), part("three?")], **explicit) > 0
+    assert shell.cached(5_300.0, [part(ARTICLE), part("four?")], **explicit) == 0
+
+
+@pytest.mark.parametrize(("tokens", "written"), [(1_023, 0), (1_024, 1_024)])
+def test_breakpoints_count_from_1024_tokens_on(tokens, written):
+    assert Shell("gpt-6-luna").usage(0.0, exactly(tokens))[2] == written
+
+
 def test_calls_that_race_each_other_all_pay_for_writing():
     shell, explicit = Shell("gpt-6-luna"), {"prompt_cache_options": {"mode": "explicit"}}
     text = [part(ARTICLE, mode="explicit")]
@@ -203,6 +268,9 @@ def test_without_a_breakpoint_the_explicit_mode_caches_nothing():
         ("gpt-6-luna", "by_name", True),
         ("openai/gpt-5.6-sol", "by_name", True),
         ("gpt-5.5", "by_name", False),
+        ("gpt-5.7-sol", "by_name", True),
+        ("gpt-5.10", "by_name", True),
+        ("gpt-7", "by_name", True),
         ("llama-3", "by_name", False),
         ("gpt-6-luna", "prefix", False),
         ("llama-3", "breakpoints", True),

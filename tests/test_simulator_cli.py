@@ -32,9 +32,9 @@ def simulating(*flags: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def status(base_url: str, key: str = "any") -> int:
+def status(base_url: str, key: str = "any", model: str = "m") -> int:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-    request = Request(f"{base_url}/chat/completions", BODY, headers)  # noqa: S310 - on loopback
+    request = Request(f"{base_url}/chat/completions", BODY.replace(b'"m"', orjson.dumps(model)), headers)  # noqa: S310 - on loopback
     try:
         with urlopen(request, timeout=30) as reply:  # noqa: S310 - as above
             assert reply.status == 200
@@ -67,6 +67,16 @@ def test_flags_shape_the_provider():
         process.communicate(timeout=60)
 
 
+def test_a_file_shapes_each_model_by_itself(tmp_path):
+    described = tmp_path / "simulation.toml"
+    described.write_text("[models.m]\nlimits = { rpm = 6 }\n[models.n]\n")
+    with simulating("--config", str(described)) as (process, base_url):
+        assert [status(base_url), status(base_url), status(base_url, model="n")] == [200, 429, 200]
+
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -74,9 +84,21 @@ def test_flags_shape_the_provider():
         (("--fault", "503"), "KIND=RATE"),
         (("--fault", "503=x"), "'x' is not a number"),
         (("--fault", "503=2"), "from 0 to 1"),
-        (("--outage", "10"), "is not a number"),
+        (("--fault", "503=0.1@60:30"), "must end after it starts"),
+        (("--outage", "10"), "is not of the form START:SECONDS"),
+        (("--outage", "nan:3"), "start_s must be 0 or more"),
         (("--outage", "10:5:flood"), "503, reset, refuse"),
         (("--rpm", "-5"), "rpm must be above 0"),
+        (("--rpm", "inf"), "rpm must be above 0 and at most"),
+        (("--tpm", "nan"), "tpm must be above 0 and at most"),
+        (("--token-s", "1e400"), "token_s must be 0 or more and at most"),
+        (("--cache-ttl-s", "nan"), "ttl_s must be above 0"),
+        (("--ttft-median-s", "1", "--ttft-p99-s", "0.5"), "needs a median above 0 that it is not below"),
+        (("--seed", "9" * 42), "seed must be"),
+        (("--model", ""), "must not be empty"),
+        (("--api-key", ""), "must not be empty"),
+        (("--config", "nowhere.toml"), "nowhere.toml cannot be read"),
+        (("--config", "x.toml", "--rpm", "5"), "--rpm cannot be used with --config"),
         (("--port", "99999"), "Port 99999"),
     ],
 )

@@ -19,6 +19,7 @@ from qloragen.simulator import (
     SimulatedClient,
     Simulation,
     Statistics,
+    Wire,
 )
 from qloragen.testing import VirtualLoop
 
@@ -131,7 +132,7 @@ async def test_a_cancelled_call_is_abandoned():
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind, effect in KINDS.items() if effect.wire.value == "as they should" and not effect.structured]
+    "kind", [kind for kind, effect in KINDS.items() if effect.wire is Wire.WHOLE and not effect.structured]
 )
 async def test_every_other_fault_is_a_reply(kind):
     reply = await SimulatedClient(struck_by(kind)).post(BODY, timeout_s=60)

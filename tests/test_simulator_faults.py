@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import orjson
@@ -19,6 +20,7 @@ from qloragen.simulator import (
     Limits,
     Model,
     Outage,
+    PromptCache,
     Provider,
     Simulation,
     Wire,
@@ -71,6 +73,20 @@ def test_faults_strike_at_their_rates():
     outcomes = simulated.statistics.total.outcomes
     assert outcomes["503"] == pytest.approx(400, rel=0.15)
     assert outcomes["hang"] == pytest.approx(200, rel=0.2)
+
+
+def test_fresh_and_sticky_faults_together_strike_at_their_rates_too():
+    simulated = provider(
+        faults=(Fault("503", rate=0.3), Fault("refusal", rate=0.5, sticky=True), Fault("500", rate=0.2))
+    )
+
+    for n in range(4_000):
+        finished(simulated, body(str(n)))
+
+    outcomes = simulated.statistics.total.outcomes
+    assert outcomes["503"] == pytest.approx(1_200, rel=0.08)
+    assert outcomes["refusal"] == pytest.approx(2_000, rel=0.08)
+    assert outcomes["500"] == pytest.approx(800, rel=0.1)
 
 
 def test_faults_keep_to_their_time_and_their_models():
@@ -171,7 +187,20 @@ def test_a_script_decides_by_the_index():
         (lambda: Fault("500", rate=1.5), "from 0 to 1"),
         (lambda: Fault("500", every=0), "every 0"),
         (lambda: Simulation(faults=(Fault("500", rate=0.6), Fault("503", rate=0.6))), r"add up to 1\.2"),
+        (lambda: Fault("500", start_s=60, end_s=30), "must end after it starts"),
+        (lambda: Fault("500", start_s=math.nan), "must end after it starts, and"),
+        (lambda: Fault("500", start_s=-1), "start at 0 s or later"),
         (lambda: Limits(rpm=0), "rpm must be above 0"),
+        (lambda: Limits(rpm=math.inf), "rpm must be above 0 and at most 1e.15, not inf"),
+        (lambda: Limits(tpm=math.nan), "tpm must be above 0 and at most 1e.15, not nan"),
+        (lambda: Latency(median_s=math.inf), "median_s must be 0 or more and at most"),
+        (lambda: Latency(median_s=2, p99_s=1), "p99_s, 1, needs a median above 0 that it is not below"),
+        (lambda: Latency(token_p99_s=1), "token_p99_s, 1, needs a median"),
+        (lambda: PromptCache(ttl_s=math.nan), "ttl_s"),
+        (lambda: Outage(1, math.inf), "duration_s"),
+        (lambda: Simulation(seed=10**42), "seed must be"),
+        (lambda: Simulation(models={"": Model()}), "must not be empty"),
+        (lambda: Simulation(api_key=""), "the key must not be empty"),
         (lambda: Latency(median_s=-1), "median_s must be 0 or more"),
         (lambda: Model(context_tokens=0), "context_tokens"),
         (lambda: Capacity(slots=0), "slots"),

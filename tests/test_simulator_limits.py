@@ -101,7 +101,8 @@ def test_a_wait_covers_both_limits_and_what_the_rejection_itself_cost():
     rejection = server.admit(0, 99, 1.0)
 
     assert rejection is not None
-    assert (rejection.by, rejection.wait_s) == ("tokens", pytest.approx(1.0))
+    assert rejection.by == "tokens"
+    assert rejection.wait_s == pytest.approx(1.0)
     assert server.admit(0, 99, 1.0 + rejection.wait_s) is None
 
 
@@ -112,7 +113,8 @@ def test_a_rejection_for_the_requests_names_the_wait_for_the_tokens_when_that_is
     rejection = server.admit(0, 50, 0.0)
 
     assert rejection is not None
-    assert (rejection.by, rejection.wait_s) == ("requests", pytest.approx(4.5))
+    assert rejection.by == "requests"
+    assert rejection.wait_s == pytest.approx(4.5)
 
 
 def test_a_rejected_call_waits_for_its_own_punishment_too():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from qloragen.simulator import (
     Answer,
     Capacity,
+    Effect,
     Fault,
     Latency,
     Limits,
@@ -17,6 +18,7 @@ from qloragen.simulator import (
     Provider,
     Simulation,
 )
+from qloragen.simulator.draws import Draws, identify, lognormal
 from qloragen.simulator.tokens import count_tokens
 from tests.plans import TOOL, body, choice, finished, provider, refusal
 
@@ -35,6 +37,22 @@ def test_an_answer_has_the_form_and_the_bill_of_a_chat_completion():
     assert reply["usage"]["total_tokens"] == reply["usage"]["prompt_tokens"] + reply["usage"]["completion_tokens"]
     assert plan.headers["x-request-id"] == "req_0"
     assert plan.headers["openai-processing-ms"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"), [(None, "default"), ("auto", "default"), ("flex", "flex"), ("priority", "priority")]
+)
+def test_a_reply_names_the_service_tier(asked, used):
+    plan = finished(provider(), body(service_tier=asked))
+
+    assert orjson.loads(plan.body)["service_tier"] == used
+
+
+def test_each_message_has_a_frame_of_three_tokens_and_so_has_the_answer():
+    usage = finished(provider(), body("What is a ring of nodes?")).usage
+
+    assert usage is not None
+    assert usage.prompt_tokens == count_tokens("\nuser: What is a ring of nodes?") + 6
 
 
 def test_a_tool_that_must_be_called_is_called():
@@ -261,6 +279,36 @@ def test_each_completion_token_takes_its_time():
     plan = finished(simulated, body(max_tokens=3))
 
     assert plan.first_s == pytest.approx(1.3)
+
+
+def test_the_time_per_token_is_drawn_apart_from_the_time_to_the_first():
+    simulated = provider(latency=Latency(1.0, 4.0, 0.1, 0.4))
+    fast: list[float] = []
+    slow: list[float] = []
+    for n in range(400):
+        plan = finished(simulated, body(f"call {n}"))
+        assert plan.usage is not None
+        first_s = lognormal(1.0, 4.0, Draws(identify(body(f"call {n}"), 0), 0).first)
+        (fast if first_s < 1.0 else slow).append((plan.first_s - first_s) / plan.usage.completion_tokens)
+
+    assert sorted(fast)[len(fast) // 2] == pytest.approx(sorted(slow)[len(slow) // 2], rel=0.2)
+
+
+def test_a_refusal_takes_its_own_time_and_the_failure_of_a_server_that_of_an_answer():
+    faults = (Fault("bad_request", end_s=10), Fault("503", start_s=10, end_s=20))
+    simulated = provider(latency=Latency(median_s=2.0, refusal_s=0.1), limits=Limits(rpm=1, burst_s=60), faults=faults)
+    simulated.begin(0.0)
+
+    seconds = [finished(simulated, body(), at_s).first_s for at_s in (0.0, 0.0)]
+
+    assert seconds == [0.1, 0.1], "refused by a fault, and by a limit"
+    assert provider(latency=Latency(2.0, refusal_s=0.1), faults=(Fault("503"),)).arrive(body(), {}, 0.0).first_s == 2.0
+
+
+def test_an_effect_may_delay_a_good_reply():
+    simulated = provider(latency=Latency(median_s=2.0), script={0: Effect(delay_s=5.0)})
+
+    assert finished(simulated, body()).first_s == 7.0
 
 
 def test_calls_above_the_slots_wait_for_their_turn():

@@ -221,7 +221,9 @@ async def test_an_error_is_an_error_in_the_form_of_the_api(kind):
     ("kind", "code"),
     [
         ("rate_limited", "rate_limit_exceeded"),
+        ("rate_limited_tokens", "rate_limit_exceeded"),
         ("slow_down", "slow_down"),
+        ("flex_unavailable", "resource_unavailable"),
         ("insufficient_quota", "insufficient_quota"),
         ("context_length", "context_length_exceeded"),
         ("unsupported_parameter", "unsupported_parameter"),
@@ -237,7 +239,7 @@ async def test_errors_have_the_codes_of_the_api(kind, code):
         _, headers, body = await posted(server, http)
 
     assert orjson.loads(body)["error"]["code"] == code
-    assert ("retry-after-ms" in headers) == (kind in {"rate_limited", "slow_down"})
+    assert ("retry-after-ms" in headers) == (kind in {"rate_limited", "rate_limited_tokens", "slow_down"})
 
 
 @pytest.mark.parametrize("kind", ["reset_before_headers", "reset_after_headers", "truncated_body"])

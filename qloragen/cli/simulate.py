@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import anyio
 
@@ -24,6 +25,7 @@ from ..simulator import (
     Simulation,
     SimulatorServer,
     Statistics,
+    read_simulation,
 )
 
 _MODEL = Model()
@@ -41,7 +43,7 @@ _FLAGS: tuple[tuple[str, type, str, object, str], ...] = (
     ("--token-p99-s", float, "S", None, "time for each completion token, 99th percentile; the median when left out"),
     ("--context-tokens", int, "N", None, "size of the context window; endless when left out"),
     ("--reasoning-tokens", int, "N", _MODEL.reasoning_tokens, "reasoning tokens in each completion (%(default)s)"),
-    ("--cache-ttl-s", float, "S", _MODEL.cache.ttl_s, "how long the prompt cache remembers (%(default)s)"),
+    ("--cache-ttl-s", float, "S", None, "how long the prompt cache remembers; as OpenAI's when left out"),
     ("--concurrency", int, "N", None, "calls in flight, per model, above which calls are rejected"),
     ("--slots", int, "N", None, "calls served together, per model; others wait in the server"),
     ("--knee", int, "N", None, "calls in flight, per model, above which each takes longer"),
@@ -74,13 +76,21 @@ def flags(parser: argparse.ArgumentParser) -> None:
         metavar="START:SECONDS[:KIND]",
         help="when nothing works; kind is 503, reset or refuse; may be repeated",
     )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with the fields of qloragen.simulator.Simulation, for what has no flag, and for models of "
+        "different behaviour; only --port goes with it",
+    )
     parser.add_argument("--no-headers", action="store_true", help="announce no limits")
     parser.add_argument("--no-retry-after", action="store_true", help="do not say how long to wait")
 
 
 def simulate(arguments: argparse.Namespace) -> int:
     """Listen until SIGINT or SIGTERM, then show on standard error what was seen."""
-    provider = Provider(_simulation(arguments))
+    simulation = _simulation(arguments) if arguments.config is None else _described(arguments)
+    provider = Provider(simulation)
     options = {"use_uvloop": find_spec("uvloop") is not None}
     anyio.run(_listen, provider, arguments.port or 0, backend_options=options)
     print(_table(provider.statistics), file=sys.stderr)
@@ -96,6 +106,16 @@ async def _listen(provider: Provider, port: int) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ settings
+
+
+def _described(arguments: argparse.Namespace) -> Simulation:
+    """Return the simulation of a file, which stands alone."""
+    parser = argparse.ArgumentParser()
+    flags(parser)
+    for name, default in vars(parser.parse_args([])).items():
+        if name not in {"config", "port"} and getattr(arguments, name) != default:
+            raise SettingsError(f"--{name.replace('_', '-')} cannot be used with --config: put it into the file.")
+    return read_simulation(arguments.config)
 
 
 def _simulation(arguments: argparse.Namespace) -> Simulation:
@@ -141,6 +161,8 @@ def _outage(text: str) -> Outage:
     """Return the outage of a text like `60:30` or `60:30:refuse`."""
     start, _, rest = text.partition(":")
     duration, _, kind = rest.partition(":")
+    if not rest:
+        raise SettingsError(f"--outage {text}: is not of the form START:SECONDS or START:SECONDS:KIND.")
     match kind or "503":
         case ("503" | "reset" | "refuse") as known:
             return Outage(_number("--outage", text, start), _number("--outage", text, duration), known)

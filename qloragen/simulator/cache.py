@@ -9,25 +9,27 @@ breakpoint that was written. In the default mode each call writes one at the end
 so that a call without any writes nothing. What is written is billed as `cache_write_tokens`.
 
 In both, a cache belongs to one model and one `prompt_cache_key` (or none); what a call writes is seen by calls that
-start after it was answered; and an entry is forgotten some time after its last use. Memory is bounded: entries are kept
-in two generations, of which the older is dropped when the younger is full.
+start after it was answered; and an entry is forgotten some time after its last use: prefixes after 5 minutes,
+breakpoints after 30 or the `ttl` of the breakpoint or of `prompt_cache_options` ("30m", "12h").
+Memory is bounded: entries are kept in two generations, of which the older is dropped when the younger is full.
 
-A prefix is known by the hash of its bytes, never by its text. Its tokens are its share of the prompt's bytes times the
-prompt's tokens.
+A prefix is known by the hash of its bytes, never by its text.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
 from .prompts import Prompt
+from .tokens import count_bytes
 
 LEAST_TOKENS = 1024
 STEP_TOKENS = 128
-_BLOCK_BYTES = 512
-"""About one step."""
+PREFIX_TTL_S, BREAKPOINT_TTL_S = 300.0, 1800.0
+_BLOCK_BYTES = 256
+"""About half a step: a prefix is found to its last whole block, and then counted."""
 
 
 class Cached(NamedTuple):
@@ -37,11 +39,20 @@ class Cached(NamedTuple):
     written_tokens: int
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     visible_s: float
     expires_s: float
-    tokens: int
+    ttl_s: float
+    tokens: int = 0
+
+    def readable(self, now_s: float) -> bool:
+        return self.visible_s <= now_s < self.expires_s
+
+    def renewed(self, other: _Entry) -> _Entry:
+        """Return what is left when `other` is written over it: visible as early, and for as long, as either."""
+        return self._replace(
+            visible_s=min(self.visible_s, other.visible_s), expires_s=max(self.expires_s, other.expires_s)
+        )
 
 
 class Memory:
@@ -55,20 +66,19 @@ class Memory:
     def find(self, key: object, now_s: float) -> _Entry | None:
         """Return what can be read at `now_s`."""
         entry = self._young.get(key) or self._old.get(key)
-        return entry if entry and entry.visible_s <= now_s < entry.expires_s else None
+        return entry if entry and entry.readable(now_s) else None
 
-    def renew(self, key: object, now_s: float, written: _Entry) -> bool:
-        """Write an entry, or keep the one there is for longer; tell whether that is a write that costs."""
-        entry = self._young.get(key) or self._old.get(key)
-        # Calls that race each other all write, and all pay for it.
-        readable = entry is not None and entry.visible_s <= now_s < entry.expires_s
-        if entry is None or entry.expires_s <= now_s:
-            entry = written
-        else:
-            entry.visible_s = min(entry.visible_s, written.visible_s)
-            entry.expires_s = max(entry.expires_s, written.expires_s)
-        self._keep(key, entry)
-        return not readable
+    def write(self, keys: Iterable[object], now_s: float, written: _Entry) -> None:
+        """Write an entry under each key, or keep the one there is for longer."""
+        before: _Entry | None = None
+        after = written
+        for key in keys:
+            entry = self._young.get(key) or self._old.get(key)
+            if entry is not before:
+                # Neighbours were mostly written together, and share one entry.
+                before = entry
+                after = written if entry is None or entry.expires_s <= now_s else entry.renewed(written)
+            self._keep(key, after)
 
     def _keep(self, key: object, entry: _Entry) -> None:
         if key not in self._young and len(self._young) >= self._most:
@@ -80,8 +90,8 @@ class Memory:
 class PrefixCache:
     """Any earlier prefix counts."""
 
-    def __init__(self, *, ttl_s: float, entries: int) -> None:
-        self._ttl_s = ttl_s
+    def __init__(self, *, ttl_s: float | None, entries: int) -> None:
+        self._ttl_s = PREFIX_TTL_S if ttl_s is None else ttl_s
         self._memory = Memory(entries)
 
     def use(self, prompt: Prompt, tokens: int, *, start_s: float, answered_s: float) -> Cached:
@@ -91,18 +101,18 @@ class PrefixCache:
         text = b"".join(prompt.segments)
         hashes = _blocks(prompt.cache_key, text)
         found = next((n for n in range(len(hashes), 0, -1) if self._memory.find(hashes[n - 1], start_s)), 0)
-        read = int(tokens * min(1.0, found * _BLOCK_BYTES / len(text))) // STEP_TOKENS * STEP_TOKENS
-        for block in hashes:
-            self._memory.renew(block, start_s, _Entry(answered_s, answered_s + self._ttl_s, 0))
-        return Cached(read if read >= LEAST_TOKENS else 0, 0)
+        # The last block is what is left, so that a prompt that comes again is read to its end.
+        shared = tokens if found == len(hashes) else min(tokens, count_bytes(text[: found * _BLOCK_BYTES]))
+        self._memory.write(hashes, start_s, _Entry(answered_s, answered_s + self._ttl_s, self._ttl_s))
+        return Cached(shared // STEP_TOKENS * STEP_TOKENS if shared >= LEAST_TOKENS else 0, 0)
 
 
 def _blocks(key: str | None, text: bytes) -> list[int]:
-    """Return the chained hash of every whole block of `text`."""
+    """Return the chained hash of every block of `text`, of which the last may be shorter."""
     found = []
     chained = hash(key)
-    for end in range(_BLOCK_BYTES, len(text) + 1, _BLOCK_BYTES):
-        chained = hash((chained, text[end - _BLOCK_BYTES : end]))
+    for start in range(0, len(text), _BLOCK_BYTES):
+        chained = hash((chained, text[start : start + _BLOCK_BYTES]))
         found.append(chained)
     return found
 
@@ -110,8 +120,8 @@ def _blocks(key: str | None, text: bytes) -> list[int]:
 class BreakpointCache:
     """Only written breakpoints count."""
 
-    def __init__(self, *, ttl_s: float, entries: int) -> None:
-        self._ttl_s = ttl_s
+    def __init__(self, *, ttl_s: float | None, entries: int) -> None:
+        self._ttl_s = BREAKPOINT_TTL_S if ttl_s is None else ttl_s
         self._memory = Memory(entries)
 
     def use(self, prompt: Prompt, tokens: int, *, start_s: float, answered_s: float) -> Cached:
@@ -121,18 +131,22 @@ class BreakpointCache:
         ends = _ends(prompt, tokens)
         read = self._read(ends, start_s, answered_s)
         written = 0
-        for segment, ttl_s in prompt.breakpoints:
+        for segment, asked_s in prompt.breakpoints:
             key, size = ends[segment]
-            lasts_s = max(self._ttl_s, ttl_s or 0.0)
-            entry = _Entry(answered_s, answered_s + lasts_s, size)
-            if size >= LEAST_TOKENS and self._memory.renew(key, start_s, entry):
+            if size < LEAST_TOKENS:
+                continue
+            # Calls that race each other all write, and all pay for it.
+            if not self._memory.find(key, start_s):
                 written = max(written, size)
+            ttl_s = asked_s or self._ttl_s
+            self._memory.write((key,), start_s, _Entry(answered_s, answered_s + ttl_s, ttl_s, size))
         return Cached(min(read, tokens), max(0, written - read))
 
     def _read(self, ends: list[tuple[bytes, int]], start_s: float, answered_s: float) -> int:
         for key, _ in reversed(ends):
             if entry := self._memory.find(key, start_s):
-                entry.expires_s = max(entry.expires_s, answered_s + self._ttl_s)
+                renewed = _Entry(entry.visible_s, answered_s + entry.ttl_s, entry.ttl_s)
+                self._memory.write((key,), start_s, renewed)
                 return entry.tokens
         return 0
 
@@ -140,10 +154,9 @@ class BreakpointCache:
 def _ends(prompt: Prompt, tokens: int) -> list[tuple[bytes, int]]:
     """Return for each segment the hash of the prompt up to its end, and the tokens up to there."""
     running = blake2b(repr(prompt.cache_key).encode(), digest_size=16)
-    total = sum(map(len, prompt.segments))
     found, size = [], 0
-    for segment in prompt.segments:
+    for number, segment in enumerate(prompt.segments, 1):
         running.update(segment)
-        size += len(segment)
-        found.append((running.copy().digest(), tokens * size // total))
+        size = tokens if number == len(prompt.segments) else min(tokens, size + count_bytes(segment))
+        found.append((running.copy().digest(), size))
     return found

@@ -14,14 +14,21 @@ Json = dict[str, Any]
 class Wire(Enum):
     """How the bytes of a reply travel."""
 
-    WHOLE = "as they should"
-    RESET_BEFORE_HEADERS = "a reset in place of them"
-    RESET_AFTER_HEADERS = "headers, then a reset"
-    TRUNCATED = "headers, half of the body, and the end of the connection"
-    NEVER_ENDS = "headers, half of the body, and silence"
-    TRICKLE = "a few bytes at a time"
-    HANG = "silence"
-    REFUSED = "no connection"
+    WHOLE = "whole"
+    """As they should."""
+    RESET_BEFORE_HEADERS = "reset_before_headers"
+    """A reset in place of them."""
+    RESET_AFTER_HEADERS = "reset_after_headers"
+    TRUNCATED = "truncated"
+    """Headers, half of the body, and the end of the connection."""
+    NEVER_ENDS = "never_ends"
+    """Headers, half of the body, and silence."""
+    TRICKLE = "trickle"
+    """A few bytes at a time."""
+    HANG = "hang"
+    """Silence."""
+    REFUSED = "refused"
+    """No connection."""
 
 
 @dataclass(frozen=True, slots=True)

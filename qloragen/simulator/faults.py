@@ -2,7 +2,9 @@
 
     kind                     what the client sees
     rate_limited             429 rate_limit_exceeded, retry-after-ms 1000
+    rate_limited_tokens      429 rate_limit_exceeded of the type tokens, retry-after-ms 1000
     slow_down                429 slow_down, retry-after-ms 1000
+    flex_unavailable         429 resource_unavailable: no capacity for the flex tier
     insufficient_quota       429 insufficient_quota
     bad_request              400 without a code
     context_length           400 context_length_exceeded
@@ -53,6 +55,8 @@ from .waits import retry_after
 _HTML = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 _BAD, _SERVER, _SOON = "invalid_request_error", "server_error", retry_after(1.0)
 _PAUSE = "Rate limit reached for requests. Please try again in 1s."
+_TOKENS = "Rate limit reached for tokens. Please try again in 1s."
+_FLEX = "Resource unavailable: there is no capacity for flex processing now. Please try again later."
 _RAMP = "The rate of requests rose too fast. Please slow down and raise it step by step."
 _QUOTA = "You exceeded your current quota, please check your plan and billing details."
 _WINDOW = "This model's maximum context length is 8192 tokens. However, your messages resulted in more tokens."
@@ -64,7 +68,9 @@ _MODEL = "The model does not exist or you do not have access to it."
 
 KINDS: Mapping[str, Effect] = {
     "rate_limited": error(429, _PAUSE, code="rate_limit_exceeded", type="requests", headers=_SOON),
+    "rate_limited_tokens": error(429, _TOKENS, code="rate_limit_exceeded", type="tokens", headers=_SOON),
     "slow_down": error(429, _RAMP, code="slow_down", type="requests", headers=_SOON),
+    "flex_unavailable": error(429, _FLEX, code="resource_unavailable", type=_SERVER),
     "insufficient_quota": error(429, _QUOTA, code="insufficient_quota", type="insufficient_quota"),
     "bad_request": error(400, "We could not make sense of this request.", type=_BAD),
     "context_length": error(400, _WINDOW, code="context_length_exceeded", type=_BAD, param="messages"),
@@ -115,14 +121,14 @@ class Fault:
     kind: str
     """One of `KINDS`; with an `effect` of your own, any name for the statistics."""
     rate: float = 1.0
-    """Share of the calls that it strikes."""
+    """Share of the calls that it strikes, whatever other faults there are."""
     start_s: float = 0.0
     """Seconds since the simulator began."""
     end_s: float = math.inf
     models: tuple[str, ...] = ()
     """Only calls to these; all when empty."""
     every: int | None = None
-    """In place of `rate`: the first call, and each n-th after it, in order of arrival."""
+    """In place of `rate`: the first call, and each n-th after it, in order of arrival, before all other faults."""
     sticky: bool = False
     """A body that is struck once is struck whenever it comes: an article that no retry helps."""
     effect: Effect | None = None
@@ -132,6 +138,8 @@ class Fault:
             raise SettingsError(f"There is no fault {self.kind!r}; there are {', '.join(KINDS)}.")
         if not 0 <= self.rate <= 1:
             raise SettingsError(f"The rate of the fault {self.kind!r} must be from 0 to 1, not {self.rate:g}.")
+        if not 0 <= self.start_s < self.end_s:
+            raise SettingsError(f"The fault {self.kind!r} must end after it starts, and start at 0 s or later.")
         if self.every is not None and self.every < 1:
             raise SettingsError(f"The fault {self.kind!r} can strike every call or less often, not every {self.every}.")
 
@@ -147,17 +155,21 @@ class Fault:
 
 def struck(faults: tuple[Fault, ...], *, model: str, index: int, now_s: float, draws: Draws) -> Fault | None:
     """Return the fault that strikes a call, if one does."""
-    fresh, sticky = draws.fault, draws.sticky
+    on = [fault for fault in faults if fault.applies(model, now_s)]
+    counted = next((fault for fault in on if fault.every is not None and index % fault.every == 0), None)
+    if counted is not None or not on:
+        return counted
+    sticky = [fault for fault in on if fault.sticky and fault.every is None]
+    fresh = [fault for fault in on if not fault.sticky and fault.every is None]
+    # What sticky faults take of the calls, the others cannot strike: so each strikes as many of the rest as it needs.
+    rest = 1 - sum(fault.rate for fault in sticky)
+    return _met(sticky, draws.sticky) or _met(fresh, draws.fault * rest)
+
+
+def _met(faults: list[Fault], luck: float) -> Fault | None:
+    """Return the fault in whose part of the range from 0 to 1 `luck` falls; the parts lie side by side."""
     for fault in faults:
-        if not fault.applies(model, now_s):
-            continue
-        if fault.every is not None:
-            if index % fault.every == 0:
-                return fault
-        elif (sticky if fault.sticky else fresh) < fault.rate:
+        if luck < fault.rate:
             return fault
-        elif fault.sticky:
-            sticky -= fault.rate
-        else:
-            fresh -= fault.rate
+        luck -= fault.rate
     return None

@@ -18,7 +18,7 @@ class Prompt:
 
     segments: tuple[bytes, ...]
     breakpoints: tuple[tuple[int, float | None], ...]
-    """Segments after which the call writes to the cache, in order, and for how many seconds at least."""
+    """Segments after which the call writes to the cache, in order, and for how many seconds, if it says so."""
     cache_key: str | None
     messages: int
 
@@ -46,15 +46,14 @@ def read_prompt(body: Json) -> Prompt:
             head = b""
             if mark is not None:
                 breakpoints.append((len(segments) - 1, _ttl_s(mark)))
-    if not _explicit(body):
+    options = body.get("prompt_cache_options")
+    options = options if isinstance(options, dict) else {}
+    if options.get("mode") != "explicit":
         breakpoints.append((len(segments) - 1, None))
+    ttl_s = _ttl_s(options)
+    breakpoints = [(segment, asked_s or ttl_s) for segment, asked_s in breakpoints]
     key = body.get("prompt_cache_key")
     return Prompt(tuple(segments), tuple(breakpoints), key if isinstance(key, str) else None, len(body["messages"]))
-
-
-def _explicit(body: Json) -> bool:
-    options = body.get("prompt_cache_options")
-    return isinstance(options, dict) and options.get("mode") == "explicit"
 
 
 def _parts(message: Json) -> Iterator[tuple[bytes, Mapping[str, object] | None]]:

@@ -13,6 +13,10 @@ CREATED = 1_790_000_000
 """When every reply says that it was made: a fixed second, so that runs can be compared byte by byte."""
 
 
+_TIERS = ("flex", "priority")
+"""Those that a reply names when they were asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generated:
     """What the model wrote before it stopped or was stopped."""
@@ -62,17 +66,17 @@ def cut(text: str, tokens: int) -> str:
     return text[:low]
 
 
-def reply_to(model: str, index: int, generated: Generated, usage: Usage, *, reports_writes: bool) -> Json:
-    """Return the chat completion."""
+def reply_to(body: Json, index: int, generated: Generated, usage: Usage, *, reports_writes: bool) -> Json:
+    """Return the chat completion for a request."""
     choice = {"index": 0, "message": _message(generated.answer, index), "finish_reason": generated.finish_reason}
     return {
         "id": f"chatcmpl-{index}",
         "object": "chat.completion",
         "created": CREATED,
-        "model": model,
+        "model": body["model"],
         "choices": [{**choice, "logprobs": None}],
         "usage": _usage(usage, reports_writes=reports_writes),
-        "service_tier": "default",
+        "service_tier": body["service_tier"] if body.get("service_tier") in _TIERS else "default",
     }
 
 

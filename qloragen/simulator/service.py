@@ -75,7 +75,7 @@ def serve(
     if refusal is not None:
         return _refused_reading(reading, refusal, headers)
     fault = scripted or _struck(reading, faults)
-    if fault is None or (fault.does.structured and not structured(reading.body)):
+    if fault is None or _spared(fault.does, reading.body):
         return _answer(reading, "answered", _WELL, headers, answers)
     if _without_answer(fault.does):
         return _broken(reading, fault.kind, fault.does, headers)
@@ -136,6 +136,11 @@ def _overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
 def _struck(reading: Reading, faults: tuple[Fault, ...]) -> Fault | None:
     arrival = reading.arrival
     return struck(faults, model=reading.model, index=arrival.index, now_s=arrival.now_s, draws=arrival.draws)
+
+
+def _spared(effect: Effect, body: Json) -> bool:
+    """Tell whether a fault is none for this request."""
+    return effect.structured and not structured(body)
 
 
 def _without_answer(effect: Effect) -> bool:
@@ -219,5 +224,5 @@ def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: 
 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:
     writes = reading.deployment.reports_writes
-    reply = reply_to(reading.model, reading.arrival.index, generated, usage, reports_writes=writes)
+    reply = reply_to(reading.body, reading.arrival.index, generated, usage, reports_writes=writes)
     return reply if effect.edit is None else effect.edit(reply)

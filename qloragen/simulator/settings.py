@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import SettingsError
+from .checks import not_negative, positive
 from .faults import Fault
 
 Charge = Literal["sum", "max"]
@@ -42,8 +43,8 @@ class Limits:
     """Whether a 429 says how long to wait."""
 
     def __post_init__(self) -> None:
-        _positive("limits", rpm=self.rpm, tpm=self.tpm, burst_s=self.burst_s)
-        _not_negative("limits", uncapped_tokens=self.uncapped_tokens, rejected_requests=self.rejected_requests)
+        positive("limits", rpm=self.rpm, tpm=self.tpm, burst_s=self.burst_s)
+        not_negative("limits", uncapped_tokens=self.uncapped_tokens, rejected_requests=self.rejected_requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,14 @@ class Capacity:
     """With n calls in flight, each takes max(1, n / knee) times as long, as in vLLM."""
 
     def __post_init__(self) -> None:
-        _positive("capacity", concurrency=self.concurrency, slots=self.slots, knee=self.knee)
+        positive("capacity", concurrency=self.concurrency, slots=self.slots, knee=self.knee)
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
     """Seconds that a call takes: a first part, then one for each completion token, both lognormal.
 
-    A percentile of None, or one not above its median, stands for a fixed time.
+    A percentile of None stands for a fixed time.
     """
 
     median_s: float = 0.0
@@ -79,8 +80,10 @@ class Latency:
     """Time to a 4xx reply."""
 
     def __post_init__(self) -> None:
-        _not_negative("latency", median_s=self.median_s, token_s=self.token_s, refusal_s=self.refusal_s)
-        _not_negative("latency", p99_s=self.p99_s, token_p99_s=self.token_p99_s)
+        not_negative("latency", median_s=self.median_s, token_s=self.token_s, refusal_s=self.refusal_s)
+        not_negative("latency", p99_s=self.p99_s, token_p99_s=self.token_p99_s)
+        _spread("p99_s", self.p99_s, self.median_s)
+        _spread("token_p99_s", self.token_p99_s, self.token_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,14 @@ class PromptCache:
     """The prompt cache of one model (see `cache.py`)."""
 
     rule: CacheRule = "by_name"
-    ttl_s: float = 300.0
-    """A prefix is forgotten so long after its last use; a breakpoint may ask for longer."""
-    entries: int = 100_000
-    """Prefixes that are remembered; the oldest are forgotten first."""
+    ttl_s: float | None = None
+    """How long after its last use a prefix is forgotten, unless its call says so; None is what OpenAI does: 5 minutes
+    for prefixes, 30 for breakpoints."""
+    entries: int = 200_000
+    """Prefixes that are remembered, one for each 256 bytes of a prompt; the oldest are forgotten first."""
 
     def __post_init__(self) -> None:
-        _positive("cache", ttl_s=self.ttl_s, entries=self.entries)
+        positive("cache", ttl_s=self.ttl_s, entries=self.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,8 @@ class Model:
     """Billed with every completion before its first visible token, unless `reasoning_effort` is "none"."""
 
     def __post_init__(self) -> None:
-        _positive("model", context_tokens=self.context_tokens)
-        _not_negative("model", reasoning_tokens=self.reasoning_tokens)
+        positive("model", context_tokens=self.context_tokens)
+        not_negative("model", reasoning_tokens=self.reasoning_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Outage:
     kind: OutageKind = "503"
 
     def __post_init__(self) -> None:
-        _not_negative("outage", start_s=self.start_s, duration_s=self.duration_s)
+        not_negative("outage", start_s=self.start_s, duration_s=self.duration_s)
 
     def covers(self, now_s: float) -> bool:
         """Tell whether it is on at `now_s` seconds since the simulator began."""
@@ -151,7 +155,11 @@ class Simulation:
     """Different bodies that are told apart from new ones (8 bytes of digest each); the oldest are forgotten first."""
 
     def __post_init__(self) -> None:
-        _positive("simulation", remembered_calls=self.remembered_calls)
+        positive("simulation", remembered_calls=self.remembered_calls)
+        if not -(2**63) <= self.seed < 2**63:
+            raise SettingsError("Simulator: simulation: seed must be a whole number of at most 63 bits.")
+        if "" in self.models or self.api_key == "":
+            raise SettingsError("Simulator: simulation: the name of a model and the key must not be empty.")
         if total_rate(self.faults) > 1 + 1e-9:
             raise SettingsError(f"The rates of all faults add up to {total_rate(self.faults):g}, which is above 1.")
 
@@ -160,21 +168,14 @@ class Simulation:
         return self.models.get(model) or self.models.get(ANY)
 
 
+def _spread(name: str, p99: float | None, median: float) -> None:
+    if p99 is not None and (p99 < median or p99 > 0 == median):
+        raise SettingsError(f"Simulator: latency: {name}, {p99:g}, needs a median above 0 that it is not below.")
+
+
 def total_rate(faults: Iterable[Fault]) -> float:
     """Return the greatest share of calls that faults can strike at once, for any model."""
     named = tuple(fault for fault in faults if fault.every is None)
     moments = {fault.start_s for fault in named}
     models: set[str | None] = {None, *(model for fault in named for model in fault.models)}
     return max((sum(f.rate for f in named if f.applies(m, s)) for m in models for s in moments), default=0.0)
-
-
-def _positive(where: str, **values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and value <= 0:
-            raise SettingsError(f"Simulator: {where}: {name} must be above 0, not {value:g}.")
-
-
-def _not_negative(where: str, **values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and value < 0:
-            raise SettingsError(f"Simulator: {where}: {name} must be 0 or more, not {value:g}.")

@@ -1,0 +1,34 @@
+"""Numbers of settings: in their range, and ones that can be counted with."""
+
+from __future__ import annotations
+
+from ..errors import SettingsError
+
+_MOST = 1e15
+"""More than any rate or time; with numbers above it, clocks and sums of floats go wrong."""
+
+
+def positive(where: str, **values: float | None) -> None:
+    """Let through numbers above 0.
+
+    Raises:
+        SettingsError: one is not; it is named.
+    """
+    for name, value in values.items():
+        if value is not None and not 0 < value <= _MOST:
+            raise SettingsError(f"Simulator: {where}: {name} must be above 0{_not(value)}.")
+
+
+def not_negative(where: str, **values: float | None) -> None:
+    """Let through numbers from 0 on.
+
+    Raises:
+        SettingsError: one is not; it is named.
+    """
+    for name, value in values.items():
+        if value is not None and not 0 <= value <= _MOST:
+            raise SettingsError(f"Simulator: {where}: {name} must be 0 or more{_not(value)}.")
+
+
+def _not(value: float) -> str:
+    return f" and at most {_MOST:g}, not {value:g}" if not value <= _MOST else f", not {value:g}"
