@@ -111,7 +111,7 @@ def rounds_of(ramp: Ramp, count: int) -> list[int]:
 def test_after_an_outage_calls_double_with_every_round():
     ramp = Ramp()
     assert ramp.window == inf
-    ramp.restart()
+    ramp.restart(0)
 
     assert rounds_of(ramp, 5) == [1, 2, 4, 8, 16]
 
@@ -125,7 +125,7 @@ def test_after_a_refusal_half_the_calls_go_on_and_every_round_adds_a_tenth():
 
 def test_a_ramp_is_gone_when_it_reaches_the_ordinary_bound():
     ramp = Ramp()
-    ramp.restart()
+    ramp.restart(0)
 
     for _ in range(7):
         ramp.answered(8)

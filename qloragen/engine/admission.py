@@ -127,6 +127,7 @@ class Admission:
         Tokens are settled by `limits`.
         """
         self._gate.probe_lost(ticket.pass_, self._now_s())
+        self._ramp.ended(ticket.sent_at_s)
         self.in_flight -= 1
         self._budget.settle(ticket.worst_usd, ticket.cost_usd)
         self.look()
@@ -197,6 +198,7 @@ class Admission:
     def _take(self, call: Call, worst_usd: Decimal) -> Ticket:
         now_s = self._now_s()
         self.in_flight += 1
+        self._ramp.began()
         return Ticket(call, self.limits.take(call.tokens), self._gate.let_pass(now_s), now_s, worst_usd, worst_usd)
 
     def _leave(self, waiter: _Waiter) -> None:
@@ -228,7 +230,7 @@ class Admission:
 
     def _slot_wait_s(self) -> float:
         limit = self.concurrency.limit
-        if self.in_flight >= min(limit, self._ramp.window):
+        if self.in_flight >= limit or self._ramp.is_full(self.in_flight):
             return inf
         return self.scouting.wait_s(self.in_flight, limit, self._now_s())
 

@@ -39,8 +39,8 @@ REFUSED_AFTER = 20
 """Requests in a row that are refused as malformed, with no success ever, say that the fault is not theirs."""
 STOPPED_AFTER = 3
 """Refusals in a row, of a kind that stops a run, after good replies: a single one without a code may be a proxy's."""
-_RECENT = 32
-_REFUSED_TOO_OFTEN = 0.1
+_RECENT = 64
+_REFUSED_TOO_OFTEN = 0.15
 """Part of the last `_RECENT` answers, smoothed: a single refusal is no sign of a limit."""
 _PROVEN = 3
 """So many failures of a request must have been its own before it is given up for their number."""
@@ -57,11 +57,11 @@ class Effort:
 
     sent: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    """Failed attempts by reason; refusals for the rate are none."""
+    """Failed attempts by reason and status; refusals for the rate are none."""
     proven: Counter[str] = field(default_factory=Counter)
     """Those of them that were not the provider's fault."""
     last_failure: tuple[str, float] | None = None
-    """Reason of the last one, and when it was sent."""
+    """Reason and status of the last one, and when it was sent."""
     since_s: float = 0.0
     """When the first one was known."""
     changes: int = 0
@@ -195,7 +195,8 @@ class Recovery:
     # ------------------------------------------------------------------------------------------------- failures
 
     def _failed(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
-        self._note(row, effort, attempt)
+        kind = f"{row.reason} {failure.status}"
+        self._note(kind, effort, attempt)
         self._failed_in_a_row += 1
         self._failing.add(id(effort))
         in_outage = self.gate.cause is Cause.OUTAGE
@@ -207,10 +208,10 @@ class Recovery:
             self._first_attempts = self._first_attempts + first if in_outage else 0
             self._shut_for_outage(failure, attempt.answered_s)
             effort.again = False  # the next probe is another request
-        if self._is_bad(row, effort):
+        if self._is_bad(kind, self._alike(row), effort):
             self._bad += 1
             raise given_up(self._model, row, failure)
-        if self._is_enough(row, effort, attempt):
+        if self._is_enough(kind, self._alike(row), effort, attempt):
             raise given_up(self._model, row, failure)
         if self.gate.cause is Cause.OUTAGE:
             return 0.0
@@ -223,30 +224,31 @@ class Recovery:
             return self._failed_in_a_row >= FIRST_OUTAGE_AFTER
         return self._failed_in_a_row >= OUTAGE_AFTER and len(self._failing) >= _OF_SEVERAL
 
-    def _note(self, row: Row, effort: Effort, attempt: Attempt) -> None:
+    def _note(self, kind: str, effort: Effort, attempt: Attempt) -> None:
         """Hold the failure before this one against the request, if a call that was sent after it had a good reply."""
         if effort.last_failure is None:
             effort.since_s = attempt.answered_s
         else:
-            reason, sent_at_s = effort.last_failure
-            effort.proven[reason] += sent_at_s < self._well_at_s
-        effort.last_failure = (row.reason, attempt.sent_at_s)
-        effort.failures[row.reason] += 1
+            before, sent_at_s = effort.last_failure
+            effort.proven[before] += sent_at_s < self._well_at_s
+        effort.last_failure = (kind, attempt.sent_at_s)
+        effort.failures[kind] += 1
 
-    def _is_bad(self, row: Row, effort: Effort) -> bool:
+    def _is_bad(self, kind: str, alike: int, effort: Effort) -> bool:
         """Whether a request has failed often enough, and mostly by its own fault."""
-        alike, proven, most = self._alike(row), effort.proven, self._policy.max_attempts
-        return (effort.failures[row.reason] >= alike and proven[row.reason] >= min(_PROVEN, alike - 1)) or (
+        proven, most = effort.proven, self._policy.max_attempts
+        return (effort.failures[kind] >= alike and proven[kind] >= min(_PROVEN, alike - 1)) or (
             effort.failures.total() >= most and proven.total() >= min(_PROVEN, most - 1)
         )
 
-    def _is_enough(self, row: Row, effort: Effort, attempt: Attempt) -> bool:
+    def _is_enough(self, kind: str, alike: int, effort: Effort, attempt: Attempt) -> bool:
         """Whether a request has cost enough, or has failed often and for long with nobody there to compare it with."""
-        often = effort.failures[row.reason] >= self._alike(row) or effort.failures.total() >= self._policy.max_attempts
+        often = effort.failures[kind] >= alike or effort.failures.total() >= self._policy.max_attempts
         alone_s = _ALONE_S
         if self.gate.cause is Cause.OUTAGE:
             alone_s = max(_ALONE_S, _ALONE_IN_AN_OUTAGE_S * (1 + self._first_attempts) / (1 + self._bad))
-        return effort.lost >= self._policy.max_lost or (often and attempt.answered_s - effort.since_s >= alone_s)
+        alone_since_s = max(effort.since_s, self._well_at_s)
+        return effort.lost >= self._policy.max_lost or (often and attempt.answered_s - alone_since_s >= alone_s)
 
     def _alike(self, row: Row) -> int:
         return min(self._policy.max_alike, row.attempts or self._policy.max_alike)
@@ -255,7 +257,7 @@ class Recovery:
         wait_s = min(SLOWEST_PROBE_S, 2.0 ** min(self._probes, 10)) * self._random.uniform(0.8, 1.0)
         wait_s = max(wait_s, failure.retry_after_s or 0.0)
         self.gate.shut(Cause.OUTAGE, now_s, wait_s, why=described(failure))
-        self.ramp.restart()
+        self.ramp.restart(now_s)
         log.warning("model_paused", model=self._model, cause=Cause.OUTAGE, wait_s=round(wait_s, 3), probes=self._probes)
         self._check_patience(now_s, self._policy.patience_s if self.answered else self._policy.first_patience_s)
 
