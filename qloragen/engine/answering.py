@@ -11,10 +11,10 @@ from ..types import Completion, Request
 from .admission import Ticket
 from .client import Client, ConnectionLost, HttpReply
 from .diagnosis import of_connection, of_reply, of_timeout
+from .effort import Attempt, Effort
 from .failures import Action, Failure
 from .halt import Halt
 from .lane import Lane
-from .recovery import Attempt, Effort
 from .reply import Circumstances, UnreadableReply, decode
 
 _FREE = Decimal(0)

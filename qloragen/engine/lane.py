@@ -14,12 +14,13 @@ from .call import Call
 from .caps import Caps
 from .client import HttpReply
 from .concurrency import AutoConcurrency, FixedConcurrency
+from .effort import Effort
 from .failures import Action, Failure, Row
 from .form import Form
 from .halt import Halt
 from .limits import Limits
 from .patience import Patience
-from .recovery import Effort, Recovery, given_up
+from .recovery import Recovery, given_up
 from .retry import RetryPolicy
 from .spec import ModelSpec
 from .tokens import Densities, Estimator, makeup

@@ -14,15 +14,13 @@ Rules:
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from decimal import Decimal
 from math import inf
 from random import Random
 
 from ..errors import ProviderUnavailable, RequestFailed
 from ..logs import get_logger
 from .diagnosis import described
+from .effort import Attempt, Effort
 from .failures import Action, Failure, Row
 from .gate import Cause, Gate
 from .ramp import Ramp
@@ -42,49 +40,11 @@ STOPPED_AFTER = 3
 _RECENT = 64
 _REFUSED_TOO_OFTEN = 0.15
 """Part of the last `_RECENT` answers, smoothed: a single refusal is no sign of a limit."""
-_PROVEN = 3
-"""So many failures of a request must have been its own before it is given up for their number."""
 _ALONE_S, _ALONE_IN_AN_OUTAGE_S = 60.0, 900.0
 """So long is a request tried where nothing shows whose fault it is; in an outage once more for each probe that was the
 first attempt of its request, for not all of them can be bad, and so much shorter for each bad request before it."""
 
 log = get_logger()
-
-
-@dataclass(slots=True)
-class Effort:
-    """What one request has taken so far."""
-
-    sent: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-    """Failed attempts by reason and status; refusals for the rate are none."""
-    proven: Counter[str] = field(default_factory=Counter)
-    """Those of them that were not the provider's fault."""
-    last_failure: tuple[str, float] | None = None
-    """Reason and status of the last one, and when it was sent."""
-    since_s: float = 0.0
-    """When the first one was known."""
-    changes: int = 0
-    """Times that it was sent again in another form."""
-    lost: int = 0
-    """Attempts that may have been billed and brought no reply."""
-    lost_usd: Decimal = Decimal(0)
-    """What they may have cost at worst."""
-    again: bool = False
-    """It comes back, and so goes before those who come for the first time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One call that was sent and failed."""
-
-    sent_at_s: float
-    probe: bool
-    """It was the one call that was let through a shut gate."""
-    answered_s: float
-    """When its failure was known."""
-    in_flight: int
-    """Calls in flight then, this one included."""
 
 
 class Recovery:
@@ -195,8 +155,7 @@ class Recovery:
     # ------------------------------------------------------------------------------------------------- failures
 
     def _failed(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
-        kind = f"{row.reason} {failure.status}"
-        self._note(kind, effort, attempt)
+        effort.failed(f"{row.reason} {failure.status}", attempt, self._well_at_s)
         self._failed_in_a_row += 1
         self._failing.add(id(effort))
         in_outage = self.gate.cause is Cause.OUTAGE
@@ -208,10 +167,9 @@ class Recovery:
             self._first_attempts = self._first_attempts + first if in_outage else 0
             self._shut_for_outage(failure, attempt.answered_s)
             effort.again = False  # the next probe is another request
-        if self._is_bad(kind, self._alike(row), effort):
-            self._bad += 1
-            raise given_up(self._model, row, failure)
-        if self._is_enough(kind, self._alike(row), effort, attempt):
+        bad = effort.is_bad(self._policy, row.attempts)
+        if bad or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), well_at_s=self._well_at_s):
+            self._bad += bad
             raise given_up(self._model, row, failure)
         if self.gate.cause is Cause.OUTAGE:
             return 0.0
@@ -224,34 +182,11 @@ class Recovery:
             return self._failed_in_a_row >= FIRST_OUTAGE_AFTER
         return self._failed_in_a_row >= OUTAGE_AFTER and len(self._failing) >= _OF_SEVERAL
 
-    def _note(self, kind: str, effort: Effort, attempt: Attempt) -> None:
-        """Hold the failure before this one against the request, if a call that was sent after it had a good reply."""
-        if effort.last_failure is None:
-            effort.since_s = attempt.answered_s
-        else:
-            before, sent_at_s = effort.last_failure
-            effort.proven[before] += sent_at_s < self._well_at_s
-        effort.last_failure = (kind, attempt.sent_at_s)
-        effort.failures[kind] += 1
-
-    def _is_bad(self, kind: str, alike: int, effort: Effort) -> bool:
-        """Whether a request has failed often enough, and mostly by its own fault."""
-        proven, most = effort.proven, self._policy.max_attempts
-        return (effort.failures[kind] >= alike and proven[kind] >= min(_PROVEN, alike - 1)) or (
-            effort.failures.total() >= most and proven.total() >= min(_PROVEN, most - 1)
-        )
-
-    def _is_enough(self, kind: str, alike: int, effort: Effort, attempt: Attempt) -> bool:
-        """Whether a request has cost enough, or has failed often and for long with nobody there to compare it with."""
-        often = effort.failures[kind] >= alike or effort.failures.total() >= self._policy.max_attempts
-        alone_s = _ALONE_S
-        if self.gate.cause is Cause.OUTAGE:
-            alone_s = max(_ALONE_S, _ALONE_IN_AN_OUTAGE_S * (1 + self._first_attempts) / (1 + self._bad))
-        alone_since_s = max(effort.since_s, self._well_at_s)
-        return effort.lost >= self._policy.max_lost or (often and attempt.answered_s - alone_since_s >= alone_s)
-
-    def _alike(self, row: Row) -> int:
-        return min(self._policy.max_alike, row.attempts or self._policy.max_alike)
+    def _alone_s(self) -> float:
+        """Return how long a request is tried where nothing shows whose fault it is."""
+        if self.gate.cause is not Cause.OUTAGE:
+            return _ALONE_S
+        return max(_ALONE_S, _ALONE_IN_AN_OUTAGE_S * (1 + self._first_attempts) / (1 + self._bad))
 
     def _shut_for_outage(self, failure: Failure, now_s: float) -> None:
         wait_s = min(SLOWEST_PROBE_S, 2.0 ** min(self._probes, 10)) * self._random.uniform(0.8, 1.0)
