@@ -246,6 +246,13 @@ def test_calls_above_the_concurrency_limit_are_rejected():
     assert finished(simulated, body(), 1.0).status == 200
 
 
+@pytest.mark.parametrize("request_body", [body(n=2), body(max_tokens=0), b'{"model": "m"}'])
+def test_a_refused_form_announces_the_limits_of_its_model_and_costs_nothing(request_body):
+    simulated = provider(limits=Limits(rpm=600))
+
+    assert finished(simulated, request_body).headers["x-ratelimit-remaining-requests"] == "600"
+
+
 def test_calls_above_the_concurrency_limit_count_as_requests():
     simulated = provider(limits=Limits(rpm=600, burst_s=60), capacity=Capacity(concurrency=1))
     simulated.arrive(body(), {}, 0.0)

@@ -38,7 +38,7 @@ TOOLS = [{"type": "function", "function": {"name": "record", "parameters": {"typ
 async def served(
     *faults: Fault, model: Model | None = None, **settings: Any
 ) -> AsyncIterator[tuple[SimulatorServer, aiohttp.ClientSession]]:
-    simulation = Simulation(models={"*": model or Model()}, faults=faults, **settings)
+    simulation = Simulation(**{"models": {"*": model or Model()}, **settings}, faults=faults)
     timeout = aiohttp.ClientTimeout(sock_read=5)
     async with SimulatorServer(Provider(simulation)) as server, aiohttp.ClientSession(timeout=timeout) as http:
         yield server, http
@@ -108,6 +108,76 @@ async def test_the_models_are_listed():
         listed = await reply.json()
 
     assert [model["id"] for model in listed["data"]] == ["simulated"]
+
+
+async def test_a_model_can_be_looked_up():
+    async with served(models={"org/one": Model()}) as (server, http):
+        async with http.get(f"{server.base_url}/models/org/one") as reply:
+            found = await reply.json()
+        async with http.get(f"{server.base_url}/models/two") as reply:
+            assert reply.status == 404
+            assert (await reply.json())["error"]["code"] == "model_not_found"
+
+    assert (found["id"], found["object"], type(found["created"])) == ("org/one", "model", int)
+
+
+@pytest.mark.parametrize(("at_s", "key", "status"), [(0, "k", 503), (60, "wrong", 401), (60, "k", 200)])
+async def test_the_models_are_as_open_as_the_api(at_s, key, status):
+    async with served(outages=(Outage(at_s, 60),), api_key="k") as (server, http):
+        async with http.get(f"{server.base_url}/models", headers={"authorization": f"Bearer {key}"}) as reply:
+            assert reply.status == status
+        async with http.get(f"http://127.0.0.1:{server.port}/simulator/statistics") as reply:
+            assert (await reply.json())["calls"] == 0
+
+
+async def test_an_outage_resets_who_asks_for_the_models():
+    async with served(outages=(Outage(0, 60, "reset"),)) as (server, http):
+        with pytest.raises(aiohttp.ClientError):
+            await http.get(f"{server.base_url}/models")
+
+
+async def test_a_head_has_no_body():
+    async with served() as (server, http):
+        for _ in range(2):
+            async with http.head(f"{server.base_url}/models") as reply:
+                assert (reply.status, await reply.read()) == (200, b"")
+            async with http.get(f"{server.base_url}/models") as reply:
+                assert (await reply.json())["object"] == "list"
+
+
+async def exchanged(server: SimulatorServer, sent: bytes) -> bytes:
+    """Return all that comes back from a client that sends, and then says that it will send no more."""
+    reading, writing = await asyncio.open_connection("127.0.0.1", server.port)
+    writing.write(sent)
+    writing.write_eof()
+    reply = await reading.read()
+    writing.close()
+    return reply
+
+
+async def test_a_client_that_only_listens_any_more_gets_its_reply():
+    body = orjson.dumps(JSON)
+    call = b"POST /v1/chat/completions HTTP/1.1\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
+    async with served(model=Model(latency=Latency(0.05))) as (server, _):
+        assert (await exchanged(server, call)).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_client_that_sends_without_end_is_not_read_while_its_call_is_answered():
+    body = orjson.dumps(JSON)
+    call = b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    async with served(model=Model(latency=Latency(0.1))) as (server, _):
+        reading, writing = await asyncio.open_connection("127.0.0.1", server.port)
+        count = 2**25 // len(call)
+        writing.write(call + b"GET /v1/models HTTP/1.1\r\n\r\n" * count)
+        replies = b""
+        while b"req_0" not in replies:
+            replies += await reading.read(2**16)
+        writing.transport.abort()
+
+    assert server.statistics.total.outcomes == {"answered": 1}
 
 
 @pytest.mark.parametrize("path", ["/simulator/statistics", "/v1/simulator/statistics?pretty=1"])
@@ -185,7 +255,9 @@ async def test_what_is_not_http_is_told_so_and_hung_up_on(sent, status):
 
 async def test_a_taken_port_is_a_mistake_of_the_settings():
     async with served() as (server, _):
-        with pytest.raises(SettingsError, match=f"Port {server.port} of 127.0.0.1 cannot be used"):
+        with pytest.raises(
+            SettingsError, match=f"^Port {server.port} of 127.0.0.1 cannot be used: Address already in use.$"
+        ):
             async with SimulatorServer(port=server.port):
                 pass
 
@@ -365,6 +437,15 @@ async def test_an_outage_can_keep_everybody_out_and_ends():
         await until(lambda: refused(server.port))
         await until(lambda: not refused(server.port))
         assert (await posted(server, http))[0] == 200
+
+
+async def test_a_port_that_somebody_took_during_an_outage_is_a_mistake_of_the_settings():
+    server = SimulatorServer(Provider(Simulation(outages=(Outage(0.05, 0.2, "refuse"),))))
+    with pytest.raises(SettingsError, match=r"^Port \d+ of 127.0.0.1 cannot be used: Address already in use.$"):
+        async with server:
+            await until(lambda: refused(server.port))
+            async with SimulatorServer(port=server.port):
+                await anyio.sleep_forever()
 
 
 def refused(port: int) -> bool:

@@ -25,8 +25,8 @@ from ..simulator import (
     Simulation,
     SimulatorServer,
     Statistics,
-    read_simulation,
 )
+from ..simulator.description import read_simulation
 
 _MODEL = Model()
 _LIMITS, _LATENCY = _MODEL.limits, _MODEL.latency

@@ -3,7 +3,6 @@
 from .answers import Answer
 from .calls import Call, Script
 from .client import SimulatedClient
-from .description import read_simulation
 from .effects import Effect, Wire, error
 from .faults import KINDS, Fault
 from .ledger import Counts, Statistics
@@ -34,5 +33,4 @@ __all__ = [
     "Statistics",
     "Wire",
     "error",
-    "read_simulation",
 ]

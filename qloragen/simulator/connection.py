@@ -12,8 +12,10 @@ from .outlet import Outlet
 from .plan import Plan
 from .provider import Provider
 from .refusals import error_body
-from .routes import CHAT, look_up
+from .routes import CHAT, is_gated, look_up
 
+_MOST_WAITING_BYTES = 2**20
+"""Of calls behind the one that is answered; no more is read until then."""
 _BEFORE_RESET_S = 0.02
 """Time for the headers to be read before the reset overtakes them."""
 
@@ -49,6 +51,15 @@ class Connection(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         self._reader.feed(data)
         self._read()
+        if self._plan is not None and self._reader.buffered_bytes > _MOST_WAITING_BYTES:
+            self._outlet.pause()
+
+    def eof_received(self) -> bool:
+        """See `asyncio.Protocol`.
+
+        Who asked to close the connection after the reply and sends no more may still wait for it; all others are gone.
+        """
+        return self._plan is not None and not self._keep_alive
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -65,8 +76,10 @@ class Connection(asyncio.Protocol):
             self._outlet.write(body)
             self._outlet.close()
         else:
-            if self._plan is None and self._reader.should_continue():
-                self._outlet.write(CONTINUE)
+            if self._plan is None:
+                self._outlet.resume()
+                if self._reader.should_continue():
+                    self._outlet.write(CONTINUE)
 
     def _take_up(self, request: HttpRequest) -> None:
         self._keep_alive = request.keep_alive
@@ -75,9 +88,17 @@ class Connection(asyncio.Protocol):
             if self._plan.wire is not Wire.HANG:
                 self._later(self._plan.first_s, self._answer)
             return
-        status, body = look_up(self._provider, request.method, request.path)
-        headers = {"content-type": "application/json"}
-        self._outlet.write(head(status, headers, len(body), keep_alive=self._keep_alive) + body)
+        kept_out = self._provider.look(request.headers, self._loop.time()) if is_gated(request.path) else None
+        if kept_out is not None and kept_out.wire is not Wire.WHOLE:
+            self.abort()
+        elif kept_out is not None:
+            self._show(request, kept_out.status, kept_out.body)
+        else:
+            self._show(request, *look_up(self._provider, request.method, request.path))
+
+    def _show(self, request: HttpRequest, status: int, body: bytes) -> None:
+        beginning = head(status, {"content-type": "application/json"}, len(body), keep_alive=self._keep_alive)
+        self._outlet.write(beginning if request.method == "HEAD" else beginning + body)
         self._done()
 
     # -------------------------------------------------------------------------------------------------- the reply
@@ -101,7 +122,7 @@ class Connection(asyncio.Protocol):
             case Wire.RESET_AFTER_HEADERS:
                 self._outlet.write(beginning)
                 self._later(_BEFORE_RESET_S, self.abort)
-            case Wire.NEVER_ENDS | Wire.HANG:
+            case _:
                 self._outlet.write(beginning + plan.half)
 
     def _trickle(self, pieces: deque[bytes], gap_s: float) -> None:

@@ -6,6 +6,7 @@ on each request than this whole simulator does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from http import HTTPStatus
 MOST_HEAD_BYTES = 64 * 2**10
 MOST_BODY_BYTES = 64 * 2**20
 _MOST_DIGITS = 20
+_METHOD = re.compile(rb"[\r\n]*([A-Za-z]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,13 @@ class RequestReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._head: _Head | None = None
+        self._chunks = _Chunks()
         self._asked_to_continue = False
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What has come and was not yet given out."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
@@ -69,7 +77,7 @@ class RequestReader:
             head = self._head = self._take_head()
         if head is None:
             return None
-        body = self._take_chunks() if head.length < 0 else self._take(head.length)
+        body = self._chunks.take(self._buffer) if head.length < 0 else self._take(head.length)
         if body is None:
             return None
         self._head, self._asked_to_continue = None, False
@@ -82,6 +90,8 @@ class RequestReader:
         return waits
 
     def _take_head(self) -> _Head | None:
+        if not _METHOD.match(self._buffer):
+            raise NotHttp(400, "this is not HTTP/1.1")
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0 or end > MOST_HEAD_BYTES:
             if len(self._buffer) > MOST_HEAD_BYTES:
@@ -99,22 +109,40 @@ class RequestReader:
         del buffer[:length]
         return taken
 
-    def _take_chunks(self) -> bytes | None:
-        """Return the body in one piece when its last chunk has come."""
-        parts: list[bytes] = []
+
+class _Chunks:
+    """The pieces of one body after the other, each byte of which is looked at once."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._ended = False
+        """Whether the last chunk has come, after which there are only trailers."""
+
+    def take(self, buffer: bytearray) -> bytes | None:
+        """Move the chunks that are whole out of `buffer`; return the body when all have come."""
         at = 0
-        while (line := self._buffer.find(b"\r\n", at)) >= 0:
-            size = _hexadecimal(self._buffer[at:line])
-            start, at = line + 2, line + 2 + size + 2
-            if at > len(self._buffer):
-                break
-            if not size:
-                del self._buffer[:at]
-                return b"".join(parts)
-            parts.append(bytes(self._buffer[start : at - 2]))
-        if len(self._buffer) > MOST_BODY_BYTES:
+        while (line := buffer.find(b"\r\n", at)) >= 0:
+            if self._ended:
+                at, is_empty = line + 2, line == at
+                if is_empty:
+                    return self._whole(buffer, at)
+            elif size := _hexadecimal(buffer[at:line]):
+                end = line + 2 + size
+                if end + 2 > len(buffer):
+                    break
+                self._body += buffer[line + 2 : end]
+                at = end + 2
+            else:
+                self._ended, at = True, line + 2
+        del buffer[:at]
+        if len(self._body) + len(buffer) > MOST_BODY_BYTES:
             raise NotHttp(413, "the body is too long")
         return None
+
+    def _whole(self, buffer: bytearray, at: int) -> bytes:
+        del buffer[:at]
+        body, self._body, self._ended = bytes(self._body), bytearray(), False
+        return body
 
 
 def _head(text: str) -> _Head:
@@ -128,7 +156,8 @@ def _head(text: str) -> _Head:
         if not colon:
             raise NotHttp(400, "a header has no colon")
         headers[name.lower()] = value.strip()
-    keeps = headers.get("connection", "").lower() != "close" and words[2] == "HTTP/1.1"
+    wishes = {wish.strip() for wish in headers.get("connection", "").lower().split(",")}
+    keeps = "close" not in wishes and words[2] == "HTTP/1.1"
     return _Head(words[0], words[1].partition("?")[0], headers, keeps, _length(headers))
 
 

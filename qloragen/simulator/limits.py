@@ -8,9 +8,10 @@
   contribute to your per-minute limit", help.openai.com 5955604); tokens are taken only by calls that are let in. The
   wait that it is told is the longer one of both buckets, what it cost itself included.
 
-Headers of every reply: `x-ratelimit-limit-*` per minute; `-remaining-*`, the limit less the bucket's level, 0 or more;
-`-reset-*`, the time until the bucket is empty ("12ms", "1.5s", "6m0s"). A 429 adds `retry-after-ms`, and `retry-after`
-in whole seconds, rounded up.
+Headers: every reply to a call for a model that there is has them, be it an answer, a fault, a 400 or a 429; that of an
+outage, a wrong key, an unknown model or an unreadable body has none. They are `x-ratelimit-limit-*` per minute;
+`-remaining-*`, the limit less the bucket's level, 0 or more; `-reset-*`, the time until the bucket is empty ("12ms",
+"1.5s", "6m0s"). A 429 for a limit adds `retry-after-ms`, and `retry-after` in whole seconds, rounded up.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class ServerLimits:
         return max(waits + ([self._tokens.wait_s(tokens, now_s)] if self._tokens else []), default=0.0)
 
     def headers(self, now_s: float) -> dict[str, str]:
-        """Return what every reply announces."""
+        """Return what a reply announces."""
         found: dict[str, str] = {}
         if self._limits.announced:
             if self._requests:

@@ -18,6 +18,8 @@ class Transport(Protocol):
     def write(self, data: bytes) -> None: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
     def is_closing(self) -> bool: ...
     def get_extra_info(self, name: str) -> Any: ...
 
@@ -27,6 +29,7 @@ class Outlet:
 
     def __init__(self) -> None:
         self._transport: Transport | None = None
+        self._is_paused = False
 
     def open(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport of a new connection."""
@@ -42,6 +45,18 @@ class Outlet:
         """Send, unless the other end has gone away."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if self._transport is not None and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._transport is not None and self._is_paused and self.is_open:
+            self._is_paused = False
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Send what is written, then hang up."""

@@ -18,7 +18,7 @@ from .ledger import Ledger, Statistics
 from .plan import Plan
 from .prompts import read_prompt
 from .refusals import Refusal
-from .requests import read_body
+from .requests import read_body, refused_by_form
 from .service import Arrival, Reading, own_headers, refused, serve
 from .settings import ANY, Simulation
 
@@ -62,6 +62,10 @@ class Provider:
         """The models that `GET /v1/models` lists."""
         return tuple(name for name in self.simulation.models if name != ANY) or ("simulated",)
 
+    def has(self, model: str) -> bool:
+        """Tell whether there is a model of this name."""
+        return self.simulation.behaviour(model) is not None
+
     def begin(self, clock_s: float) -> None:
         """Start the time of faults and outages; otherwise the first call does."""
         if self._began_s is None:
@@ -75,11 +79,15 @@ class Provider:
         now_s = clock_s - (self._began_s or 0.0)
         arrival = Arrival(self._arrived, identity, draws, headers, now_s, clock_s)
         self._arrived += 1
-        plan = self._gate(arrival) or self._read(arrival, body)
+        plan = self._gate(arrival.index, headers, now_s) or self._read(arrival, body)
         self._ledger.total.begin()
         if plan.model is not None:
             self._ledger.account(plan.model).begin()
         return plan
+
+    def look(self, headers: Mapping[str, str], clock_s: float) -> Plan | None:
+        """Return the plan for a look at the models that an outage or a wrong key keeps out; looks are not counted."""
+        return self._gate(self._arrived, headers, clock_s - (clock_s if self._began_s is None else self._began_s))
 
     def end(self, plan: Plan, clock_s: float, *, whole: bool) -> None:
         """Count what became of a plan; `whole` tells whether the client has got all of the reply."""
@@ -95,20 +103,22 @@ class Provider:
 
     # ------------------------------------------------------------------------------------------- before it is let in
 
-    def _gate(self, arrival: Arrival) -> Plan | None:
+    def _gate(self, index: int, headers: Mapping[str, str], now_s: float) -> Plan | None:
         simulation = self.simulation
-        outage = next((outage for outage in simulation.outages if outage.covers(arrival.now_s)), None)
+        outage = next((outage for outage in simulation.outages if outage.covers(now_s)), None)
         if outage is not None:
             wire = _OUTAGES.get(outage.kind, Wire.WHOLE)
-            return refused(refusals.outage(), own_headers(arrival.index), wire=wire)
-        if simulation.api_key is not None and not _has_key(arrival.headers, simulation.api_key):
-            return refused(refusals.no_key(), own_headers(arrival.index))
+            return refused(refusals.outage(), own_headers(index), wire=wire)
+        if simulation.api_key is not None and not _has_key(headers, simulation.api_key):
+            return refused(refusals.no_key(), own_headers(index))
         return None
 
     def _read(self, arrival: Arrival, raw: bytes) -> Plan:
         body = read_body(raw)
         if isinstance(body, Refusal):
             return refused(body, own_headers(arrival.index))
+        if (refusal := refused_by_form(body)) is not None:
+            return refused(refusal, own_headers(arrival.index) | self._announced(body.get("model"), arrival.now_s))
         call = self._call(arrival, body)
         deployment = self._deployment(body["model"])
         if deployment is None:
@@ -118,6 +128,11 @@ class Provider:
         reading = Reading(arrival, body, body["model"], deployment, prompt, prompt.text, in_flight, call)
         scripted_fault = scripted(self._script, call) if call is not None else None
         return serve(reading, scripted_fault, self.simulation.faults, self._answers)
+
+    def _announced(self, model: object, now_s: float) -> dict[str, str]:
+        """Return what is known of the limits of a model, if it is one."""
+        deployment = self._deployment(model) if isinstance(model, str) else None
+        return {} if deployment is None else deployment.limits.headers(now_s)
 
     def _call(self, arrival: Arrival, body: Json) -> Call | None:
         if not self._record and self._script is None:

@@ -10,7 +10,8 @@ from .effects import Effect, Json
 from .tokens import count_tokens
 
 CREATED = 1_790_000_000
-"""When every reply says that it was made: a fixed second, so that runs can be compared byte by byte."""
+"""When every reply says that it was made, and every model: a fixed second, in 2026, so that of two runs the replies to
+the same calls in the same order are the same bytes."""
 
 
 _TIERS = ("flex", "priority")

@@ -44,17 +44,18 @@ def rules_for(model: str) -> NameRules:
 
 
 def read_body(body: bytes) -> Json | Refusal:
-    """Return the parsed body of a chat request with a model and messages, or what the API says of it."""
+    """Return the parsed body of a request, or what the API says of one that is no JSON object."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return refusals.not_json()
     if not isinstance(parsed, dict):
         return refusals.not_json()
-    return _form(parsed) or parsed
+    return parsed
 
 
-def _form(body: Json) -> Refusal | None:
+def refused_by_form(body: Json) -> Refusal | None:
+    """Return what the API says of a chat request whose fields are missing or of the wrong type, if they are."""
     for name, kind, wanted in (("model", str, "a string"), ("messages", list, "an array of objects")):
         if not body.get(name):
             return refusals.missing(name)

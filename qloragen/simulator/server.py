@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,8 @@ class SimulatorServer:
     Leaving the block drops all connections.
 
     Raises:
-        SettingsError: the port is taken, or is none.
+        SettingsError: the port is taken, or is none; or somebody else took it while an outage left it free, which ends the block
+            early.
     """
 
     def __init__(self, provider: Provider | None = None, *, port: int = 0) -> None:
@@ -43,6 +45,8 @@ class SimulatorServer:
         self._listening: asyncio.Server | None = None
         self._connections: set[Connection] = set()
         self._stack = AsyncExitStack()
+        self._shut_out: SettingsError | None = None
+        """Why it listens no more."""
 
     @property
     def base_url(self) -> str:
@@ -61,13 +65,16 @@ class SimulatorServer:
         self.provider.begin(anyio.current_time())
         if shut := [outage for outage in self.provider.simulation.outages if outage.kind == "refuse"]:
             shut.sort(key=lambda outage: outage.start_s)
-            await self._stack.enter_async_context(background(self._stay_shut, anyio.current_time(), shut))
+            block = self._stack.enter_context(anyio.CancelScope())
+            await self._stack.enter_async_context(background(self._stay_shut, anyio.current_time(), shut, block))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+        if self._shut_out is not None:
+            raise self._shut_out from None
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,7 +83,8 @@ class SimulatorServer:
                 lambda: Connection(self.provider, self._connections), _HOST, self.port, backlog=_BACKLOG
             )
         except OSError as error:
-            raise SettingsError(f"Port {self.port} of {_HOST} cannot be used: {error.strerror}.") from None
+            why = os.strerror(error.errno) if error.errno else error.strerror
+            raise SettingsError(f"Port {self.port} of {_HOST} cannot be used: {why}.") from None
         self.port = self._listening.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
@@ -89,10 +97,15 @@ class SimulatorServer:
             connection.abort()
         await listening.wait_closed()
 
-    async def _stay_shut(self, began_s: float, outages: list[Outage]) -> None:
-        """Let nobody in while an outage refuses connections."""
+    async def _stay_shut(self, began_s: float, outages: list[Outage], block: anyio.CancelScope) -> None:
+        """Let nobody in while an outage refuses connections; end the block if nobody can be let in again."""
         for outage in outages:
             await anyio.sleep_until(began_s + outage.start_s)
             await self._close()
             await anyio.sleep_until(began_s + outage.start_s + outage.duration_s)
-            await self._open()
+            try:
+                await self._open()
+            except SettingsError as error:
+                self._shut_out = error
+                block.cancel()
+                return
