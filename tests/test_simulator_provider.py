@@ -124,6 +124,11 @@ def test_reasoning_is_billed_and_counts_against_the_cap():
         (body(n=2), "unsupported_value", "n"),
         (body(n=[1]), "unsupported_value", "n"),
         (body(stream=True), "unsupported_value", "stream"),
+        (body(tools=[]), "empty_array", "tools"),
+        (body(reasoning_effort="bogus"), "invalid_value", "reasoning_effort"),
+        (body(reasoning_effort=[1]), "invalid_value", "reasoning_effort"),
+        (body(response_format={"type": "yaml"}), "invalid_value", "response_format.type"),
+        (body(prompt_cache_options={"mode": "never"}), "invalid_value", "prompt_cache_options.mode"),
     ],
 )
 def test_a_request_of_the_wrong_form_is_told_what_is_wrong(request_body, code, param):
@@ -141,6 +146,10 @@ def test_a_request_of_the_wrong_form_is_told_what_is_wrong(request_body, code, p
         ("openai/gpt-6-luna", {"max_tokens": 5}, "max_tokens"),
         ("gpt-6-luna", {"tools": [TOOL]}, "reasoning_effort"),
         ("gpt-5.6-sol", {"tools": [TOOL], "reasoning_effort": "low"}, "reasoning_effort"),
+        ("gpt-6-luna", {"reasoning_effort": "minimal"}, "reasoning_effort"),
+        ("gpt-5.5", {"reasoning_effort": "minimal"}, None),
+        ("gpt-5.7-sol", {"tools": [TOOL]}, "reasoning_effort"),
+        ("gpt-7", {"tools": [TOOL]}, "reasoning_effort"),
         ("gpt-6-luna", {"temperature": 0.2}, "temperature"),
         ("gpt-6-luna", {"temperature": {}}, "temperature"),
         ("gpt-6-luna", {"top_p": [1]}, "top_p"),

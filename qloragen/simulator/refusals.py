@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -69,6 +69,12 @@ def unsupported_value(param: str, advice: str) -> Refusal:
     """Return the 400 of a value that the model does not take."""
     message = f"Unsupported value: '{param}' does not support this value. {advice}"
     return invalid(message, param=param, code="unsupported_value")
+
+
+def invalid_value(param: str, value: object, known: Sequence[str]) -> Refusal:
+    """Return the 400 of a word that the API does not know."""
+    message = f"Invalid value: '{value}'. Supported values are: {', '.join(map(repr, known))}."
+    return invalid(message, param=param, code="invalid_value")
 
 
 def too_long(limit: int, prompt: int, cap: int) -> Refusal:

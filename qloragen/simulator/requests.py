@@ -1,8 +1,8 @@
 """What the API refuses before a model reads it: forms, and what a model's name says that it does not take.
 
 By name (state of November 2026): `max_tokens` is refused by the o-series and from gpt-5 on; function tools are refused
-from gpt-5.6 on unless `reasoning_effort` is "none", and so are `temperature` and `top_p`; of these, the models that
-always reason refuse "none" too.
+from gpt-5.6 on unless `reasoning_effort` is "none", and so are `temperature` and `top_p`; the effort "minimal" is
+refused by these always, and by those of them that always reason "none" too.
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ import orjson
 from . import refusals
 from .effects import Json
 from .refusals import Refusal
+from .strict import refused_by_strictness
 
 _PREFIX = re.compile(r"^(openai/|azure/|ft:)+")
 _NEW_CAP = re.compile(r"^(o\d|gpt-([5-9]|\d\d))")
 _TOOLS_NEED_NONE = re.compile(r"^gpt-([6-9]|\d\d|5\.([6-9]|\d\d))")
 _ALWAYS_REASONS = re.compile(r"^gpt-6(\.\d+)?-astra|^gpt-6\.[1-9]\d*-sol")
+
+
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_FORMATS = ("text", "json_object", "json_schema")
+_CACHE_MODES = ("implicit", "explicit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def refused_by_form(body: Json) -> Refusal | None:
     for number, message in enumerate(body["messages"]):
         if refusal := _message(f"messages[{number}]", message):
             return refusal
-    return _numbers(body)
+    return _numbers(body) or _choices(body) or refused_by_strictness(body)
 
 
 def _message(where: str, message: object) -> Refusal | None:
@@ -92,12 +98,33 @@ def _numbers(body: Json) -> Refusal | None:
     return None
 
 
+def _choices(body: Json) -> Refusal | None:
+    """Return what the API says of a word that is none of those it knows, and of an empty list of tools."""
+    options, format_ = body.get("prompt_cache_options"), body.get("response_format")
+    said = (
+        ("reasoning_effort", body.get("reasoning_effort"), _EFFORTS),
+        ("response_format.type", format_.get("type") if isinstance(format_, dict) else None, _FORMATS),
+        ("prompt_cache_options.mode", options.get("mode") if isinstance(options, dict) else None, _CACHE_MODES),
+    )
+    for param, value, known in said:
+        if value is not None and value not in known:
+            return refusals.invalid_value(param, value, known)
+    if body.get("tools") == []:
+        message = (
+            "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty array instead."
+        )
+        return refusals.invalid(message, param="tools", code="empty_array")
+    return None
+
+
 def refused_by_name(body: Json, rules: NameRules) -> Refusal | None:
     """Return what a model with these rules says of a request, if it takes offence."""
     if rules.new_cap and "max_tokens" in body:
         return refusals.unsupported("max_tokens", "Use 'max_completion_tokens' instead.")
     if not rules.tools_need_none:
         return None
+    if body.get("reasoning_effort") == "minimal":
+        return refusals.unsupported_value("reasoning_effort", "The lowest effort of this model is 'none' or 'low'.")
     if body.get("reasoning_effort") == "none":
         if rules.always_reasons:
             return refusals.unsupported_value("reasoning_effort", "This model always reasons.")
@@ -106,7 +133,7 @@ def refused_by_name(body: Json, rules: NameRules) -> Refusal | None:
 
 
 def _reasoning(body: Json) -> Refusal | None:
-    if "tools" in body:
+    if body.get("tools"):
         return refusals.invalid(
             "Function tools with reasoning_effort are not supported for this model in /v1/chat/completions. Please use "
             "/v1/responses instead, or set reasoning_effort to 'none'.",
@@ -126,4 +153,4 @@ def _unset(body: Json, name: str) -> bool:
 
 def structured(body: Json) -> bool:
     """Tell whether a request asks for a structured answer."""
-    return "tools" in body or "response_format" in body
+    return bool(body.get("tools") or body.get("response_format"))

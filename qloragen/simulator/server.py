@@ -32,8 +32,8 @@ class SimulatorServer:
     Leaving the block drops all connections.
 
     Raises:
-        SettingsError: the port is taken, or is none; or somebody else took it while an outage left it free, which ends the block
-            early.
+        SettingsError: the port is taken, or is none; or somebody else took it while an outage left it free, which ends
+            the block early.
     """
 
     def __init__(self, provider: Provider | None = None, *, port: int = 0) -> None:
