@@ -286,3 +286,20 @@ def test_equal_bodies_get_equal_answers_in_every_process():
     )
 
     assert run.stdout.strip() == repr(answer(body)) == repr(answer(json.loads(json.dumps(body))))
+
+
+@pytest.mark.parametrize(("blocks", "most"), [(examples, 0.02), (corpus, 0.06)])
+def test_records_of_one_article_seldom_say_the_same(blocks, most):
+    outputs = [
+        [draft.output for draft in records([block], "evidence", "tools") if isinstance(draft, Draft)]
+        for block in blocks()
+    ]
+
+    repeated = sum(len(said) - len(set(said)) for said in outputs)
+    assert repeated / sum(map(len, outputs)) < most
+
+
+def test_an_answer_about_code_is_made_of_sentences_about_it():
+    said = [draft.output for draft in records(examples(), "evidence", "tools") if isinstance(draft, Draft)]
+
+    assert not [output for output in said if "The code starts with" in output or "The line to look at" in output]

@@ -11,7 +11,7 @@ from zlib import crc32
 from .answer_plain import Plain, count_words, plain, terms
 from .answer_prompt import Prompt
 from .answer_reading import Reading, read_text
-from .answer_themes import GENERAL, Theme, known_stems, meaning, theme_of
+from .answer_themes import GENERAL, THEMES, Theme, known_stems, meaning, theme_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class _Order:
     theme: Theme
     meaning: frozenset[bytes]
     seed: int
+    turn: int
+    """Which answer about its article this is: another one for each theme, so that no two types begin alike."""
     again: int
     """0 at the first attempt, other numbers where the prompt complains about earlier ones."""
 
@@ -43,7 +45,7 @@ def write(prompt: Prompt) -> Record:
     plains = [plain(text) for _, text in chosen]
     sentences = tuple(dict.fromkeys(sentence for found in plains for sentence in found.sentences))
     subjects = _subjects(plains, sentences, order.seed)
-    output = _output(order, plains, sentences or _lines(chosen), subjects[0])
+    output = _output(order, sentences or _lines(chosen), subjects[0])
     context = "\n\n".join(text.strip("\n") for _, text in chosen)
     if 2 * len(output) > len(context) and _letters(output) == _letters(context):
         output = f"{subjects[0]}：{output}" if _WIDE.search(output) else f"In short: {output}"
@@ -54,6 +56,8 @@ def write(prompt: Prompt) -> Record:
 
 # ------------------------------------------------------------------------------------------------------------- order
 
+_TURNS = {theme: turn for turn, theme in enumerate((*THEMES, GENERAL))}
+
 
 def _order(prompt: Prompt, reading: Reading) -> _Order:
     wanted, complaints = _wanted(prompt.ask)
@@ -61,7 +65,9 @@ def _order(prompt: Prompt, reading: Reading) -> _Order:
     named = name if len(name) <= 80 else ""
     seed = crc32(f"{reading.digest}|{wanted}|{prompt.salt}".encode())
     again = 1 + crc32(complaints.encode()) if complaints else 0
-    return _Order(theme_of(named, rest or wanted), meaning(wanted), seed, again)
+    theme = theme_of(named, rest or wanted)
+    turn = _TURNS[theme] + crc32(f"{reading.digest}|{prompt.salt}".encode())
+    return _Order(theme, meaning(wanted), seed, turn, again)
 
 
 def _wanted(ask: str) -> tuple[str, str]:
@@ -120,7 +126,7 @@ def _ranked(reading: Reading, order: _Order) -> list[int]:
     start = (order.seed + _shift(order, count)) % count
     drawn = [(start + step * nth) % count for nth in range(min(count, _DRAWN))]
     drawn.sort(key=lambda place: -_fit(reading.paragraphs[place][1], order))
-    first = _shift(order, len(drawn))
+    first = (order.seed // 17 % min(len(drawn), 3) + _shift(order, len(drawn))) % len(drawn)
     return [*drawn[first:], *drawn[:first]]
 
 
@@ -191,21 +197,25 @@ def _question(questions: Sequence[str], order: _Order, subjects: tuple[str, str]
 # ------------------------------------------------------------------------------------------------------------ output
 
 _SENTENCES = 5
+_WORDS = (85, 40, 110, 60)
+"""How long the answers are that begin with the same sentence."""
+_ENOUGH_STARTS = 4
+"""With fewer sentences that name the subject, answers about an article would be too often the same."""
 
 
-def _output(order: _Order, plains: Sequence[Plain], sentences: Sequence[str], subject: str) -> str:
+def _output(order: _Order, sentences: Sequence[str], subject: str) -> str:
     """Return two to five of the sentences, from one that names the subject on, as steps where steps are wanted."""
-    chosen = _excerpt(sentences, subject, 65 + order.seed % 50)
-    code = [line for found in plains for line in found.code]
-    if b"code" in order.theme.cues and code:
-        chosen = [*chosen[:3], _about_code(code)]
+    chosen = _excerpt(sentences, subject, order.turn)
     if b"step" in order.theme.cues and len(chosen) > 1:
         return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(chosen, 1))
     return ("" if _WIDE.search(chosen[0]) else " ").join(chosen)
 
 
-def _excerpt(sentences: Sequence[str], subject: str, wanted: int) -> list[str]:
-    start = next((at for at, sentence in enumerate(sentences) if subject in sentence), 0)
+def _excerpt(sentences: Sequence[str], subject: str, turn: int) -> list[str]:
+    """Return some sentences in a row, the first of which names the subject if enough of them do."""
+    named = [at for at, sentence in enumerate(sentences) if subject in sentence]
+    starts = named if len(named) >= _ENOUGH_STARTS else range(len(sentences))
+    start, wanted = starts[turn % len(starts)], _WORDS[turn // len(starts) % len(_WORDS)]
     ordered = [*sentences[start:], *sentences[:start]]
     chosen: list[str] = []
     size = 0
@@ -215,13 +225,6 @@ def _excerpt(sentences: Sequence[str], subject: str, wanted: int) -> list[str]:
         chosen.append(sentence)
         size += count_words(sentence)
     return chosen
-
-
-def _about_code(code: Sequence[str]) -> str:
-    first, last = code[0][:120].strip(), code[-1][:120].strip()
-    if len(code) == 1 or first == last:
-        return f"The line to look at is `{first}`."
-    return f"The code starts with `{first}` and ends with `{last}`."
 
 
 def _lines(chosen: Iterable[tuple[int, str]]) -> Sequence[str]:
