@@ -25,7 +25,7 @@ lint: .venv/dev  ## format, lint, types, import contracts
 check: lint test  ## everything that CI runs
 
 bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks/README.md has figures of the long ones
-	$(BIN)/python benchmarks/simulator_speed.py --seconds 1
+	$(BIN)/python benchmarks/simulator_speed.py --short
 	$(BIN)/python benchmarks/main_job.py --articles 40
 	$(BIN)/python benchmarks/cpu_per_call.py --short
 	$(BIN)/python benchmarks/limit_bound.py --short

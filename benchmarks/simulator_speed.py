@@ -1,8 +1,8 @@
 """How many calls a second one core of the simulator answers, and how many connections it holds.
 
-Run: python benchmarks/simulator_speed.py [--seconds 5]. The server runs in a process of its own, on one core where the
-system lets it be pinned; the load comes from pre-built bytes on kept-alive connections, from another core. Prints a
-table; --json FILE writes the numbers.
+Run: python benchmarks/simulator_speed.py [--short] [--seconds 5]. The server runs in a process of its own, on one core
+where the system lets it be pinned; the load comes from pre-built bytes on kept-alive connections, from another core.
+Prints a table; --json FILE writes the numbers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ LOADS = (
 
 def main() -> None:
     options = _options()
-    results = [_measure(load, options.seconds) for load in LOADS]
+    results = [_measure(load, options.seconds or (1.0 if options.short else 5.0)) for load in LOADS]
     print(f"{'':<42}{'calls/s':>9}{'CPU us/call':>13}{'calls/s of CPU':>16}{'peak':>7}{'lost':>6}")
     for one in results:
         print(
@@ -65,7 +65,8 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long each load lasts")
+    parser.add_argument("--short", action="store_true", help="a second for each load")
+    parser.add_argument("--seconds", type=float, help="how long each load lasts; default 5, with --short 1")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 

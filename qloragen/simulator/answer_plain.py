@@ -169,14 +169,23 @@ def _sentences(block: str) -> Iterator[str]:
 def _finished(sentence: str) -> Iterator[str]:
     """Yield `sentence` with a full stop at its end, or nothing if it is none that could stand in an answer."""
     wide = not sentence.isascii() and sentence.count(" ") * 8 < len(sentence)
-    long = len(sentence) >= _FEWEST_WIDE if wide else sentence.count(" ") + 1 >= _FEWEST_WORDS
-    if not long or len(sentence) > _MOST_CHARS or not _begins(sentence) or sentence[-1] in ":;,：":
-        return
-    lowered = sentence.lower()
-    if sentence.count("`") % 2 or not _ELSEWHERE.isdisjoint(lowered.split()) or any(here in lowered for here in _HERE):
+    if not _has_form(sentence, wide=wide) or _points_elsewhere(sentence):
         return
     ended = sentence[-1] in ".!?。！？" or sentence.endswith(('."', ".)", ".'"))
     yield sentence if ended else f"{sentence}{'。' if wide else '.'}"
+
+
+def _has_form(sentence: str, *, wide: bool) -> bool:
+    """Tell whether a sentence has a fit length, a beginning and an end."""
+    long = len(sentence) >= _FEWEST_WIDE if wide else sentence.count(" ") + 1 >= _FEWEST_WORDS
+    return long and len(sentence) <= _MOST_CHARS and _begins(sentence) and sentence[-1] not in ":;,："
+
+
+def _points_elsewhere(sentence: str) -> bool:
+    """Tell whether a sentence is half of something, or speaks of what is not in it."""
+    lowered = sentence.lower()
+    half = sentence.count("`") % 2 == 1
+    return half or not _ELSEWHERE.isdisjoint(lowered.split()) or any(here in lowered for here in _HERE)
 
 
 def _begins(sentence: str) -> bool:

@@ -171,8 +171,12 @@ def _subjects(plains: Sequence[Plain], sentences: Sequence[str], seed: int) -> t
     if not found:
         found = (heading or _longest_words(sentences) or _FALLBACK,)
     at = seed % min(len(found), 3)
-    others = [term for term in (*found[at + 1 :], *found[:at]) if term not in found[at] and found[at] not in term]
-    return found[at], others[0] if others else heading if heading and heading != found[at] else ""
+    return found[at], _beside(found[at], (*found[at + 1 :], *found[:at], heading))
+
+
+def _beside(subject: str, terms: Sequence[str]) -> str:
+    """Return the first term that neither is part of the subject nor has it as a part."""
+    return next((term for term in terms if term and term not in subject and subject not in term), "")
 
 
 def _longest_words(sentences: Sequence[str]) -> str:
