@@ -155,6 +155,8 @@ class Fault:
 
 def struck(faults: tuple[Fault, ...], *, model: str, index: int, now_s: float, draws: Draws) -> Fault | None:
     """Return the fault that strikes a call, if one does."""
+    if not faults:
+        return None
     on = [fault for fault in faults if fault.applies(model, now_s)]
     counted = next((fault for fault in on if fault.every is not None and index % fault.every == 0), None)
     if counted is not None or not on:

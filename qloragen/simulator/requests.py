@@ -25,6 +25,7 @@ _ALWAYS_REASONS = re.compile(r"^gpt-6(\.\d+)?-astra|^gpt-6\.[1-9]\d*-sol")
 
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_CHOSEN = frozenset({"reasoning_effort", "response_format", "prompt_cache_options", "tools"})
 _FORMATS = ("text", "json_object", "json_schema")
 _CACHE_MODES = ("implicit", "explicit")
 
@@ -70,7 +71,10 @@ def refused_by_form(body: Json) -> Refusal | None:
     for number, message in enumerate(body["messages"]):
         if refusal := _message(f"messages[{number}]", message):
             return refusal
-    return _numbers(body) or _choices(body) or refused_by_strictness(body)
+    refusal = _numbers(body)
+    if refusal is not None or _CHOSEN.isdisjoint(body):
+        return refusal
+    return _choices(body) or refused_by_strictness(body)
 
 
 def _message(where: str, message: object) -> Refusal | None:
