@@ -10,6 +10,8 @@ from functools import lru_cache
 from html import unescape
 from itertools import islice
 
+from .answer_marks import shows_markup, without_marks
+
 _CACHED_PARAGRAPHS = 2_048
 
 
@@ -39,23 +41,15 @@ _HEADING = re.compile(
     r"|<h[1-6][^<>]*>(.{1,200}?)</h[1-6]>",
     re.MULTILINE,
 )
-_LINK = re.compile(
-    r"!?\[([^\[\]]{0,200})\](?:\([^()\s]*(?:\([^()]*\))?[^()\n]*\)|\[[^\[\]\n]{0,80}\])"
-    r"|(?:(?:link|xref|image|https?|mailto|include):[^\s\[\]]{1,300})\[([^\[\]\n]*)\]"
-    r"|<<[^<>,\n]*,([^<>\n]*)>>|:[a-z:]{2,20}:`([^`<>]*?)\s*(?:<[^`<>]*>)?`|`([^`<>]*?)\s+<[^`<>]*>`_{0,2}"
-)
 _MARKUP_LINE = re.compile(
     r"^[ \t]*(?:\[\[?[^\[\]\n]*\]\]?|\.\. [^\n]*|:[\w-]+:[^\n]*|[^|\n]*\|[^\n]*|[|+=\-~^*_#. ]{3,}|include::[^\n]*"
-    r"|\.[A-Z][^\n]*|'''+)[ \t]*$",
+    r"|\.[A-Z][^\n]*|'''+|\+|--)[ \t]*$",
     re.MULTILINE,
 )
 _BULLET = re.compile(r"^[ \t]*(?:[*\-+•]{1,5}|\.{1,5}|\d{1,3}[.)]|>|::)[ \t]+", re.MULTILINE)
 _BLOCK_TAG = re.compile(r"</?(?:p|li|ul|ol|td|th|tr|table|div|dt|dd|dl|br|hr|h[1-6]|blockquote|section)\b[^<>]*>")
 _CODE_TAG = re.compile(r"</?(?:code|tt|kbd)\b[^<>]*>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,400}>")
-_EMPHASIS = re.compile(
-    r"(?<![\w*])\*{1,2}(?=\S)([^*\n]{1,200}?)(?<=\S)\*{1,2}(?![\w*])|``([^`\n]{1,200})``|`\+([^`\n]{1,200})\+`"
-)
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?](?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)[)\"']?\s+(?=[A-Z`\"'(\d])|[。！？]\s*")
 
@@ -64,13 +58,13 @@ _SENTENCE_END = re.compile(r"[.!?](?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)[)\"'
 def plain(paragraph: str) -> Plain:
     """Return `paragraph` in plain sentences; links are their text, names in code stand between backticks."""
     if paragraph[:1].isalpha() and "\n" not in paragraph and "</" not in paragraph:
-        return _plain("", _sentences(_without_marks(paragraph)), ())
+        return _plain("", _sentences(without_marks(paragraph)), ())
     text, code = _without_code(paragraph)
     if "</" in text:
         text = _without_tags(text)
     headings = [_first_group(match) for match in _HEADING.finditer(text)]
     text = _HEADING.sub("\n\n", text) if headings else text
-    text = _BULLET.sub("\n\n", _MARKUP_LINE.sub("\n\n", _without_marks(text)))
+    text = _BULLET.sub("\n\n", _MARKUP_LINE.sub("\n\n", without_marks(text)))
     found = (sentence for block in _BLANK.split(text) for sentence in _sentences(block))
     return _plain(_heading(headings), found, code)
 
@@ -93,14 +87,6 @@ def count_words(text: str) -> int:
     return text.count(" ") + 1 + wide
 
 
-def _without_marks(text: str) -> str:
-    """Return `text` with links as their text and without emphasis."""
-    if "[" in text or "<" in text or ":`" in text:
-        text = _LINK.sub(_first_group, text)
-    text = text.replace(",window=_blank", "")
-    return _EMPHASIS.sub(_emphasised, text) if "*" in text or "``" in text or "`+" in text else text
-
-
 def _without_code(text: str) -> tuple[str, tuple[str, ...]]:
     if _MAYBE_CODE.search(text) is None:
         return text, ()
@@ -121,13 +107,11 @@ def _first_group(match: re.Match[str]) -> str:
     return next((group for group in match.groups() if group), "")
 
 
-def _emphasised(match: re.Match[str]) -> str:
-    return match[1] or f"`{match[2] or match[3]}`"
-
-
 def _heading(headings: Iterable[str]) -> str:
-    found = (re.sub(r"[`*_]{1,3}(?=\W|$)|(?<!\w)[`*_]{1,3}", "", heading).strip() for heading in headings)
-    return next((heading for heading in found if 3 <= len(heading) <= 60), "")
+    found = (
+        re.sub(r"[`*_]{1,3}(?=\W|$)|(?<!\w)[`*_]{1,3}", "", without_marks(heading)).strip() for heading in headings
+    )
+    return next((heading for heading in found if 3 <= len(heading) <= 60 and not shows_markup(heading)), "")
 
 
 _FEWEST_WORDS, _FEWEST_WIDE, _MOST_CHARS = 5, 10, 420
@@ -169,7 +153,7 @@ def _sentences(block: str) -> Iterator[str]:
 def _finished(sentence: str) -> Iterator[str]:
     """Yield `sentence` with a full stop at its end, or nothing if it is none that could stand in an answer."""
     wide = not sentence.isascii() and sentence.count(" ") * 8 < len(sentence)
-    if not _has_form(sentence, wide=wide) or _points_elsewhere(sentence):
+    if not _has_form(sentence, wide=wide) or _points_elsewhere(sentence) or shows_markup(sentence):
         return
     ended = sentence[-1] in ".!?。！？" or sentence.endswith(('."', ".)", ".'"))
     yield sentence if ended else f"{sentence}{'。' if wide else '.'}"

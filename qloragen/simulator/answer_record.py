@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from zlib import crc32
 
+from .answer_marks import shows_markup, without_marks
 from .answer_plain import Plain, count_words, plain, terms
 from .answer_prompt import Prompt
 from .answer_reading import Reading, read_text
@@ -45,13 +46,22 @@ def write(prompt: Prompt) -> Record:
     plains = [plain(text) for _, text in chosen]
     sentences = tuple(dict.fromkeys(sentence for found in plains for sentence in found.sentences))
     subjects = _subjects(plains, sentences, order.seed)
-    output = _output(order, sentences or _lines(chosen), subjects[0])
     context = "\n\n".join(text.strip("\n") for _, text in chosen)
-    if 2 * len(output) > len(context) and _letters(output) == _letters(context):
-        output = f"{subjects[0]}：{output}" if _WIDE.search(output) else f"In short: {output}"
-    theme = order.theme if b"code" not in order.theme.cues or any(found.code for found in plains) else GENERAL
-    instruction = _question(_questions(theme, output), order, subjects)
+    output = _unlike(context, _output(order, sentences or _lines(chosen), subjects[0]), subjects[0])
+    instruction = _question(_questions(_asked(order.theme, plains), output), order, subjects)
     return Record(instruction, tuple(number for number, _ in chosen), context, output)
+
+
+def _unlike(context: str, output: str, subject: str) -> str:
+    """Return `output`, announced where it would otherwise say the same as the whole `context`."""
+    if 2 * len(output) <= len(context) or _letters(output) != _letters(context):
+        return output
+    return f"{subject}：{output}" if _WIDE.search(output) else f"In short: {output}"
+
+
+def _asked(theme: Theme, plains: Iterable[Plain]) -> Theme:
+    """Return `theme`, or the general one where it is about code and there is none."""
+    return theme if b"code" not in theme.cues or any(found.code for found in plains) else GENERAL
 
 
 # ------------------------------------------------------------------------------------------------------------- order
@@ -180,7 +190,7 @@ def _beside(subject: str, terms: Sequence[str]) -> str:
 
 
 def _longest_words(sentences: Sequence[str]) -> str:
-    listed = [word.strip("`.,;:()\"'") for word in " ".join(sentences[:2]).split()]
+    listed = [word.strip("`.,;:()[]{}<>|\"'") for word in " ".join(sentences[:2]).split()]
     return max(listed, key=len, default="")[:40]
 
 
@@ -203,6 +213,8 @@ def _question(questions: Sequence[str], order: _Order, subjects: tuple[str, str]
 _SENTENCES = 5
 _WORDS = (85, 40, 110, 60)
 """How long the answers are that begin with the same sentence."""
+_FEWEST_WORDS = 18
+"""How long an answer is at the least where other sentences could follow."""
 _ENOUGH_STARTS = 4
 """With fewer sentences that name the subject, answers about an article would be too often the same."""
 
@@ -215,29 +227,38 @@ def _output(order: _Order, sentences: Sequence[str], subject: str) -> str:
     return ("" if _WIDE.search(chosen[0]) else " ").join(chosen)
 
 
-def _excerpt(sentences: Sequence[str], subject: str, turn: int) -> list[str]:
-    """Return some sentences in a row, the first of which names the subject if enough of them do."""
+def _excerpt(sentences: Sequence[str], subject: str, turn: int) -> Sequence[str]:
+    """Return some sentences, the first of which names the subject if enough of them do."""
     named = [at for at, sentence in enumerate(sentences) if subject in sentence]
     starts = named if len(named) >= _ENOUGH_STARTS else range(len(sentences))
-    start, wanted = starts[turn % len(starts)], _WORDS[turn // len(starts) % len(_WORDS)]
-    ordered = [*sentences[start:], *sentences[:start]]
-    chosen: list[str] = []
-    size = 0
-    for sentence in ordered[:_SENTENCES]:
-        if size >= wanted:
-            break
-        chosen.append(sentence)
-        size += count_words(sentence)
-    return chosen
+    start, nth = starts[turn % len(starts)], turn // len(starts)
+    forms = _forms([*sentences[start:], *sentences[:start]][:_SENTENCES])
+    return forms[nth % len(forms)]
+
+
+def _forms(ordered: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Return the answers that begin with the first of the sentences: the usual lengths, then others, then with gaps."""
+    sizes = list(accumulate(map(count_words, ordered)))
+    usual = [1 + sum(size < wanted for size in sizes[:-1]) for wanted in _WORDS]
+    others = [count for count, size in enumerate(sizes, 1) if size >= _FEWEST_WORDS]
+    counts = dict.fromkeys((*usual, *reversed(others)))
+    gaps = [[*ordered[:gap], *ordered[gap + 1 : usual[0] + 1]] for gap in range(1, min(usual[0], len(ordered) - 1))]
+    return [*(ordered[:count] for count in counts), *gaps]
+
+
+_LINES = 8
 
 
 def _lines(chosen: Iterable[tuple[int, str]]) -> Sequence[str]:
     """Return something to say about paragraphs without a sentence in them."""
-    lines = [" ".join(line.split()) for _, text in chosen for line in text.splitlines() if len(line.split()) > 1]
-    if not lines:
-        lines = [" ".join(text.split())[:200] for _, text in chosen]
-    told = [line.strip("|`*#=->. ") for line in lines]
-    return tuple(f"It says: {line[:200]}." for line in told[:3])
+    told = [_told(line) for _, text in chosen for line in text.splitlines()]
+    fit = [line for line in told if " " in line and not shows_markup(line)]
+    told = fit or [" ".join(re.findall(r"\w+", text))[:200] for _, text in chosen]
+    return tuple(f"It says: {line}." for line in dict.fromkeys(told[:_LINES]))
+
+
+def _told(line: str) -> str:
+    return " ".join(without_marks(line).split())[:200].strip("|*#=->.:/+ ")
 
 
 def _letters(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from zlib import crc32
 
@@ -161,17 +161,12 @@ class _Filling:
         return crc32(b"%d|%d" % (self._seed, self._made)) % choices
 
     def _branch(self, branches: Sequence[object], depth: int) -> object:
-        """Return one branch: no null where it can be helped, nothing that goes deeper from some depth on.
-
-        A text beside a number is a number in digits (pydantic's `Decimal`), so that the number is the safe choice.
-        """
-        seen = [(_type(resolved(branch, self._root)), branch) for branch in branches]
-        kinds = {kind for kind, _ in seen}
-        passed = {"null"} | ({"string"} if "number" in kinds else set())
-        full = [branch for kind, branch in seen if kind not in passed]
-        flat = [branch for kind, branch in seen if kind not in {"object", "array"}]
+        """Return one branch: no null where it can be helped, nothing that goes deeper from some depth on."""
+        kinds = [(branch, _type(resolved(branch, self._root))) for branch in branches]
         if depth >= _DEEP:
-            return (flat or branches)[0]
+            return next((branch for branch, kind in kinds if kind not in _NESTED), branches[0])
+        passed = _passed({kind for _, kind in kinds})
+        full = [branch for branch, kind in kinds if kind not in passed]
         return full[self._draw(len(full))] if full else branches[0]
 
     def _mapping(self, schema: Json, depth: int) -> object:
@@ -204,6 +199,17 @@ class _Filling:
             if not unique or value not in made:
                 made.append(value)
         return made[:most]
+
+
+_NESTED = ("object", "array")
+
+
+def _passed(kinds: Container[object]) -> Container[object]:
+    """Return the types to pass over among the branches of these `kinds`.
+
+    A text beside a number is a number in digits (pydantic's `Decimal`), so that the number is the safe choice.
+    """
+    return ("null", "string") if "number" in kinds else ("null",)
 
 
 def _properties(schema: Json, depth: int) -> Iterator[tuple[str, object]]:
