@@ -58,7 +58,8 @@ class _Waiter:
         self.failed = failed
         self.call: Call | None = None
         """Made when there was a slot for it."""
-        self.ticket: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        self.ticket: asyncio.Future[Ticket]
+        """Made when there is something to wait for."""
 
 
 class Admission:
@@ -109,6 +110,11 @@ class Admission:
             RunStopped: the engine has stopped, or the call could exceed the spending limit, which stops it.
         """
         waiter = _Waiter(prepare, failed=again)
+        if self._head is None and not self._again and not self._first:
+            found = self._ticket_for(waiter)
+            if isinstance(found, Ticket):
+                return found
+        waiter.ticket = asyncio.get_running_loop().create_future()
         (self._again if again else self._first).append(waiter)
         if self._head is None:
             self.look()
@@ -168,10 +174,6 @@ class Admission:
             return 0.0  # cancelled
         try:
             found = self._ticket_for(waiter)
-        except RunStopped as reason:
-            self._halt.stop(reason)
-            waiter.ticket.set_exception(reason)
-            self._budget.leave(self.look)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the waiter's, not of those who happen to look
             waiter.ticket.set_exception(error)
             self._budget.leave(self.look)
@@ -191,9 +193,16 @@ class Admission:
             self._budget.leave(self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
         worst_usd = _NOTHING if self._budget.limit_usd is None else call.worst_usd(self._price)
-        if not self._budget.reserve(worst_usd, self.look):
+        if not self._has_money(worst_usd):
             return inf
         return self._take(call, worst_usd)
+
+    def _has_money(self, worst_usd: Decimal) -> bool:
+        try:
+            return self._budget.reserve(worst_usd, self.look)
+        except RunStopped as reason:
+            self._halt.stop(reason)
+            raise
 
     def _take(self, call: Call, worst_usd: Decimal) -> Ticket:
         now_s = self._now_s()

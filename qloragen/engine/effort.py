@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -30,9 +29,9 @@ class Effort:
     """The attempts at one request. A failure is its own when a call that was sent later had a good reply."""
 
     sent: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts by kind, which is reason and status; refusals for the rate are none."""
-    own: Counter[str] = field(default_factory=Counter)
+    own: dict[str, int] = field(default_factory=dict)
     """Those of them that were not the provider's."""
     last: tuple[str, Attempt] | None = None
     """Kind of the last failure, and its attempt."""
@@ -47,6 +46,11 @@ class Effort:
     again: bool = False
     """It comes back, and so goes before those who come for the first time."""
 
+    @property
+    def count(self) -> int:
+        """Failed attempts in all."""
+        return sum(self.failures.values())
+
     def failed(self, kind: str, attempt: Attempt, well_at_s: float) -> None:
         """Take in a failure; `well_at_s` is when the last of the calls was sent that have had a good reply.
 
@@ -56,9 +60,9 @@ class Effort:
             self.since_s = attempt.answered_s
         else:
             before, then = self.last
-            self.own[before] += then.sent_at_s < well_at_s
+            self.own[before] = self.own.get(before, 0) + (then.sent_at_s < well_at_s)
         self.last = (kind, attempt)
-        self.failures[kind] += 1
+        self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def is_bad(self, policy: RetryPolicy, most_alike: int | None) -> bool:
         """Whether it has failed often, and mostly by its own fault; `most_alike` of the last kind, if not as usual."""
@@ -83,6 +87,6 @@ class Effort:
         kind = self.last[0]
         alike = min(policy.max_alike, most_alike or policy.max_alike)
         return (
-            (self.failures[kind], self.own[kind], alike),
-            (self.failures.total(), self.own.total(), policy.max_attempts),
+            (self.failures[kind], self.own.get(kind, 0), alike),
+            (self.count, sum(self.own.values()), policy.max_attempts),
         )

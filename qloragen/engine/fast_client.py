@@ -59,22 +59,22 @@ class FastClient:
     async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
         """See `Client.post`; no key appears in an error body, whatever the server echoes."""
         try:
-            async with asyncio.timeout(timeout_s):  # a key may have to be fetched first
+            async with asyncio.timeout(timeout_s):  # of all: a key may have to be fetched first
                 prepared = await self._openai.prepared(body)
-        except TimeoutError as error:
-            raise lost(error) from None
-        if prepared is None or prepared.url.userinfo:  # a name and password in the address are that client's business
-            return await self._openai.post(body, timeout_s=timeout_s)
-        url, headers = self._translated(prepared)
-        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s))
-        sending = self._session.post(
-            url, data=body, headers=headers, timeout=timeout, allow_redirects=False, raise_for_status=False
-        )
-        try:
-            async with sending as response:
-                content = await response.read()
+                # A name and password in the address are that client's business.
+                if prepared is not None and not prepared.url.userinfo:
+                    return await self._send(body, prepared, min(CONNECT_S, timeout_s))
+                return await self._openai.post(body, timeout_s=timeout_s)
         except (aiohttp.ClientError, OSError) as error:
             raise lost(error) from None
+
+    async def _send(self, body: bytes, prepared: Prepared, connect_s: float) -> HttpReply:
+        url, headers = self._translated(prepared)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+        async with self._session.post(
+            url, data=body, headers=headers, timeout=timeout, allow_redirects=False, raise_for_status=False
+        ) as response:
+            content = await response.read()
         if response.status >= 300:
             content = redacted(content, prepared.secrets)
         return HttpReply(response.status, content, response.headers)

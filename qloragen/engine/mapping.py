@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 import anyio
@@ -67,8 +67,9 @@ class _Outcomes:
 class _Work:
     """Requests on their way to workers, and why they ended early, if they did.
 
-    One task alone takes from the source and closes it: an async generator that holds task groups or cancel scopes of
-    its own (another map, say) must be entered and left in the same task.
+    Workers help themselves from an ordinary iterable. Of an asynchronous one a single task takes, and closes it: a
+    generator that holds task groups or cancel scopes of its own (another map, say) must be entered and left in the same
+    task.
     """
 
     def __init__(
@@ -78,29 +79,49 @@ class _Work:
         self._source = requests
         self._outcomes = outcomes
         self._ready = asyncio.Queue[Request | None](maxsize=1)
-        """None is the end, for every worker."""
+        """From an asynchronous source; None is the end, for every worker."""
         self._feeding = anyio.CancelScope()
         self._error: Exception | None = None
 
     async def hire(self, most: int) -> None:
         """Give each request a worker of its own, until there are enough of them; returns when they have done all."""
         async with anyio.create_task_group() as workers:
-            with self._feeding:
-                await self._feed(workers, most)
-            await self._ready.put(None)
+            if isinstance(self._source, AsyncIterable):
+                with self._feeding:
+                    await self._feed(self._source, workers, most)
+                await self._ready.put(None)
+            else:
+                self._share(iter(self._source), workers, most)
         self._outcomes.end()
 
-    async def _feed(self, workers: TaskGroup, most: int) -> None:
+    def _share(self, requests: Iterator[Request], workers: TaskGroup, most: int) -> None:
+        async def take() -> Request | None:
+            try:
+                return None if self._error is not None else next(requests, None)
+            except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is under way is finished first
+                self._error = self._error or error
+                return None
+
+        for _ in range(most):
+            workers.start_soon(self._work, take)
+
+    async def _feed(self, source: AsyncIterable[Request], workers: TaskGroup, most: int) -> None:
         hired = 0
         try:
-            async with aclosing(_each(self._source)) as requests:
+            async with aclosing(_each(source)) as requests:
                 async for request in requests:
                     if hired < most:
                         hired += 1
-                        workers.start_soon(self._work)
+                        workers.start_soon(self._work, self._fed)
                     await self._ready.put(request)
         except Exception as error:  # noqa: BLE001 - the source is anybody's code; what is under way is finished first
             self._error = self._error or error
+
+    async def _fed(self) -> Request | None:
+        request = await self._ready.get()
+        if request is None:
+            self._ready.put_nowait(None)
+        return request
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
         """Yield what the workers leave; raises what ended them early."""
@@ -109,8 +130,8 @@ class _Work:
         if self._error is not None:
             raise self._error
 
-    async def _work(self) -> None:
-        while (request := await self._ready.get()) is not None:
+    async def _work(self, take: Callable[[], Awaitable[Request | None]]) -> None:
+        while (request := await take()) is not None:
             try:
                 outcome: Completion | RequestFailed = await self._complete(request)
             except RequestFailed as failed:
@@ -120,18 +141,13 @@ class _Work:
                 self._feeding.cancel()  # the source may be waiting for something that never comes
                 continue
             await self._outcomes.put((request, outcome))
-        await self._ready.put(None)
 
 
-async def _each(requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Request]:
-    if not isinstance(requests, AsyncIterable):
-        for request in requests:
-            yield request
-        return
-    source = aiter(requests)
+async def _each(source: AsyncIterable[Request]) -> AsyncGenerator[Request]:
+    requests = aiter(source)
     try:
-        async for request in source:
+        async for request in requests:
             yield request
     finally:
-        if isinstance(source, AsyncGenerator):
-            await source.aclose()
+        if isinstance(requests, AsyncGenerator):
+            await requests.aclose()

@@ -42,12 +42,11 @@ def cost(usage: Usage, price: Price, *, tier: str | None = None) -> Decimal:
         rate = rate.long
     cached = min(usage.cached_tokens, usage.prompt_tokens)
     written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
-    micro_usd = (
-        (usage.prompt_tokens - cached - written) * rate.prompt
-        + cached * (rate.prompt if rate.cached is None else rate.cached)
-        + written * (rate.prompt if rate.cache_write is None else rate.cache_write)
-        + usage.completion_tokens * rate.completion
-    )
+    micro_usd = (usage.prompt_tokens - cached - written) * rate.prompt + usage.completion_tokens * rate.completion
+    if cached:
+        micro_usd += cached * (rate.prompt if rate.cached is None else rate.cached)
+    if written:
+        micro_usd += written * (rate.prompt if rate.cache_write is None else rate.cache_write)
     return micro_usd.scaleb(-6)
 
 

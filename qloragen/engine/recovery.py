@@ -163,7 +163,7 @@ class Recovery:
             return 0.0  # it was in flight when the outage was found
         if in_outage or self._is_ill():
             self._probes = self._probes + 1 if in_outage else 0
-            first = in_outage and effort.failures.total() == 1
+            first = in_outage and effort.count == 1
             self._first_attempts = self._first_attempts + first if in_outage else 0
             self._shut_for_outage(failure, attempt.answered_s)
             effort.again = False  # the next probe is another request
@@ -173,7 +173,7 @@ class Recovery:
             raise given_up(self._model, row, failure)
         if self.gate.cause is Cause.OUTAGE:
             return 0.0
-        wait_s = self._policy.delay_s(effort.failures.total(), self._random, at_least_s=failure.retry_after_s)
+        wait_s = self._policy.delay_s(effort.count, self._random, at_least_s=failure.retry_after_s)
         return max(wait_s, self._budget.take_s())
 
     def _is_ill(self) -> bool:

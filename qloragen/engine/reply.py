@@ -122,11 +122,11 @@ def _usage(usage: Json) -> Usage:
     prompt = _mapping(usage.get("prompt_tokens_details"))
     completion = _mapping(usage.get("completion_tokens_details"))
     return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        cached_tokens=_count(prompt.get("cached_tokens")),
-        cache_write_tokens=_count(prompt.get("cache_write_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+        _count(usage.get("prompt_tokens")),
+        _count(prompt.get("cached_tokens")),
+        _count(prompt.get("cache_write_tokens")),
+        _count(usage.get("completion_tokens")),
+        _count(completion.get("reasoning_tokens")),
     )
 
 
