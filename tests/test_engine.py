@@ -1,11 +1,9 @@
-"""The engine in virtual time, against a scripted provider."""
+"""The engine in virtual time, against a scripted provider: answers, repetition, stops, money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import Any
 
 import anyio
 import orjson
@@ -14,70 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.engine.engine import Engine
-from qloragen.engine.models import family
 from qloragen.engine.pricing import Price
 from qloragen.engine.retry import RetryPolicy
-from qloragen.engine.spec import ModelSpec
 from qloragen.errors import (
     AccessDenied,
     BudgetReached,
     Interrupted,
     ModelNotFound,
-    ProviderUnavailable,
     QuotaExhausted,
     RequestFailed,
-    RunStopped,
     SettingsError,
 )
 from qloragen.testing import Answer, Body, ConnectionLost, HttpReply, ScriptedClient, VirtualLoop, refusal, reply
-from qloragen.types import Completion, Function, Message, Request
+from qloragen.types import Completion
 
-FUNCTION = Function("answer", "Answer.", {"type": "object", "properties": {}, "additionalProperties": False})
+from .engines import FUNCTION, bad, engine_for, in_turn, outcomes, request_for, spec
 
 
 @pytest.fixture
 def anyio_backend():
     return "asyncio", {"loop_factory": VirtualLoop}
-
-
-def spec(name: str = "m", /, **fields: Any) -> ModelSpec:
-    """Return a model whose limits are so high that they never bind, unless given; then nothing has to be found out."""
-    return ModelSpec(name, family(name), **{"rpm": 10**9, "tpm": 10**12, **fields})
-
-
-def request_for(model: str = "m", text: str = "hello", *, cap: int = 50, function: Function | None = None) -> Request:
-    return Request(model, (Message("user", text),), cap, function)
-
-
-def engine_for(client: ScriptedClient, *models: ModelSpec, **options: Any) -> Engine:
-    return Engine(client, models or (spec(),), random=Random(7), **options)  # noqa: S311 - jitter
-
-
-def bad(answer: Answer) -> Callable[[Body], Answer]:
-    """Return a script that answers requests with the word "bad" in them like this, and all others well."""
-    return lambda body: answer if "bad" in str(body) else reply()
-
-
-def in_turn(*answers: Answer) -> Callable[[Body], Answer]:
-    """Return a script that gives one answer after the other, the last one for ever."""
-    left = list(answers)
-    return lambda _body: left.pop(0) if len(left) > 1 else left[0]
-
-
-async def outcomes(engine: Engine, requests: list[Request]) -> list[Completion | Exception]:
-    """Complete all requests together; failures are returned in their place."""
-    results: dict[int, Completion | Exception] = {}
-
-    async def one(index: int, request: Request) -> None:
-        try:
-            results[index] = await engine.complete(request)
-        except (RequestFailed, RunStopped) as error:
-            results[index] = error
-
-    async with anyio.create_task_group() as tasks:
-        for index, request in enumerate(requests):
-            tasks.start_soon(one, index, request)
-    return [results[index] for index in range(len(requests))]
 
 
 # ------------------------------------------------------------------------------------------------------ the good way
@@ -289,177 +243,6 @@ async def test_every_request_ends_and_nothing_stays_reserved(script, slots):
     assert counts.sent == len(client.calls)
 
 
-# -------------------------------------------------------------------------------------------------- 429 and outages
-
-
-async def test_a_wave_of_429_pauses_the_model_once_and_costs_no_request_an_attempt():
-    def limited(_body: Body) -> Answer:
-        return refusal(429, headers={"retry-after": "20"}) if anyio.current_time() < 100 else reply()
-
-    client = ScriptedClient(limited, latency_s=0.5)
-    engine = engine_for(client, spec(max_concurrency=10))
-
-    results = await outcomes(engine, [request_for()] * 30)
-
-    assert all(isinstance(result, Completion) for result in results)
-    assert engine.statistics["m"].retried == 0
-    assert engine.statistics["m"].rate_limited == 10 + 4  # ten slots, then one probe every twenty seconds
-    assert anyio.current_time() < 110
-
-
-async def test_a_429_without_a_hint_backs_off_further_each_time():
-    client = ScriptedClient(lambda _body: refusal(429) if anyio.current_time() < 600 else reply(), latency_s=0.1)
-    engine = engine_for(client)
-
-    completion = await engine.complete(request_for())
-
-    assert completion.attempts < 60
-
-
-async def test_a_wave_of_429_without_a_hint_is_one_episode():
-    client = ScriptedClient(lambda _body: refusal(429) if anyio.current_time() < 1.5 else reply())
-    engine = engine_for(client, spec(max_concurrency=50))
-
-    await outcomes(engine, [request_for()] * 50)
-
-    assert engine.statistics["m"].rate_limited == 50
-    assert anyio.current_time() < 1 + 0.5 + 3  # the first backoff, then the probe, and half as many calls at a time
-
-
-async def test_a_success_renews_the_patience():
-    client = ScriptedClient(
-        lambda _body: reply() if len(client.calls) % 2 == 0 else refusal(429, headers={"retry-after": "60"})
-    )
-    engine = engine_for(client, retry=RetryPolicy(patience_s=100))
-
-    for _ in range(10):
-        await engine.complete(request_for())
-
-    assert anyio.current_time() > 500
-
-
-async def test_when_patience_is_at_an_end_the_run_stops():
-    client = ScriptedClient(lambda _body: refusal(429, headers={"retry-after": "60"}))
-    engine = engine_for(client, retry=RetryPolicy(patience_s=300))
-
-    with pytest.raises(ProviderUnavailable, match="300 s"):
-        await engine.complete(request_for())
-
-    assert 300 < anyio.current_time() < 400
-
-
-async def test_a_request_above_the_limit_itself_is_refused_at_once():
-    client = ScriptedClient(lambda _body: reply())
-    engine = engine_for(client, spec(tpm=1_000))
-
-    with pytest.raises(RequestFailed) as caught:
-        await engine.complete(request_for(text="x" * 8_000))
-
-    assert (caught.value.reason, caught.value.final) == ("over_tpm", False)
-    assert client.calls == []
-
-
-async def test_a_request_above_the_limit_that_the_server_names_is_given_up():
-    client = ScriptedClient(lambda _body: refusal(429, headers={"x-ratelimit-limit-tokens": "100"}))
-    engine = engine_for(client)
-
-    with pytest.raises(RequestFailed) as caught:
-        await engine.complete(request_for(cap=200))
-
-    assert caught.value.reason == "over_tpm"
-    assert len(client.calls) == 1
-
-
-async def test_a_provider_that_has_never_answered_stops_the_run_soon():
-    client = ScriptedClient(lambda _body: refusal(503), latency_s=0.1)
-    engine = engine_for(client, spec(max_concurrency=4))
-
-    results = await outcomes(engine, [request_for()] * 100)
-
-    assert all(isinstance(result, ProviderUnavailable) for result in results)
-    assert 60 < anyio.current_time() < 90
-    assert len(client.calls) < 25
-
-
-async def test_an_outage_costs_no_request_an_attempt_and_few_calls():
-    def ill(_body: Body) -> Answer:
-        return refusal(503) if 20 < anyio.current_time() < 20 + 3600 else reply()
-
-    client = ScriptedClient(ill, latency_s=1)
-    engine = engine_for(client, spec(max_concurrency=100))
-
-    results = await outcomes(engine, [request_for()] * 10_000)
-
-    assert all(isinstance(result, Completion) for result in results)
-    wasted = len(client.calls) - 10_000
-    assert wasted <= 100 + 4 * 60 * 1.3  # what was in flight, and about four probes a minute
-    assert anyio.current_time() < 20 + 3600 + 15 + 8 + 80 + 10  # the last wait, the ramp, and the rest of the work
-
-
-async def test_an_outage_longer_than_the_patience_stops_the_run():
-    client = ScriptedClient(lambda _body: refusal(503) if anyio.current_time() > 5 else reply())
-    engine = engine_for(client, spec(max_concurrency=4), retry=RetryPolicy(patience_s=600))
-
-    results = await outcomes(engine, [request_for()] * 100)
-
-    assert any(isinstance(result, Completion) for result in results)
-    assert isinstance(results[-1], ProviderUnavailable)
-    assert 600 < anyio.current_time() < 660
-
-
-async def test_bad_requests_at_the_end_of_a_run_are_told_from_an_outage():
-    client = ScriptedClient(lambda body: refusal(500) if "bad" in str(body) else reply(), latency_s=0.2)
-    engine = engine_for(client, spec(max_concurrency=50))
-
-    results = await outcomes(engine, [request_for(text="bad" if n % 50 == 0 else "good") for n in range(2_000)])
-
-    assert [isinstance(result, RequestFailed) for result in results] == [n % 50 == 0 for n in range(2_000)]
-    assert anyio.current_time() < 40 * 15
-
-
-async def test_a_bad_request_is_given_up_after_five_alike_failures_while_others_succeed():
-    client = ScriptedClient(lambda body: refusal(500) if "bad" in str(body) else reply(), latency_s=0.2)
-    engine = engine_for(client, spec(max_concurrency=4))
-
-    await outcomes(engine, [request_for(text="bad"), *[request_for(text="good")] * 400])
-
-    assert sum("bad" in str(call.body) for call in client.calls) == 5
-
-
-async def test_a_provider_that_takes_no_request_at_all_stops_the_run():
-    client = ScriptedClient(lambda _body: refusal(400, code="invalid_value"))
-    engine = engine_for(client, spec(max_concurrency=1))
-
-    results = await outcomes(engine, [request_for()] * 100)
-
-    assert len(client.calls) == 20
-    assert isinstance(results[-1], ProviderUnavailable)
-
-
-async def test_a_bare_403_may_mean_one_request_only_but_not_all_of_them():
-    client = ScriptedClient(lambda body: refusal(403) if "bad" in str(body) else reply())
-    good = engine_for(client, spec(max_concurrency=1))
-    none = engine_for(client, spec(max_concurrency=1))
-
-    among_good = await outcomes(good, [request_for(text="good"), *[request_for(text="bad")] * 30])
-    alone = await outcomes(none, [request_for(text="bad")] * 30)
-
-    assert all(isinstance(result, RequestFailed) for result in among_good[1:])
-    assert isinstance(alone[-1], AccessDenied)
-
-
-async def test_single_bad_requests_among_good_ones_do_not_stop_the_run():
-    client = ScriptedClient(lambda body: refusal(400, code="invalid_value") if "bad" in str(body) else reply())
-    engine = engine_for(client, spec(max_concurrency=1))
-
-    results = await outcomes(
-        engine, [request_for(text="good"), *[request_for(text="bad")] * 50, request_for(text="good")]
-    )
-
-    assert isinstance(results[-1], Completion)
-    assert all(isinstance(r, RequestFailed) and not r.final for r in results[1:-1])
-
-
 # ------------------------------------------------------------------------------------------------------------- stops
 
 
@@ -638,179 +421,3 @@ async def test_a_reply_without_usage_counts_at_its_worst_and_has_no_cost():
 def test_a_budget_without_a_price_is_refused_with_the_remedy():
     with pytest.raises(SettingsError, match="set the model's price"):
         engine_for(ScriptedClient(lambda _body: reply()), spec("odd"), max_cost_usd=Decimal(1))
-
-
-# --------------------------------------------------------------------------------------------- the form of an answer
-
-
-def without_tools(body: Body) -> Answer:
-    """Behave as a server that ignores tools and knows `json_schema`."""
-    if "response_format" in body:
-        return reply('{"a": 1}')
-    return reply("Here is some prose." if "tools" in body else "1")
-
-
-async def test_one_request_finds_out_the_form_while_the_others_wait():
-    client = ScriptedClient(without_tools)
-    engine = engine_for(client, spec(structure="auto"))
-
-    results = await outcomes(engine, [request_for(function=FUNCTION)] * 20)
-
-    forms = ["tools" if "tools" in call.body else "json_schema" for call in client.calls]
-    assert forms == ["tools"] + ["json_schema"] * 19
-    assert [call.started_s for call in client.calls[:3]] == pytest.approx([0, 1, 2], abs=0.01)
-    assert client.peak == 18
-    assert isinstance(results[0], Completion)
-    assert (results[0].text, results[0].arguments) == ("Here is some prose.", None)
-    assert engine.statistics["m"].structure == "json_schema"
-
-
-async def test_requests_for_plain_text_do_not_wait_for_the_form():
-    client = ScriptedClient(without_tools)
-    engine = engine_for(client, spec(structure="auto"))
-
-    await outcomes(engine, [request_for(function=FUNCTION), *[request_for()] * 5])
-
-    assert {round(call.started_s) for call in client.calls} == {0}
-
-
-async def test_a_model_that_has_called_the_function_keeps_its_form_whatever_it_says_later():
-    client = ScriptedClient(in_turn(reply(arguments="{}"), reply("prose"), reply(arguments="{}")))
-    engine = engine_for(client, spec(structure="auto"))
-
-    results = [await engine.complete(request_for(function=FUNCTION)) for _ in range(3)]
-
-    assert [result.arguments for result in results] == ["{}", None, "{}"]
-    assert all("tools" in call.body for call in client.calls)
-
-
-async def test_a_model_that_gives_only_prose_ends_at_the_last_form_and_works_in_parallel():
-    client = ScriptedClient(lambda _body: reply("prose"))
-    engine = engine_for(client, spec(structure="auto"))
-
-    await outcomes(engine, [request_for(function=FUNCTION)] * 10)
-
-    assert engine.statistics["m"].structure == "json_object"
-    assert client.peak == 7
-
-
-@pytest.mark.parametrize("silent", [reply(None), reply(None, finish_reason="content_filter")])
-async def test_an_empty_or_filtered_reply_says_nothing_about_the_form(silent):
-    client = ScriptedClient(in_turn(silent, reply(arguments="{}")))
-    engine = engine_for(client, spec(structure="auto"))
-
-    await outcomes(engine, [request_for(function=FUNCTION)] * 3)
-
-    assert all("tools" in call.body for call in client.calls)
-
-
-@pytest.mark.parametrize("form", ["tools", "json_schema", "auto"])
-async def test_a_refused_form_is_changed_and_the_request_sent_again_at_once(form):
-    def picky(body: Body) -> Answer:
-        wanted = body.get("response_format")
-        if wanted == {"type": "json_object"}:
-            return reply("{}")
-        return refusal(400, param="tools" if "tools" in body else "response_format")
-
-    client = ScriptedClient(picky)
-    engine = engine_for(client, spec(structure=form))
-
-    results = await outcomes(engine, [request_for(function=FUNCTION)] * 10)
-
-    assert all(isinstance(result, Completion) and result.arguments == "{}" for result in results)
-    assert engine.statistics["m"].structure == "json_object"
-    assert engine.statistics["m"].retried == 0
-
-
-async def test_when_every_form_is_refused_the_request_is_given_up():
-    client = ScriptedClient(lambda body: refusal(400, param="tools" if "tools" in body else "response_format"))
-
-    with pytest.raises(RequestFailed) as caught:
-        await engine_for(client).complete(request_for(function=FUNCTION))
-
-    assert (caught.value.reason, caught.value.final) == ("bad_request", False)
-    assert len(client.calls) == 3
-
-
-async def test_a_reasoning_model_that_takes_no_tools_ends_with_a_schema():
-    """What gpt-6-astra does, were it not in the table: `none` is refused, and then tools are."""
-
-    def astra(body: Body) -> Answer:
-        if body.get("reasoning_effort") == "none":
-            return refusal(400, code="unsupported_value", param="reasoning_effort")
-        if "tools" in body:
-            return refusal(400, param="reasoning_effort", type="invalid_request_error")
-        return reply("{}")
-
-    client = ScriptedClient(astra)
-    engine = engine_for(client, spec("gpt-6-new"))
-
-    completion = await engine.complete(request_for("gpt-6-new", function=FUNCTION))
-
-    assert completion.structure == "json_schema"
-    assert completion.attempts == 3
-
-
-@pytest.mark.parametrize(
-    ("model", "parameter", "refused"),
-    [
-        ("gpt-6-luna", "prompt_cache_options", "prompt_cache_options"),
-        ("gpt-6-luna", "messages[0].content[0].prompt_cache_breakpoint", "prompt_cache_breakpoint"),
-        ("m", "temperature", "temperature"),
-        ("m", "max_tokens", '"max_tokens"'),
-        ("gpt-6-luna", "parallel_tool_calls", "parallel_tool_calls"),
-    ],
-)
-async def test_a_parameter_that_a_model_refuses_is_dropped_or_renamed_from_then_on(model, parameter, refused):
-    def picky(body: Body) -> Answer:
-        if refused in orjson.dumps(body).decode():
-            return refusal(400, code="unsupported_parameter", param=parameter)
-        return reply(arguments="{}")
-
-    client = ScriptedClient(picky)
-    engine = engine_for(client, spec(model, structure="tools"))
-    request = Request(model, (Message("user", "hello", shared=3),), 50, FUNCTION, temperature=0.5, cache_key="k")
-
-    results = await outcomes(engine, [request] * 5 + [request] * 5)
-
-    assert all(isinstance(result, Completion) for result in results)
-    assert len(client.calls) <= 20
-    await engine.complete(request)
-    assert refused not in orjson.dumps(client.calls[-1].body).decode()
-
-
-async def test_bounds_that_a_strict_server_refuses_are_left_out_and_tools_are_kept():
-    bounded = Function("answer", "", {"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}})
-
-    def strict(body: Body) -> Answer:
-        if "maxLength" in str(body):
-            return refusal(400, code="invalid_function_parameters", param="tools[0].function.parameters")
-        return reply(arguments="{}")
-
-    client = ScriptedClient(strict)
-    engine = engine_for(client)
-
-    completion = await engine.complete(request_for(function=bounded))
-
-    assert completion.structure == "tools"
-    assert "maxLength" not in str(client.calls[-1].body)
-
-
-async def test_a_parameter_that_was_never_sent_cannot_be_dropped():
-    client = ScriptedClient(lambda _body: refusal(400, code="unsupported_parameter", param="messages"))
-
-    with pytest.raises(RequestFailed) as caught:
-        await engine_for(client).complete(request_for())
-
-    assert caught.value.reason == "bad_request"
-    assert len(client.calls) == 1
-
-
-async def test_a_text_that_is_not_unicode_fails_before_it_is_sent():
-    client = ScriptedClient(lambda _body: reply())
-
-    with pytest.raises(RequestFailed) as caught:
-        await engine_for(client).complete(request_for(text="a\ud800b"))
-
-    assert (caught.value.reason, caught.value.final) == ("unencodable", True)
-    assert client.calls == []
