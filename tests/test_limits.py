@@ -179,7 +179,6 @@ async def test_a_difference_is_corrected_once_however_many_replies_report_it():
 async def test_bursts_become_shorter_only_down_to_a_bound():
     limits = Limits(6_000, 600_000)
     limits.learn(headers(limit=6_000, kind="requests"), limits.take(1))
-    limits.settle(limits.take(0), 0)
     await anyio.sleep(60)
 
     for _ in range(6):

@@ -32,6 +32,11 @@ class Call:
         """What the rate limiter is charged before the reply is there."""
         return self.prompt_tokens + self.cap_tokens
 
+    @property
+    def about(self) -> str | None:
+        """Names the text that tells how many tokens the prompt has."""
+        return self.request.about or self.request.cache_key
+
     def worst_usd(self, price: Price | None) -> Decimal:
         """Return the most that it can cost; 0 without a price."""
         if price is None:

@@ -138,7 +138,7 @@ class Lane:
             call.makeup,
             estimated=call.prompt_tokens,
             actual=usage.prompt_tokens,
-            key=call.request.about or call.request.cache_key,
+            key=call.about,
         )
         self.caps.learn(
             call.request.group, call.cap_tokens, usage.completion_tokens, cut_off=completion.finish_reason == "length"

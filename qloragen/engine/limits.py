@@ -140,7 +140,7 @@ class Limits:
 
     @property
     def told(self) -> bool:
-        """Whether the server announces its limits, so that a refusal needs no guess at a better rate."""
+        """Whether the server has announced a limit."""
         return self._requests.told is not None or self._tokens.told is not None
 
     @property
