@@ -63,13 +63,6 @@ def test_a_status_and_a_code_decide(status, code, action, reason):
     assert decided(failure) == (action, reason)
 
 
-@pytest.mark.parametrize("limit", ["-1", "0", "none"])
-def test_a_limit_that_is_none_is_not_taken_for_one(limit):
-    reply = refusal(429, headers={"x-ratelimit-limit-tokens": limit})
-
-    assert of_reply(reply, None).limit_tokens is None
-
-
 def test_only_what_no_setting_can_mend_is_refused_for_good():
     assert {row.reason for row in TABLE if row.final} == {"content_filter"}
 

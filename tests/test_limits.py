@@ -84,6 +84,7 @@ def test_a_window_that_is_emptied_at_once_has_no_level():
         headers(limit=0),
         headers(limit=-1),
         headers(limit="many"),
+        headers(limit="none"),
         headers(limit="nan"),
         headers(limit=14_400, remaining=14_370, reset="2m59.56s"),  # per day
         headers(limit=1_000, kind="requests"),

@@ -51,7 +51,6 @@ def of_reply(reply: HttpReply, structure: Structure | None) -> Failure:
         message="" if status in {401, 403} else _shortened(_word(error.get("message")) or ""),
         request_id=reply.headers.get("x-request-id"),
         retry_after_s=retry_after_s(reply.headers),
-        limit_tokens=_limit(reply.headers.get("x-ratelimit-limit-tokens")),
         redirect=_origin(reply.headers.get("location", "")),
         maybe_paid=kind == "unreadable",
         structure=structure,
@@ -143,12 +142,6 @@ def _number(value: object) -> float | None:
     except ValueError:
         return None
     return number if isfinite(number) else None
-
-
-def _limit(value: str | None) -> int | None:
-    """Return a limit that can be one: some servers say -1 or 0 for "none"."""
-    number = _number(value)
-    return int(number) if number is not None and number >= 1 else None
 
 
 def _origin(location: str) -> str | None:

@@ -47,8 +47,6 @@ class Failure:
     """The provider's own words, shortened and on one line; empty where they could hold a secret."""
     request_id: str | None = None
     retry_after_s: float | None = None
-    limit_tokens: int | None = None
-    """The server's own TPM limit, where it says."""
     redirect: str | None = None
     """Scheme, host and port that the server sends on to."""
     maybe_paid: bool = False

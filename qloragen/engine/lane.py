@@ -101,23 +101,9 @@ class Lane:
         made_up, tokens = makeup(body), self.estimator
         estimated = tokens.estimate(made_up, request.about or request.cache_key)
         call = Call(request, body, made_up, family, structure, estimated, tokens.margin, cap)
-        self.refuse_above(self.limits.tpm, call)
+        self._refuse_above_the_limit(call)
         self._refuse_above_its_cost(call, effort)
         return call
-
-    def refuse_above(self, tpm: int | None, call: Call) -> None:
-        """Refuse a call that a limit of tokens per minute can never admit.
-
-        Raises:
-            RequestFailed: the call is larger than the limit.
-        """
-        if tpm is not None and call.tokens > tpm:
-            raise RequestFailed(
-                f"{self.spec.name}: a request of about {call.tokens} tokens (completion cap included) exceeds the limit"
-                f" of {tpm} tokens per minute; split the article or raise the limit.",
-                reason="over_tpm",
-                final=False,
-            )
 
     def heard(self, reply: HttpReply, ticket: Ticket, now_s: float) -> None:
         """Learn what the headers of any reply say of the limits."""
@@ -152,7 +138,7 @@ class Lane:
         """Learn from a failure; returns the row of the failure table that holds.
 
         Raises:
-            RequestFailed: the server's own limit can never admit the call.
+            RequestFailed: the request has been sent in too many forms.
         """
         row = self.form.verdict(ticket.call, failure)
         if failure.kind == "timeout":
@@ -161,7 +147,7 @@ class Lane:
             self.limits.give_back(ticket.share)
         match row.action:
             case Action.WAIT:
-                self._refused_for_the_rate(ticket, failure, now_s)
+                self._refused_for_the_rate(ticket, now_s)
             case Action.RETRY:
                 self.concurrency.failed(now_s)
             case Action.CHANGE:
@@ -171,10 +157,9 @@ class Lane:
                     raise given_up(self.spec.name, row, failure)
         return row
 
-    def _refused_for_the_rate(self, ticket: Ticket, failure: Failure, now_s: float) -> None:
+    def _refused_for_the_rate(self, ticket: Ticket, now_s: float) -> None:
         self.tally.rate_limited += 1
         self.limits.refund(ticket.share)
-        self.refuse_above(failure.limit_tokens, ticket.call)
         if self.admission.scouting.refused() and not self.limits.told:
             self.recovery.ramp.halve(self.admission.in_flight)
         if ticket.sent_at_s < self.recovery.gate.shut_at_s:
@@ -186,6 +171,16 @@ class Lane:
         """Return the completion tokens to allow: what the kind of request needs, where a limit is charged with it."""
         whole = cap_tokens(request, self.form.family)
         return self.caps.cap(request.group, whole) if self.limits.tpm is not None else whole
+
+    def _refuse_above_the_limit(self, call: Call) -> None:
+        tpm = self.limits.tpm
+        if tpm is not None and call.tokens > tpm:
+            raise RequestFailed(
+                f"{self.spec.name}: a request of about {call.tokens} tokens (completion cap included) exceeds the limit"
+                f" of {tpm} tokens per minute; split the article or raise the limit.",
+                reason="over_tpm",
+                final=False,
+            )
 
     def _refuse_above_its_cost(self, call: Call, effort: Effort) -> None:
         most_usd = call.request.max_cost_usd
