@@ -50,12 +50,15 @@ class RunLocked(SetupError):
 class RequestFailed(QloragenError):
     """This request has no answer; others may. Raised by the engine, turned into a failure of the unit by its caller."""
 
-    def __init__(self, message: str, *, reason: str, final: bool) -> None:
+    def __init__(self, message: str, *, reason: str, final: bool, own: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         """A short code, as in the failure table: `timeout`, `context_length`, `bad_request`..."""
         self.final = final
         """The same request will be refused again, so a later run must not repeat it."""
+        self.own = own
+        """It failed alike again and again while others succeeded, so the fault is the request's own: a later run must
+        not repeat it unless it is told to."""
 
 
 class RunStopped(QloragenError):

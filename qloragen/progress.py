@@ -141,6 +141,8 @@ async def _logged(progress: Progress) -> None:
 
 def _said(model: str, pause: Pause) -> str:
     """Return in words why a model is not called, and until when."""
+    if pause.cause is Cause.HELD:
+        return f"paused: {escape(pause.why)}"
     why = "rate limit" if pause.cause is Cause.RATE_LIMITED else f"outage ({escape(pause.why)})"
     if pause.probe_in_s is None:
         return f"paused: {model}: {why}, a probe is under way"

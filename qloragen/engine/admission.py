@@ -79,6 +79,9 @@ class Admission:
         self.limits = limits
         self.scouting = Scouting(needed=not limits.given)
         self.in_flight = 0
+        """Slots that are taken."""
+        self.keeping = 0
+        """Those of them whose reply is there, and is being kept."""
         self._gate = recovery.gate
         self._ramp = recovery.ramp
         self._price = price
@@ -99,6 +102,11 @@ class Admission:
         """Show what there is to count; requests that have left count as queued until they are forgotten."""
         queued = len(self._again) + len(self._first) + (self._head is not None)
         return f"<Admission [in flight {self.in_flight}, waiting {self.waiting}, queued {queued}]>"
+
+    @property
+    def unanswered(self) -> int:
+        """Calls that the server is at work on; the last one counts until what it has told is learned."""
+        return self.in_flight - self.keeping
 
     async def admit(self, prepare: Prepare, *, again: bool) -> Ticket:
         """Wait for a turn and for all that the call needs, and take it; `again` goes before those who are new.
@@ -186,6 +194,9 @@ class Admission:
     def _ticket_for(self, waiter: _Waiter) -> Ticket | float:
         """Take all that a call needs, or say how long to wait for it; more than 0 s, perhaps infinity."""
         self._halt.check()
+        if self._halt.paused is not None:
+            self._budget.leave(self.look)
+            return inf
         if (wait_s := self._slot_wait_s()) > 0:
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
 
@@ -17,6 +18,9 @@ from .halt import Halt
 from .lane import Lane
 from .reply import Circumstances, UnreadableReply, decode
 
+Keep = Callable[[Completion], Awaitable[None]]
+"""Puts a paid reply where it is safe; see `Engine.complete`."""
+
 _FREE = Decimal(0)
 
 
@@ -27,26 +31,38 @@ class Answering:
         self._client = client
         self._halt = halt
 
-    async def answer(self, lane: Lane, request: Request) -> Completion:
+    async def answer(self, lane: Lane, request: Request, keep: Keep | None) -> Completion:
         """Try until there is a reply; see `Engine.complete`."""
         effort = Effort()
         while True:
-            outcome = await self._attempt(lane, request, effort)
+            outcome = await self._attempt(lane, request, effort, keep)
             if isinstance(outcome, Completion):
                 return outcome
             await self._halt.sleep(outcome)
 
-    async def _attempt(self, lane: Lane, request: Request, effort: Effort) -> Completion | float:
+    async def _attempt(self, lane: Lane, request: Request, effort: Effort, keep: Keep | None) -> Completion | float:
         """Make one call; returns its reply, or after how many seconds the request comes back."""
         ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
         try:
             outcome = await self._exchange(lane, ticket, effort)
-            return outcome if isinstance(outcome, Completion) else self._recover(lane, ticket, outcome, effort)
-        except asyncio.CancelledError:
-            _lost(lane, ticket, effort)
-            raise
+            if not isinstance(outcome, Completion):
+                return self._recover(lane, ticket, outcome, effort)
+            if keep is not None:
+                await self._keep(lane, outcome, keep)
+            return outcome
         finally:
             lane.admission.give_back(ticket)
+
+    async def _keep(self, lane: Lane, completion: Completion, keep: Keep) -> None:
+        """Have a reply kept; whoever cannot keep it must not be sent another one in its place."""
+        lane.admission.keeping += 1
+        try:
+            await keep(completion)
+        except RunStopped as reason:
+            self._halt.stop(reason)
+            raise
+        finally:
+            lane.admission.keeping -= 1
 
     async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort) -> Completion | Failure:
         effort.sent += 1
@@ -58,6 +74,9 @@ class Answering:
             return of_connection(lost)
         except TimeoutError:
             return of_timeout(timeout_s)
+        except asyncio.CancelledError:
+            _lost(lane, ticket, effort)
+            raise
         return _read(lane, ticket, effort, reply)
 
     def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort) -> float:
@@ -70,7 +89,7 @@ class Answering:
         try:
             row = lane.failed(ticket, failure, effort, now_s)
             probe = lane.recovery.gate.is_probe(ticket.pass_)
-            attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.in_flight)
+            attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.unanswered)
             delay_s = lane.recovery.decide(row, failure, effort, attempt)
         except RequestFailed:
             lane.tally.given_up += 1

@@ -81,6 +81,10 @@ class Concurrency(Protocol):
         """Take in a sign of overload: a timeout, a 5xx, a lost connection, a 429 of unknown limits."""
         ...
 
+    def interrupted(self, now_s: float) -> None:
+        """Take in that no call was made for a while, for reasons that are not the server's."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FixedConcurrency:
@@ -92,6 +96,9 @@ class FixedConcurrency:
         """Change nothing."""
 
     def failed(self, now_s: float) -> None:
+        """Change nothing."""
+
+    def interrupted(self, now_s: float) -> None:
         """Change nothing."""
 
 
@@ -263,6 +270,10 @@ class AutoConcurrency:
             self._failed_at = inf if cut_after_cut else self.limit
             self._base, self._phase, self._eager = None, _Phase.GROW, True
             self._move(_CUT * self.limit, now_s)
+
+    def interrupted(self, now_s: float) -> None:
+        """Measure again; see `Concurrency`."""
+        self._idle(now_s)
 
     def _conclude(self, level: _Level, now_s: float) -> None:
         if level.in_flight < self.limit / 2:

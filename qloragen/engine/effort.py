@@ -71,12 +71,15 @@ class Effort:
             for failures, own, most in self._counts(policy, most_alike)
         )
 
-    def is_enough(self, policy: RetryPolicy, most_alike: int | None, *, alone_s: float, well_at_s: float) -> bool:
-        """Whether it has cost enough, or has failed often and for `alone_s` seconds with no good reply to any other."""
+    def is_enough(self, policy: RetryPolicy, most_alike: int | None, *, alone_s: float, since_s: float) -> bool:
+        """Whether it has cost enough, or has failed often and for `alone_s` seconds with no good reply to any other.
+
+        `since_s` is from when on there was none.
+        """
         if self.lost >= policy.max_lost:
             return True
         assert self.last is not None
-        alone_for_s = self.last[1].answered_s - max(self.since_s, well_at_s)
+        alone_for_s = self.last[1].answered_s - max(self.since_s, since_s)
         return alone_for_s >= alone_s and any(
             failures >= most for failures, _, most in self._counts(policy, most_alike)
         )

@@ -11,7 +11,7 @@ import anyio
 
 from ..errors import RequestFailed, RunStopped, SettingsError
 from ..types import Completion, Request
-from .answering import Answering
+from .answering import Answering, Keep
 from .budget import Budget
 from .client import Client
 from .lane import Lane, Shared
@@ -62,10 +62,15 @@ class Engine:
                     " set the model's price, or drop the limit."
                 )
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, keep: Keep | None = None) -> Completion:
         """Wait for admission, send, retry as the failure table says, and return the paid reply.
 
-        From the moment the reply is there nothing is awaited any more, so that it cannot be lost to a cancellation.
+        From the moment the reply is there nothing is awaited any more, so that it cannot be lost to a cancellation;
+        but for `keep(completion)`, which is awaited before the call's slot is free for another call: so never more
+        replies can be lost together than calls may be in flight. `keep` should have taken hold of the reply before its
+        first await, where a cancellation may reach it. How long it takes is no part of the latency. The
+        `RunStopped` that it raises stops the engine. What happens to it changes nothing in what the reply has cost.
+
         A reply without a usable answer (refused, cut off, prose in place of a call) is a completion like any other.
         A cancelled caller gives back everything it had reserved.
 
@@ -76,28 +81,29 @@ class Engine:
         lane = self._lane(request.model)
         shape = lane.form.shape
         if request.function is None or not shape.probing:
-            return await self._answering.answer(lane, request)
+            return await self._answering.answer(lane, request, keep)
         turn = False
         with anyio.move_on_after(_MOST_TURN_S):
             await shape.turn.acquire()
             turn = True
         try:
             if shape.probing:
-                return await self._answering.answer(lane, request)
+                return await self._answering.answer(lane, request, keep)
         finally:
             if turn:
                 shape.turn.release()
-        return await self._answering.answer(lane, request)
+        return await self._answering.answer(lane, request, keep)
 
-    async def ask(self, request: Request, model: type[Model]) -> Answer[Model]:
+    async def ask(self, request: Request, model: type[Model], keep: Keep | None = None) -> Answer[Model]:
         """Complete `request` with an answer of the type of a pydantic model, whose schema takes the place of
         `request.function`; a reply that is not valid is an answer without a value, for it was paid for.
+        `keep` is that of `complete`.
 
         Raises:
             RequestFailed: this request has no answer.
             RunStopped: no request will get one any more.
         """
-        return answer_of(await self.complete(asking_for(request, model)), model)
+        return answer_of(await self.complete(asking_for(request, model), keep), model)
 
     def map(
         self, requests: Iterable[Request] | AsyncIterable[Request], *, at_once: int | None = None
@@ -127,6 +133,17 @@ class Engine:
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more: everyone who waits gets `reason`, calls in flight are finished. The first reason stays."""
         self._halt.stop(reason)
+
+    def pause(self, why: str) -> None:
+        """Send nothing, of no model, until `resume`: who waits goes on waiting, calls in flight are finished.
+
+        `why` is shown in the statistics; of several pauses the last one's. A stop ends the waiting all the same.
+        """
+        self._halt.pause(why)
+
+    def resume(self) -> None:
+        """End the pause, however often it was asked for; the time that it took is held against nobody."""
+        self._halt.resume()
 
     @property
     def stopped(self) -> RunStopped | None:

@@ -19,10 +19,12 @@ _LEAST_PROBE_S = 0.5
 
 
 class Cause(StrEnum):
-    """Why a gate is shut."""
+    """Why a model is not called."""
 
     RATE_LIMITED = "rate_limited"
     OUTAGE = "outage"
+    HELD = "held"
+    """The engine was told to pause: not the server's doing, and no gate is shut for it."""
 
 
 class Gate:

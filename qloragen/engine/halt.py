@@ -1,4 +1,4 @@
-"""The one way in which an engine stops."""
+"""The one way in which an engine stops, for good or until it is told to go on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from ..errors import RunStopped
 
 
 class Halt:
-    """Whether an engine has stopped, and why; wakes everyone who waits when it does. The first reason stays."""
+    """Whether an engine has stopped, and why; wakes everyone who waits when it does. The first reason stays.
+
+    A pause wakes nobody and fails nothing; a stop ends it for whoever waits.
+    """
 
     def __init__(self) -> None:
         self.reason: RunStopped | None = None
+        self.paused: str | None = None
+        """Why nothing is sent for the time being."""
         self.told: list[Callable[[], None]] = []
-        """Called once, when the engine stops."""
+        """Called when the engine stops, and when a pause is over."""
+        self.resumed: list[Callable[[float], None]] = []
+        """Called before these when a pause is over, with the seconds that it took."""
         self._event = anyio.Event()
+        self._paused_at_s = 0.0
 
     def stop(self, reason: RunStopped) -> None:
         """Stop for `reason`, unless it has stopped already."""
@@ -25,6 +33,22 @@ class Halt:
             self._event.set()
             for tell in self.told:
                 tell()
+
+    def pause(self, why: str) -> None:
+        """Send nothing until `resume`; of several pauses the last reason counts, and the first beginning."""
+        if self.paused is None:
+            self._paused_at_s = anyio.current_time()
+        self.paused = why
+
+    def resume(self) -> None:
+        """Go on, if there is a pause."""
+        if self.paused is None:
+            return
+        self.paused = None
+        for take_in in self.resumed:
+            take_in(anyio.current_time() - self._paused_at_s)
+        for tell in self.told:
+            tell()
 
     def check(self) -> None:
         """Return while the engine works.

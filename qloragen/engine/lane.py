@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+import anyio
+
 from ..errors import RequestFailed, SettingsError
 from ..types import Completion, Request
 from .admission import Admission, Ticket
@@ -74,6 +76,8 @@ class Lane:
         self.caps = Caps()
         self.patience = Patience(policy.timeout_s)
         self.tally = Tally()
+        self.halt = shared.halt
+        self.halt.resumed.append(self._resumed)
 
     def prepare(self, request: Request, effort: Effort, earlier: Call | None) -> Call:
         """Put a request into the form that the model is known to take; an `earlier` one is kept while it is good.
@@ -110,7 +114,7 @@ class Lane:
         wait_s = self.limits.learn(reply.headers, ticket.share, refused=reply.status == 429)
         if wait_s > 0:
             self.recovery.hold(now_s, wait_s)
-        self.admission.scouting.heard(self.admission.in_flight, now_s, told=self.limits.told)
+        self.admission.scouting.heard(self.admission.unanswered, now_s, told=self.limits.told)
 
     def succeeded(self, ticket: Ticket, completion: Completion, now_s: float) -> None:
         """Learn from a good reply."""
@@ -157,11 +161,16 @@ class Lane:
                     raise given_up(self.spec.name, row, failure)
         return row
 
+    def _resumed(self, paused_s: float) -> None:
+        now_s = anyio.current_time()
+        self.recovery.resumed(now_s, paused_s)
+        self.concurrency.interrupted(now_s)
+
     def _refused_for_the_rate(self, ticket: Ticket, now_s: float) -> None:
         self.tally.rate_limited += 1
         self.limits.refund(ticket.share)
         if self.admission.scouting.refused() and not self.limits.told:
-            self.recovery.ramp.halve(self.admission.in_flight)
+            self.recovery.ramp.halve(self.admission.unanswered)
         if ticket.sent_at_s < self.recovery.gate.shut_at_s:
             return
         self.limits.refused()

@@ -57,6 +57,8 @@ class Recovery:
         """Good replies."""
         self._well_at_s = -inf
         """When the last of the calls was sent that have had a good reply."""
+        self._resumed_at_s = -inf
+        """When the last pause was over that was not the server's doing."""
         self._model = model
         self._policy = policy
         self._random = random
@@ -125,6 +127,12 @@ class Recovery:
         if self.gate.cause is None:
             self.gate.shut(Cause.RATE_LIMITED, now_s, wait_s, why="the limit of this minute is used up")
 
+    def resumed(self, now_s: float, paused_s: float) -> None:
+        """Take in that nothing was sent for a while, and not for the server's sake: it is held against nobody."""
+        self._resumed_at_s = now_s
+        if self._ill_since_s is not None:
+            self._ill_since_s += paused_s
+
     # ------------------------------------------------------------------------------------------------- rate limits
 
     def _refused_for_the_rate(self, failure: Failure, attempt: Attempt) -> float:
@@ -168,9 +176,10 @@ class Recovery:
             self._shut_for_outage(failure, attempt.answered_s)
             effort.again = False  # the next probe is another request
         bad = effort.is_bad(self._policy, row.attempts)
-        if bad or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), well_at_s=self._well_at_s):
+        since_s = max(self._well_at_s, self._resumed_at_s)
+        if bad or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), since_s=since_s):
             self._bad += bad
-            raise given_up(self._model, row, failure)
+            raise given_up(self._model, row, failure, own=bad)
         if self.gate.cause is Cause.OUTAGE:
             return 0.0
         wait_s = self._policy.delay_s(effort.count, self._random, at_least_s=failure.retry_after_s)
@@ -220,6 +229,7 @@ class Recovery:
             )
 
 
-def given_up(model: str, row: Row, failure: Failure) -> RequestFailed:
+def given_up(model: str, row: Row, failure: Failure, *, own: bool = False) -> RequestFailed:
     """Return the error of a request that has no answer."""
-    return RequestFailed(f"{model}: {row.reason} ({described(failure)}).", reason=row.reason, final=row.final)
+    message = f"{model}: {row.reason} ({described(failure)})."
+    return RequestFailed(message, reason=row.reason, final=row.final, own=own)

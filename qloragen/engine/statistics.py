@@ -17,9 +17,9 @@ class Pause:
 
     cause: Cause
     why: str
-    """What the server said."""
+    """What the server said, or whoever paused the engine."""
     probe_in_s: float | None
-    """When the next probe is made; None while one is under way."""
+    """When the next probe is made; None while one is under way, and while the engine is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class ModelStatistics:
     waiting: int
     """Requests that wait for admission."""
     in_flight: int
+    """Calls without a reply."""
+    keeping: int
+    """Calls whose reply is being kept: until it is, no other is sent in their place."""
     max_in_flight: int
     """How many calls may be in flight now."""
     sent: int
@@ -60,7 +63,8 @@ def snapshot(lane: Lane) -> ModelStatistics:
     tally = lane.tally
     return ModelStatistics(
         waiting=lane.admission.waiting,
-        in_flight=lane.admission.in_flight,
+        in_flight=lane.admission.unanswered,
+        keeping=lane.admission.keeping,
         max_in_flight=lane.concurrency.limit,
         sent=tally.sent,
         completed=tally.completed,
@@ -78,6 +82,8 @@ def snapshot(lane: Lane) -> ModelStatistics:
 
 
 def _pause(lane: Lane) -> Pause | None:
+    if lane.halt.paused is not None:
+        return Pause(Cause.HELD, lane.halt.paused, None)
     gate = lane.recovery.gate
     if gate.cause is None:
         return None

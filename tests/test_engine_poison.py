@@ -1,0 +1,83 @@
+"""A request that fails by its own fault is told from one that fails with all others."""
+
+from __future__ import annotations
+
+from random import Random
+
+import anyio
+import pytest
+
+from qloragen.engine import RetryPolicy
+from qloragen.errors import RequestFailed
+from qloragen.testing import Answer, Body, ConnectionLost, HttpReply, ScriptedClient, VirtualLoop, refusal, reply
+from qloragen.types import Completion
+
+from .engines import bad, engine_for, outcomes, request_for, spec
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@pytest.mark.parametrize(
+    ("failure", "most"),
+    [
+        (refusal(500), 5),
+        (refusal(503, headers={"retry-after": "3"}), 5),
+        (ConnectionLost("reset"), 5),
+        (ConnectionLost("slow", timed_out=True), 4),
+        (HttpReply(200, b'{"choices": [{"mess'), 4),
+        (HttpReply(200, b"<html>"), 4),
+    ],
+)
+@pytest.mark.parametrize("in_flight", [2, 16])
+async def test_one_bad_request_among_good_ones_is_given_up_as_its_own_fault_after_a_few_calls(failure, most, in_flight):
+    client = ScriptedClient(bad(failure), latency_s=0.5)
+    engine = engine_for(client, spec(max_concurrency=in_flight))
+    texts = ["bad" if number == 5 else "good" for number in range(2_000)]
+
+    results = await outcomes(engine, [request_for(text=text) for text in texts])
+
+    failed = [result for result in results if isinstance(result, RequestFailed)]
+    assert [(error.own, error.final) for error in failed] == [(True, False)]
+    assert sum("bad" in str(call.body) for call in client.calls) == most
+    assert sum(isinstance(result, Completion) for result in results) == 1_999
+
+
+@pytest.mark.parametrize("seconds", [30, 600, 7_200])
+@pytest.mark.parametrize("failure", [refusal(503), ConnectionLost("reset"), ConnectionLost("slow", timed_out=True)])
+async def test_an_outage_of_everyone_is_no_request_s_own_fault(failure, seconds):
+    random = Random(3)  # noqa: S311 - a fixed seed
+
+    def ill(_body: Body) -> Answer:
+        return failure if 10 < anyio.current_time() < 10 + seconds else reply()
+
+    client = ScriptedClient(ill, latency_s=lambda _body: random.lognormvariate(0, 0.5))
+    engine = engine_for(client, spec(max_concurrency=20), retry=RetryPolicy(patience_s=3_600))
+
+    results = await outcomes(engine, [request_for()] * 1_000)
+
+    assert not any(isinstance(result, RequestFailed) and result.own for result in results)
+
+
+async def test_a_request_that_nobody_can_be_compared_with_is_given_up_without_a_verdict():
+    client = ScriptedClient(bad(refusal(500)))
+    engine = engine_for(client)
+    await engine.complete(request_for(text="good"))
+
+    with pytest.raises(RequestFailed) as caught:
+        await engine.complete(request_for(text="bad"))
+
+    assert not caught.value.own
+
+
+@pytest.mark.parametrize("answer", [refusal(400, code="invalid_value"), refusal(400, code="content_filter")])
+async def test_a_refusal_at_once_is_told_by_its_reason_and_not_as_a_repeated_failure(answer):
+    engine = engine_for(ScriptedClient(bad(answer)))
+    await engine.complete(request_for(text="good"))
+
+    with pytest.raises(RequestFailed) as caught:
+        await engine.complete(request_for(text="bad"))
+
+    assert not caught.value.own
