@@ -81,3 +81,36 @@ async def test_a_refusal_at_once_is_told_by_its_reason_and_not_as_a_repeated_fai
         await engine.complete(request_for(text="bad"))
 
     assert not caught.value.own
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("in_turns", [False, True])
+async def test_of_a_provider_that_fails_at_random_no_request_takes_the_blame(share, in_turns):
+    random = Random(1)  # noqa: S311 - a fixed seed
+
+    def ill(_body: Body) -> Answer:
+        well = in_turns and anyio.current_time() // 60 % 2 == 0
+        return refusal(503) if random.random() < share and not well else reply()
+
+    client = ScriptedClient(ill, latency_s=lambda _body: random.lognormvariate(0, 0.7))
+    engine = engine_for(client, spec(max_concurrency=50))
+
+    results = await outcomes(engine, [request_for()] * 3_000)
+
+    failed = [result for result in results if isinstance(result, RequestFailed)]
+    assert failed
+    assert not any(error.own for error in failed)
+
+
+async def test_many_bad_requests_are_all_found_although_some_others_fail_at_random():
+    random = Random(1)  # noqa: S311 - a fixed seed
+    script = bad(refusal(500))
+    client = ScriptedClient(lambda body: refusal(503) if random.random() < 0.1 else script(body))
+    engine = engine_for(client, spec(max_concurrency=20))
+    texts = ["bad" if number % 10 == 0 else "good" for number in range(5_000)]
+
+    results = await outcomes(engine, [request_for(text=text) for text in texts])
+
+    bad_ones = [result for result, text in zip(results, texts, strict=True) if text == "bad"]
+    own = [isinstance(result, RequestFailed) and result.own for result in bad_ones]
+    assert sum(own) >= 0.98 * len(bad_ones)  # the last ones have nobody to be compared with

@@ -115,7 +115,7 @@ def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Compl
     except UnreadableReply:
         return of_reply(reply, call.structure)
     ticket.cost_usd = call.worst_usd(lane.spec.price) if completion.cost_usd is None else completion.cost_usd
-    lane.succeeded(ticket, completion, now_s)
+    lane.succeeded(ticket, completion, effort, now_s)
     return completion
 
 

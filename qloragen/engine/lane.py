@@ -116,12 +116,14 @@ class Lane:
             self.recovery.hold(now_s, wait_s)
         self.admission.scouting.heard(self.admission.unanswered, now_s, told=self.limits.told)
 
-    def succeeded(self, ticket: Ticket, completion: Completion, now_s: float) -> None:
+    def succeeded(self, ticket: Ticket, completion: Completion, effort: Effort, now_s: float) -> None:
         """Learn from a good reply."""
         call, usage = ticket.call, completion.usage
         self.tally.completed += 1
         probe = self.recovery.gate.is_probe(ticket.pass_)
-        self.recovery.succeeded(sent_at_s=ticket.sent_at_s, probe=probe, limit=self.concurrency.limit)
+        self.recovery.succeeded(
+            sent_at_s=ticket.sent_at_s, probe=probe, limit=self.concurrency.limit, failures=effort.count
+        )
         self.patience.learn(completion.latency_s)
         self.concurrency.answered(now_s, completion.latency_s, usage.completion_tokens, self.admission.in_flight)
         self.estimator.learn(

@@ -25,6 +25,7 @@ from .failures import Action, Failure, Row
 from .gate import Cause, Gate
 from .ramp import Ramp
 from .retry import RetryBudget, RetryPolicy
+from .weather import Weather
 
 OUTAGE_AFTER, FIRST_OUTAGE_AFTER = 10, 3
 """Failures in a row that say that the provider is ill: with one call in two failing, one chance in a thousand. Fewer
@@ -66,14 +67,14 @@ class Recovery:
         self._failed_in_a_row = 0
         self._failing: set[int] = set()
         """The requests that failed in that row."""
-        self._refused_in_a_row = 0
-        self._stops_in_a_row = 0
+        self._refused_in_a_row = self._stops_in_a_row = 0
         self._episodes = 0
         """Times that the gate was shut for the rate since the last good reply."""
         self._too_many = 0
         """Calls in flight when the last episode began; 0 once they have been made fewer for it."""
         self._refused_share = 0.0
         """Part of the last answers that were 429."""
+        self._weather = Weather()
         self._bad = 0
         """Requests that were given up because they failed among the successes of others."""
         self._probes = 0
@@ -82,9 +83,10 @@ class Recovery:
         self._ill_since_s: float | None = None
         """When the gate was shut first since the last good reply."""
 
-    def succeeded(self, *, sent_at_s: float, probe: bool, limit: int) -> None:
-        """Take in a good reply; `limit` is how many calls may be in flight."""
+    def succeeded(self, *, sent_at_s: float, probe: bool, limit: int, failures: int = 0) -> None:
+        """Take in a good reply after `failures` failed attempts; `limit` is how many calls may be in flight."""
         self.answered += 1
+        self._weather.answered(failures)
         self._well_at_s = max(self._well_at_s, sent_at_s)
         self._refused_in_a_row = self._stops_in_a_row = self._episodes = 0
         self._refused_share -= self._refused_share / _RECENT
@@ -179,7 +181,7 @@ class Recovery:
         since_s = max(self._well_at_s, self._resumed_at_s)
         if bad or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), since_s=since_s):
             self._bad += bad
-            raise given_up(self._model, row, failure, own=bad)
+            raise given_up(self._model, row, failure, own=bad and not self._weather.explains(effort.count))
         if self.gate.cause is Cause.OUTAGE:
             return 0.0
         wait_s = self._policy.delay_s(effort.count, self._random, at_least_s=failure.retry_after_s)
