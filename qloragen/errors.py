@@ -22,6 +22,8 @@ few words that a provider may quote in refusing it.
 
 from __future__ import annotations
 
+from signal import Signals
+
 
 class QloragenError(Exception):
     """Any error of qloragen's own."""
@@ -91,3 +93,10 @@ class StorageFailed(RunStopped):
 
 class Interrupted(RunStopped):
     """A person or the system asked the run to stop."""
+
+    def __init__(self, message: str, *, signal: Signals | None = None, finish_by_s: float | None = None) -> None:
+        super().__init__(message)
+        self.signal = signal
+        """The signal that asked; None where it was none."""
+        self.finish_by_s = finish_by_s
+        """When calls still in flight are cancelled, on the event loop's clock; None: they have all their time."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from .assembly import job_of
 from .domain.pack import render_training
-from .errors import BudgetReached, Interrupted, RunStopped, SetupError
+from .errors import BudgetReached, RunStopped, SetupError
 from .export import ExportSummary, Shape, alpaca, messages, text
 from .export import export as write_export
 from .loop import block_on
@@ -21,7 +21,7 @@ from .pipeline import reparse as pipeline
 from .pipeline.reparse import Reparsed
 from .session import Session, Source
 from .settings import load
-from .signals import LEFT_AT_ONCE, stop_on_signals
+from .signals import stop_on_signals
 from .store.run import open_run, read_records, read_run
 from .summary import Summary, summarise
 from .types import Record
@@ -55,8 +55,8 @@ class Outcome:
 def generate(source: Source, out: str | Path, *, limit: int | None = None, **knobs: object) -> Outcome:
     """Turn `source` into instruction records in the run directory `out`, and block until that is done.
 
-    The same call again makes no request for what is done, and continues what is not. Ctrl-C finishes the calls in
-    flight, then raises `Interrupted`; a second one leaves at once.
+    The same call again makes no request for what is done, and continues what is not. Ctrl-C or SIGTERM finishes the
+    calls in flight, for at most `grace_s` seconds, then raises `Interrupted`; a second one leaves at once.
 
     Args:
         source: A path (file, folder, glob), paths, or any iterable of articles (`str`, `dict` or `Article`).
@@ -142,9 +142,11 @@ def reparse(folder: str | Path, **knobs: object) -> Reparsed:
 
 
 async def _generate_here(source: Source, out: str | Path, limit: int | None, knobs: dict[str, object]) -> Outcome:
-    async with Session(out, settings=load(**knobs)) as session, stop_on_signals(session.stop):
+    settings = load(**knobs)
+    async with stop_on_signals(settings.grace_s) as stopping, Session(out, settings=settings) as session:
+        stopping.finish_first(session)
         return await _process(session, source, limit)
-    raise Interrupted(LEFT_AT_ONCE)
+    raise AssertionError("unreachable")
 
 
 async def _process(session: Session, source: Source, limit: int | None) -> Outcome:

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from .background import background
 from .engine.gate import Cause
 from .engine.statistics import Pause
-from .errors import RunStopped, SourceError
+from .errors import Interrupted, RunStopped, SourceError
 from .logs import escape, get_logger
 from .session import Session, Source
 from .summary import usd
@@ -68,7 +68,7 @@ class Progress:
         eta_s = self._eta_s()
         parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []
         parts += [_said(model, pause) for model, pause in self._session.pauses.items()]
-        parts += ["stopping: calls in flight are finished first"] if self._session.stopped else []
+        parts += [_stopping(stopped, self._session.calls_in_flight)] if (stopped := self._session.stopped) else []
         return " · ".join(parts)
 
     def _elapsed_s(self) -> float:
@@ -147,6 +147,16 @@ def _said(model: str, pause: Pause) -> str:
     if pause.probe_in_s is None:
         return f"paused: {model}: {why}, a probe is under way"
     return f"paused: {model}: {why}, next probe in {pause.probe_in_s:.0f} s"
+
+
+def _stopping(reason: RunStopped, calls: int) -> str:
+    """Return in words what the end waits for, and for how long."""
+    in_flight = "1 call in flight is" if calls == 1 else f"{calls} calls in flight are"
+    waits = f"stopping: {in_flight} finished first"
+    if isinstance(reason, Interrupted) and reason.finish_by_s is not None:
+        left_s = max(0.0, reason.finish_by_s - anyio.current_time())
+        waits += f" (up to {left_s:.0f} s; Ctrl-C again leaves at once)"
+    return waits
 
 
 def _duration(seconds: int) -> str:

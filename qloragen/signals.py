@@ -1,46 +1,181 @@
-"""Ctrl-C and SIGTERM: once to finish what is in flight, twice to leave."""
+"""Ctrl-C and SIGTERM: once to finish what is in flight, twice to leave.
+
+Rules:
+1. Before there is work, the first signal cancels the block: nothing is lost, since no call has been sent.
+2. With work, the first signal stops it, and its calls in flight may finish within the grace period. When that is over,
+   or at a second signal, the block is cancelled.
+3. Whichever it was, `Interrupted` says so at the end. What a stopped session gives as its reason, in `run.json` too,
+   is written before that is known, and so says only what holds in all cases.
+4. Further signals change nothing: what has arrived is being written.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+from typing import Protocol
 
 import anyio
 
 from .background import background
-from .errors import Interrupted
+from .errors import Interrupted, RunStopped
 
-LEFT_AT_ONCE = "Left at once: calls in flight may be paid for and are lost. Run the same command again to go on."
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GO_ON = "Run the same command again to go on."
+
+
+class Work(Protocol):
+    """What has calls in flight: a session."""
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls that have been sent and not answered yet."""
+        ...
+
+    def stop(self, reason: RunStopped) -> None:
+        """Send no more; calls in flight are finished."""
+        ...
+
+
+class Stopping:
+    """What signals do to a block of code, which `cancel` cancels."""
+
+    def __init__(self, grace_s: float, cancel: Callable[[], None]) -> None:
+        self.reason: Interrupted | None = None
+        """What the work was stopped with, once that is so."""
+        self.ended: Interrupted | None = None
+        """How the block ended, or will, once a signal has arrived."""
+        self._grace_s = grace_s
+        self._cancel = cancel
+        self._work: Work | None = None
+
+    def finish_first(self, work: Work) -> None:
+        """From here on, let the calls of `work` finish within the grace period."""
+        self._work = work
+
+    async def obey(self, signals: AsyncIterator[signal.Signals]) -> None:
+        """Act on the signals as they come; returns once the block is cancelled."""
+        first = await anext(signals)
+        if self._work is None:
+            self.ended = Interrupted(f"Stopped by {first.name} before any call was sent. {GO_ON}", signal=first)
+            self._cancel()
+            return
+        self._stop(self._work, first)
+        with anyio.move_on_after(self._grace_s):
+            second = await anext(signals)
+            self._leave(self._work, f"Left at once by a second signal, {second.name}", second)
+            return
+        self._leave(self._work, f"Left {self._grace_s:g} s after {first.name}, as grace_s says", first)
+
+    def _stop(self, work: Work, number: signal.Signals) -> None:
+        calls = work.calls_in_flight
+        finished = f"{_calls(calls)} in flight {_were(calls)} finished" if calls else "no call was in flight"
+        self.ended = Interrupted(
+            f"Stopped by {number.name}: {finished}, and everything is kept. {GO_ON}", signal=number
+        )
+        self.reason = Interrupted(
+            f"Stopped by {number.name}; everything that has arrived is kept. {GO_ON}",
+            signal=number,
+            finish_by_s=anyio.current_time() + self._grace_s,
+        )
+        work.stop(self.reason)
+
+    def _leave(self, work: Work, how: str, number: signal.Signals) -> None:
+        calls = work.calls_in_flight
+        lost = f"{_calls(calls)} in flight {_were(calls)} cancelled and may be paid for again" if calls else ""
+        self.ended = Interrupted(
+            f"{how}: {lost or 'no call was in flight'}; everything that has arrived is kept. {GO_ON}", signal=number
+        )
+        self._cancel()
 
 
 @asynccontextmanager
-async def stop_on_signals(stop: Callable[[Interrupted], None]) -> AsyncIterator[None]:
-    """Within the block, call `stop` at the first SIGINT or SIGTERM, and leave the block quietly at the second.
+async def stop_on_signals(grace_s: float) -> AsyncIterator[Stopping]:
+    """Within the block, obey SIGINT and SIGTERM; see the rules above. Afterwards they do what they did before.
 
     Outside the main thread signals cannot be received, and the block just runs.
+
+    Raises:
+        Interrupted: A signal has ended the block.
     """
-    if threading.current_thread() is not threading.main_thread():
+    block = anyio.CancelScope()
+    stopping = Stopping(grace_s, block.cancel)
+    if not _in_main_thread():
+        yield stopping
+        return
+    try:
+        with _received() as signals:
+            async with background(stopping.obey, signals):
+                with block:
+                    yield stopping
+    except Interrupted as reason:
+        if reason is stopping.reason and stopping.ended:
+            raise stopping.ended from None
+        raise
+    if block.cancelled_caught and stopping.ended:
+        raise stopping.ended
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Within the block, which is no event loop's, end it by SIGINT or SIGTERM wherever it is; elsewhere as above.
+
+    Raises:
+        Interrupted: A signal has ended the block.
+    """
+    if not _in_main_thread():
         yield
         return
-    block = anyio.CancelScope()
-    async with background(_listen, stop, block):
-        with block:
+    with _restored():
+        try:
+            for number in SIGNALS:
+                signal.signal(number, _raise)
             yield
+        except _Signalled as error:
+            raise Interrupted(f"Stopped by {error.number.name}. {GO_ON}", signal=error.number) from None
 
 
-async def _listen(stop: Callable[[Interrupted], None], block: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        asked = False
-        async for number in signals:
-            if asked:
-                block.cancel()
-                return
-            asked = True
-            stop(
-                Interrupted(
-                    f"Stopped by {signal.Signals(number).name}; calls in flight were finished and everything is kept. "
-                    "Run the same command again to go on."
-                )
-            )
+class _Signalled(KeyboardInterrupt):
+    """Passes wherever errors are caught, as `KeyboardInterrupt` does."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    raise _Signalled(signal.Signals(number))
+
+
+@contextmanager
+def _received() -> Iterator[AsyncIterator[signal.Signals]]:
+    with _restored(), anyio.open_signal_receiver(*SIGNALS) as signals:
+        yield signals
+
+
+@contextmanager
+def _restored() -> Iterator[None]:
+    """Give the signals back their handlers after the block; event loops leave Python's own in their place."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            # One that was not installed from Python cannot be.
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count} calls"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

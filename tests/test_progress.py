@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from qloragen.engine import Cause, Pause
+from qloragen.errors import AccessDenied, Interrupted
 from qloragen.pipeline.tally import Tally
 from qloragen.progress import Progress
 from qloragen.testing import VirtualLoop
@@ -59,3 +60,17 @@ async def test_a_model_that_waits_is_shown_with_its_reason(pause, words):
 
     assert words in progress.line()
     assert progress.fields()["paused"] == {"m": pause.cause.value}
+
+
+async def test_a_run_that_stops_shows_what_it_waits_for_and_for_how_long():
+    session = SessionAtWork(stopped=Interrupted("Stopped", finish_by_s=anyio.current_time() + 60))
+    progress = progress_of(session)
+    await anyio.sleep(2)
+
+    assert progress.line().endswith(
+        " · stopping: 3 calls in flight are finished first (up to 58 s; Ctrl-C again leaves at once)"
+    )
+
+    session.calls_in_flight = 1
+    session.stopped = AccessDenied("The key is wrong.")
+    assert progress.line().endswith(" · stopping: 1 call in flight is finished first")

@@ -7,14 +7,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ..errors import Interrupted
 from ..logs import configure, get_logger
 from ..loop import block_on
 from ..oneshot import reparse as reparse_run
 from ..progress import Line, Progress, shown
 from ..session import Session
 from ..settings import load
-from ..signals import LEFT_AT_ONCE, stop_on_signals
+from ..signals import stop_on_signals
 from .parser import knobs_of
 
 log = get_logger()
@@ -41,16 +40,19 @@ def reparse(arguments: argparse.Namespace) -> int:
 
 
 async def _generate(session: Session, source: list[Path], limit: int | None, line: Line | None) -> int:
-    async with session, stop_on_signals(session.stop):
+    async with stop_on_signals(session.settings.grace_s) as stopping, session:
+        progress = await _planned(session, source, limit, line)
+        stopping.finish_first(session)
         try:
-            await _process(session, source, limit, line)
+            await _process(session, source, limit, progress, line)
         finally:
             _report_at_end(session, line)
         return _verdict(session)
-    raise Interrupted(LEFT_AT_ONCE)
+    raise AssertionError("unreachable")
 
 
-async def _process(session: Session, source: list[Path], limit: int | None, line: Line | None) -> None:
+async def _planned(session: Session, source: list[Path], limit: int | None, line: Line | None) -> Progress:
+    """Say what a run that goes on has still to pay for; a new one starts at once."""
     progress = Progress(session)
     if session.resumed:
         plan = await session.plan(source, limit=limit)
@@ -59,6 +61,12 @@ async def _process(session: Session, source: list[Path], limit: int | None, line
             log.info("run_resumed", **asdict(plan))
         else:
             _say(f"{session.folder} goes on: {plan}.", line)
+    return progress
+
+
+async def _process(
+    session: Session, source: list[Path], limit: int | None, progress: Progress, line: Line | None
+) -> None:
     async with shown(progress, line) as tasks:
         if progress.total_articles is None:
             # Counting must not hold the first call back, so a new run does both at once.

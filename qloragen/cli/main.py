@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from signal import SIGINT
 
 from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
 from ..logs import escape, redact
+from ..signals import interrupted_by_signals
 from . import generate, look, simulate
 from .parser import parser_for
 
-USAGE, BUDGET, STOPPED, INTERRUPTED = 2, 4, 5, 130
+USAGE, BUDGET, STOPPED = 2, 4, 5
+SIGNALLED = 128
+"""Added to the number of a signal, as shells do."""
 
 _COMMANDS = {
     "generate": generate.generate,
@@ -25,14 +29,13 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see `EXIT_CODES`)."""
-    parsed = parser_for(_COMMANDS).parse_args(arguments)
     try:
-        code: int = parsed.command(parsed)
+        with interrupted_by_signals():
+            parsed = parser_for(_COMMANDS).parse_args(arguments)
+            code: int = parsed.command(parsed)
     except QloragenError as error:
         print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
         return exit_code(error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads our output has seen enough; a second failure at exit would print a traceback.
         sys.stdout = None
@@ -48,6 +51,6 @@ def exit_code(error: QloragenError) -> int:
         case BudgetReached():
             return BUDGET
         case Interrupted():
-            return INTERRUPTED
+            return SIGNALLED + (error.signal or SIGINT)
         case _:
             return STOPPED

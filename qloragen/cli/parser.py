@@ -23,7 +23,8 @@ exit codes:
   3    done, but some items failed (see `qloragen status`)
   4    the spending limit is reached
   5    stopped by key, quota, model, provider or disk
-  130  interrupted
+  130  stopped by Ctrl-C (SIGINT)
+  143  stopped by SIGTERM
 Everything but 2 is continued by the same command, and nothing is paid for twice.
 """
 

@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     max_outage_s: float = Field(
         21_600, gt=0, allow_inf_nan=False, description="Seconds of nothing but failures after which the run stops"
     )
+    grace_s: float = Field(
+        60, gt=0, allow_inf_nan=False, description="Seconds that calls in flight get to finish after Ctrl-C or SIGTERM"
+    )
     open_articles: Count | None = Field(
         None, description="Articles worked on at once; unset: what keeps both models' calls in flight"
     )

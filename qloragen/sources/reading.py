@@ -16,6 +16,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.lowlevel
@@ -105,13 +106,16 @@ async def _from_files(paths: Sequence[str | Path], options: Options, summary: Su
     refined = _refined_files(paths, options, summary)
     size = 1
     try:
-        while batch := await anyio.to_thread.run_sync(_batch, refined, size):
+        # A file may hang, on a file system that does not answer; nobody must wait for the thread then.
+        while batch := await anyio.to_thread.run_sync(_batch, refined, size, abandon_on_cancel=True):
             for unit in batch:
                 for item in desk.admit(unit):
                     yield item
             size = min(2 * size, MAX_BATCH)
     finally:
-        refined.close()
+        # While the thread is in it, it cannot be closed; it closes its files when the thread lets go of it.
+        with suppress(ValueError):
+            refined.close()
 
 
 def _batch(refined: Generator[Unit, None, None], size: int) -> list[Unit]:

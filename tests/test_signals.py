@@ -1,0 +1,272 @@
+"""What a first and a second signal do, in virtual time, and what they leave as they found it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from qloragen.background import background
+from qloragen.errors import Interrupted, RunStopped
+from qloragen.signals import SIGNALS, Stopping, interrupted_by_signals, stop_on_signals
+from qloragen.testing import VirtualLoop
+
+INT, TERM = signal.SIGINT, signal.SIGTERM
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@dataclass
+class Calls:
+    """Work whose calls in flight are all answered at `answered_s`, on the loop's clock."""
+
+    calls_in_flight: int = 3
+    answered_s: float = float("inf")
+    reasons: list[RunStopped] = field(default_factory=list)
+    asked: anyio.Event = field(default_factory=anyio.Event)
+
+    def stop(self, reason: RunStopped) -> None:
+        self.reasons.append(reason)
+        self.asked.set()
+
+    async def finish(self) -> None:
+        """Work until asked to stop, then until all calls are answered."""
+        await self.asked.wait()
+        await anyio.sleep_until(self.answered_s)
+        self.calls_in_flight = 0
+
+
+async def arriving(*moments: tuple[float, signal.Signals]) -> AsyncIterator[signal.Signals]:
+    for at_s, number in moments:
+        await anyio.sleep_until(at_s)
+        yield number
+    await anyio.sleep_forever()
+
+
+async def stopped(work: Calls, *moments: tuple[float, signal.Signals], grace_s: float = 60) -> tuple[str, float]:
+    """Return what is said of the end of `work` under signals at those moments, and when that is."""
+    block = anyio.CancelScope()
+    stopping = Stopping(grace_s, block.cancel)
+    stopping.finish_first(work)
+    async with background(stopping.obey, arriving(*moments)):
+        with block:
+            await work.finish()
+    return str(stopping.ended), anyio.current_time()
+
+
+async def test_calls_that_finish_within_the_grace_period_are_waited_for():
+    said, at_s = await stopped(Calls(answered_s=40), (10, INT))
+
+    assert at_s == pytest.approx(40)
+    assert said == (
+        "Stopped by SIGINT: 3 calls in flight were finished, and everything is kept. "
+        "Run the same command again to go on."
+    )
+
+
+async def test_calls_that_take_longer_than_the_grace_period_are_cancelled_and_counted():
+    said, at_s = await stopped(Calls(), (10, TERM), grace_s=60)
+
+    assert at_s == pytest.approx(70)
+    assert said == (
+        "Left 60 s after SIGTERM, as grace_s says: 3 calls in flight were cancelled and may be paid for again; "
+        "everything that has arrived is kept. Run the same command again to go on."
+    )
+
+
+async def test_a_second_signal_cancels_the_calls_at_once():
+    said, at_s = await stopped(Calls(1), (10, INT), (12, INT))
+
+    assert at_s == pytest.approx(12)
+    assert said == (
+        "Left at once by a second signal, SIGINT: 1 call in flight was cancelled and may be paid for again; "
+        "everything that has arrived is kept. Run the same command again to go on."
+    )
+
+
+async def test_nothing_is_said_to_be_lost_where_no_call_was_in_flight():
+    drained, _ = await stopped(Calls(0, answered_s=11), (10, INT))
+    left, _ = await stopped(Calls(0), (10, INT), (12, INT))
+
+    assert drained.startswith("Stopped by SIGINT: no call was in flight, and everything is kept.")
+    assert left.startswith("Left at once by a second signal, SIGINT: no call was in flight;")
+
+
+async def test_the_reason_that_work_is_stopped_with_holds_whatever_comes_and_says_until_when():
+    work = Calls()
+
+    await stopped(work, (10, INT), (12, TERM))
+
+    (reason,) = work.reasons
+    assert isinstance(reason, Interrupted)
+    assert (reason.signal, reason.finish_by_s) == (INT, pytest.approx(70))
+    assert str(reason).startswith("Stopped by SIGINT; everything that has arrived is kept.")
+
+
+async def test_the_signal_that_ends_the_block_is_told():
+    for moments, number in ([(1, INT)], INT), ([(1, TERM)], TERM), ([(1, INT), (2, TERM)], TERM):
+        block = anyio.CancelScope()
+        stopping = Stopping(60, block.cancel)
+        stopping.finish_first(Calls())
+
+        with block:
+            await stopping.obey(arriving(*moments))
+
+        assert stopping.ended is not None
+        assert stopping.ended.signal is number
+
+
+async def test_before_there_is_work_the_first_signal_ends_the_block():
+    block = anyio.CancelScope()
+    stopping = Stopping(60, block.cancel)
+
+    async with background(stopping.obey, arriving((10, INT))):
+        with block:
+            await anyio.sleep_forever()
+
+    assert anyio.current_time() == pytest.approx(10)
+    assert str(stopping.ended).startswith("Stopped by SIGINT before any call was sent.")
+
+
+# ------------------------------------------------------------------------------------------------ signals of the system
+
+
+@pytest.fixture
+def handlers():
+    """Handlers of somebody else, which a signal must not reach while it is ours."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    got: list[int] = []
+
+    def take(number: int, _: object) -> None:
+        got.append(number)
+
+    for number in SIGNALS:
+        signal.signal(number, take)
+    yield got
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_block_with_work_ends_with_the_word_of_how_and_the_handlers_are_as_before(number, handlers):
+    work = Calls(2, answered_s=0)
+
+    async def main() -> None:
+        async with stop_on_signals(60) as stopping:
+            stopping.finish_first(work)
+            os.kill(os.getpid(), number)
+            await work.finish()
+            raise work.reasons[0]
+
+    with pytest.raises(Interrupted, match=f"Stopped by {number.name}: 2 calls in flight were finished") as caught:
+        anyio.run(main)
+
+    assert caught.value.signal is number
+    assert handlers == []
+    os.kill(os.getpid(), number)
+    assert handlers == [number]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_leaves_a_block_with_work(number, handlers):
+    work = Calls()
+
+    async def main() -> None:
+        async with stop_on_signals(60) as stopping:
+            stopping.finish_first(work)
+            os.kill(os.getpid(), number)
+            await work.asked.wait()
+            os.kill(os.getpid(), number)
+            await anyio.sleep_forever()
+
+    with pytest.raises(Interrupted, match="3 calls in flight were cancelled"):
+        anyio.run(main)
+
+
+def test_signals_after_the_second_do_not_disturb_what_is_still_written(handlers):
+    work = Calls()
+    written: list[str] = []
+
+    async def main() -> None:
+        async with stop_on_signals(60) as stopping:
+            stopping.finish_first(work)
+            os.kill(os.getpid(), INT)
+            await work.asked.wait()
+            os.kill(os.getpid(), INT)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                os.kill(os.getpid(), INT)
+                with anyio.CancelScope(shield=True):
+                    await anyio.lowlevel.checkpoint()
+                    written.append("all")
+
+    with pytest.raises(Interrupted, match="Left at once"):
+        anyio.run(main)
+
+    assert written == ["all"]
+    assert handlers == []
+
+
+def test_a_block_that_has_done_its_work_when_the_signal_comes_has_simply_done_it(handlers):
+    async def main() -> str:
+        async with stop_on_signals(60) as stopping:
+            work = Calls()
+            stopping.finish_first(work)
+            os.kill(os.getpid(), INT)
+            await work.asked.wait()
+            return "done"
+        raise AssertionError("unreachable")
+
+    assert anyio.run(main) == "done"
+
+
+def test_other_errors_of_the_block_pass_as_they_are(handlers):
+    async def main() -> None:
+        async with stop_on_signals(60):
+            raise Interrupted("enough")
+
+    with pytest.raises(Interrupted, match="enough"):
+        anyio.run(main)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_blocking_code_is_ended_wherever_it_is(number, handlers):
+    with pytest.raises(Interrupted, match=f"^Stopped by {number.name}\\.") as caught, interrupted_by_signals():
+        os.kill(os.getpid(), number)
+        threading.Event().wait()
+
+    assert caught.value.signal is number
+    assert handlers == []
+    os.kill(os.getpid(), number)
+    assert handlers == [number]
+
+
+def test_other_threads_leave_signals_alone(handlers):
+    ran: list[str] = []
+
+    async def main() -> None:
+        async with stop_on_signals(60):
+            ran.append("loop")
+
+    def thread() -> None:
+        with interrupted_by_signals():
+            ran.append("block")
+        anyio.run(main)
+
+    other = threading.Thread(target=thread)
+    other.start()
+    other.join()
+
+    assert ran == ["block", "loop"]
+    os.kill(os.getpid(), INT)
+    assert handlers == [INT]
