@@ -1,15 +1,17 @@
-"""A task beside a block of code."""
+"""A task beside a block of code, and a block's opening and closing beside the event loop."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, TypeVarTuple
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any, TypeVar, TypeVarTuple
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 Arguments = TypeVarTuple("Arguments")
+Value = TypeVar("Value")
 
 
 @asynccontextmanager
@@ -31,3 +33,14 @@ async def background(
         tasks.cancel_scope.cancel()
     if error:
         raise error
+
+
+@asynccontextmanager
+async def threaded(manager: AbstractContextManager[Value]) -> AsyncIterator[Value]:
+    """Enter and leave `manager`, which takes no interest in errors of the block, in a thread."""
+    value = await anyio.to_thread.run_sync(manager.__enter__)
+    try:
+        yield value
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(manager.__exit__, None, None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
@@ -17,12 +17,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from . import local
 from .assembly import job_of, locally, options_of, specs_of
-from .background import background
+from .background import background, threaded
 from .engine.client import Client, connect
 from .engine.engine import Engine
 from .engine.retry import RetryPolicy
 from .engine.statistics import Pause
-from .errors import Interrupted, RunStopped, SettingsError, SetupError
+from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
+from .logs import get_logger
 from .manifest import Manifest, PackIdentity, last_process
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan, make_plan
@@ -30,6 +31,7 @@ from .pipeline.shared import Shared
 from .pipeline.tally import Tally
 from .settings import Settings, load
 from .sources import Reading, read
+from .store.committer import Terms, committing
 from .store.run import open_run
 from .summary import Summary, summarise
 from .types import Article, Record, Skip
@@ -41,6 +43,8 @@ MANIFEST_EVERY_S = 5.0
 """How old the counts in `run.json` may be while a session is at work."""
 LOCAL_KEY = "local"
 """A server on this machine takes any key, and must not be sent a real one."""
+
+log = get_logger()
 
 
 class Session:
@@ -130,6 +134,7 @@ class Session:
     def stop(self, reason: RunStopped) -> None:
         """Take no more work; calls in flight are finished and kept."""
         self._flow.stop(reason)
+        self._committer.hurry()
 
     async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
         """Read all of `source` and count what is still to be paid for; makes no call."""
@@ -139,7 +144,7 @@ class Session:
     async def process(self, source: Source, *, limit: int | None = None) -> None:
         """Work through `source`: a path, paths, or any (async) iterable of articles; at most `limit` articles.
 
-        Returns when everything is done that can be done now; see `summary` for what has failed.
+        Returns when everything is done that can be done now, and acknowledged; see `summary` for what has failed.
 
         Raises:
             RunStopped: The run cannot go on; everything finished is kept.
@@ -148,6 +153,7 @@ class Session:
         async with aclosing(self._read(source)) as items:
             shared = Shared(_first(items, limit))
             await self._flow.process(shared)
+        await self._acknowledged()
         self._raise_if_ended_early(shared)
 
     async def stream(self, source: Source, *, limit: int | None = None) -> AsyncIterator[Record]:
@@ -173,6 +179,7 @@ class Session:
         async def feed() -> None:
             async with send, aclosing(items):
                 await self._flow.process(shared, deliver, deliver)
+                await self._acknowledged()
 
         self._tasks.start_soon(feed)
         self._streams.add(receive)
@@ -183,6 +190,12 @@ class Session:
         finally:
             self._streams.discard(receive)
         self._raise_if_ended_early(shared)
+
+    async def _acknowledged(self) -> None:
+        try:
+            await self._committer.durable()
+        except StorageFailed as reason:
+            self._flow.stop(reason)
 
     async def _until_stopped(self, items: AsyncIterator[Article | Skip]) -> AsyncIterator[Article | Skip]:
         async for item in items:
@@ -208,8 +221,11 @@ class Session:
         self._job = await anyio.to_thread.run_sync(job_of, settings)
         specs = await anyio.to_thread.run_sync(specs_of, settings)
         self._options = options_of(settings, self._job, specs)
-        self._run = await anyio.to_thread.run_sync(exits.enter_context, open_run(self.folder))
-        self.resumed = bool(self._run.state.articles)
+        self._run = await exits.enter_async_context(threaded(open_run(self.folder)))
+        self.resumed = self._run.written > 0
+        for sentence in self._run.recovery.sentences:
+            log.warning("run_recovered", folder=str(self.folder), what=sentence)
+        self._committer = await exits.enter_async_context(committing(self._run, self._terms()))
         client = self._client
         if client is None:
             connection = connect(
@@ -229,10 +245,17 @@ class Session:
             max_cost_usd=settings.max_cost_usd,
             spent_usd=self._spent_before(),
         )
-        self._flow = Flow(self._job, self._engine, self._run, open_articles=self._articles_at_once, now=_utc_now)
+        self._flow = Flow(
+            self._job,
+            self._engine,
+            self._run,
+            self._committer,
+            open_articles=self._articles_at_once,
+            now=_utc_now,
+        )
         self._started = _utc_now()
-        self._write_manifest("running")
-        exits.callback(self._write_last_manifest)
+        await self._write_manifest("running")
+        exits.push_async_callback(self._write_last_manifest)
         await exits.enter_async_context(background(self._keep_manifest))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
 
@@ -243,6 +266,24 @@ class Session:
         slower model is always busy, and more would only wait in memory.
         """
         return self.settings.open_articles or self._engine.most_in_flight
+
+    def _terms(self) -> Terms:
+        settings = self.settings
+        return Terms(settings.durability, settings.commit_ms / 1000, settings.max_outage_s, self._disk_said)
+
+    def _disk_said(self, trouble: str | None) -> None:
+        """Send nothing while what comes back could not be kept."""
+        if trouble is None:
+            log.warning("disk_writes_again", folder=str(self.folder))
+            self._engine.resume()
+        else:
+            log.warning(
+                "disk_refuses",
+                folder=str(self.folder),
+                error=trouble,
+                what="no call is sent until it takes lines again: make room, or stop; replies are held till then",
+            )
+            self._engine.pause(f"{self.folder} cannot be written: {trouble}")
 
     def _spent_before(self) -> Decimal:
         """Return what earlier sessions have cost; refuse to bound a sum that nobody knows."""
@@ -257,12 +298,14 @@ class Session:
     async def _keep_manifest(self) -> None:
         while True:
             await anyio.sleep(MANIFEST_EVERY_S)
-            self._write_manifest("running")
+            with suppress(StorageFailed):  # said where it matters: by whoever writes the journal
+                await self._write_manifest("running")
 
-    def _write_last_manifest(self) -> None:
-        self._write_manifest(f"stopped: {self._flow.stopped}" if self._flow.stopped else "ended")
+    async def _write_last_manifest(self) -> None:
+        with anyio.CancelScope(shield=True), suppress(StorageFailed):
+            await self._write_manifest(f"stopped: {self._flow.stopped}" if self._flow.stopped else "ended")
 
-    def _write_manifest(self, status: str) -> None:
+    async def _write_manifest(self, status: str) -> None:
         pack = self._job.pack
         manifest = Manifest(
             qloragen=version("qloragen"),
@@ -273,7 +316,7 @@ class Session:
             settings=self.settings.public(),
             last_process=last_process(self.tally),
         )
-        self._run.write_manifest(manifest.model_dump(mode="json"))
+        await anyio.to_thread.run_sync(self._run.write_manifest, manifest.model_dump(mode="json"))
 
 
 async def _first(items: AsyncIterator[Article | Skip], limit: int | None) -> AsyncIterator[Article | Skip]:

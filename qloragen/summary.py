@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -117,15 +116,16 @@ class Summary:
 
 def summarise(state: State, last: LastProcess | None = None) -> Summary:
     """Return the summary of what a run's files hold and of what the last process has read."""
+    totals = state.totals
     return Summary(
-        classified=len(state.types),
-        records=len(state.records),
-        records_by_type=dict(state.records_by_type.most_common()),
-        rejections=dict(Counter(state.rejections.values()).most_common()),
-        failures=dict(Counter(state.failures.values()).most_common()),
-        unsettled=len(state.replies),
+        classified=totals.classified,
+        records=totals.records,
+        records_by_type=dict(totals.records_by_type.most_common()),
+        rejections=dict(totals.rejections.most_common()),
+        failures=dict(totals.failures.most_common()),
+        unsettled=totals.unsettled,
         bills=state.ledger.bills,
-        damaged_lines=state.damaged_lines,
+        damaged_lines=totals.damaged_lines,
         articles=last.articles if last else None,
         skips=last.skipped if last else {},
     )

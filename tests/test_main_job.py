@@ -153,7 +153,7 @@ async def test_all_sums_agree_with_the_bill_of_the_server(tmp_path):
         outcome = await qloragen.agenerate(articles(5), tmp_path / "run", base_url=server.base_url)
         again = await qloragen.agenerate(articles(6), tmp_path / "run", base_url=server.base_url)
 
-    journal = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["kind"] == "reply"]
+    journal = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["t"] == "reply"]
     usage = again.summary.total.usage
     assert outcome.summary.calls < again.summary.calls == len(journal) == len(server.calls) - 1
     assert usage.prompt_tokens == server.billed()["prompt_tokens"] == _sum(journal, "prompt_tokens")
@@ -252,7 +252,7 @@ async def test_an_invalid_record_is_asked_again_with_what_was_wrong_then_rejecte
     assert "77" not in first.prompt
     assert "77" in second.prompt
     assert len(third.prompt) >= len(second.prompt) > len(first.prompt)
-    rejection = next(line for line in lines_of(tmp_path / "run/journal.jsonl") if line["kind"] == "rejection")
+    rejection = next(line for line in lines_of(tmp_path / "run/journal.jsonl") if line["t"] == "rejection")
     assert rejection["reason"]
     assert "77" in rejection["detail"]
 

@@ -11,7 +11,7 @@ from ..manifest import Manifest, read_manifest
 from ..oneshot import export, summary
 from ..packs import load_pack
 from ..settings import explain, load
-from ..store.run import in_use
+from ..store.lock import in_use
 from .parser import knobs_of
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import orjson
 
-from ..types import Article, Cell, InputMode, InstructionType, digest
+from ..types import Article, Cell, Format, InputMode, InstructionType, digest
 
 
 def classification_cell(article: Article, *, model: str, fingerprint: str, parameters: str) -> Cell:
@@ -18,7 +18,7 @@ def classification_cell(article: Article, *, model: str, fingerprint: str, param
     as text that is equal when they are equal.
     """
     return Cell(
-        key=_key("classify", article.content_hash, model, fingerprint, parameters),
+        key=classification_key(article.content_hash, model=model, fingerprint=fingerprint, parameters=parameters),
         stage="classify",
         content_hash=article.content_hash,
         format=article.format,
@@ -32,10 +32,17 @@ def generation_cell(
     article: Article, type: InstructionType, *, model: str, fingerprint: str, parameters: str, mode: InputMode
 ) -> Cell:
     """Return the cell of one record; `fingerprint` is that of the type's generation prompt."""
-    # The markup decides where paragraphs end, and so what the numbers in an evidence reply mean.
-    markup = article.format if mode == "evidence" else None
+    key = generation_key(
+        article.content_hash,
+        article.format,
+        type.slug,
+        model=model,
+        fingerprint=fingerprint,
+        parameters=parameters,
+        mode=mode,
+    )
     return Cell(
-        key=_key("generate", article.content_hash, model, fingerprint, parameters, type.slug, mode, markup),
+        key=key,
         stage="generate",
         content_hash=article.content_hash,
         format=article.format,
@@ -46,6 +53,20 @@ def generation_cell(
         type_slug=type.slug,
         input_mode=mode,
     )
+
+
+def classification_key(content_hash: str, *, model: str, fingerprint: str, parameters: str) -> str:
+    """Return the address of the classification of a text."""
+    return _key("classify", content_hash, model, fingerprint, parameters)
+
+
+def generation_key(
+    content_hash: str, format: Format, slug: str, *, model: str, fingerprint: str, parameters: str, mode: InputMode
+) -> str:
+    """Return the address of the record of type `slug` for a text that is marked up as `format`."""
+    # The markup decides where paragraphs end, and so what the numbers in an evidence reply mean.
+    markup = format if mode == "evidence" else None
+    return _key("generate", content_hash, model, fingerprint, parameters, slug, mode, markup)
 
 
 def _key(*parts: str | None) -> str:

@@ -1,8 +1,8 @@
 """Articles in, records out: the story of a run.
 
 Rules:
-1. A paid reply is in the journal before anything is made of it, and what is made of it is the same whether it has just
-   arrived or was journalled by an earlier process.
+1. A paid reply is in the journal, and with the kernel, before its place is given to another call and before anything is
+   made of it; and what is made of it is the same whether it has just arrived or was journalled by an earlier process.
 2. So many workers as `open_articles` says take articles one at a time and finish each before the next: that bounds
    memory, and a stop leaves little half done.
 3. The first generation of an article goes ahead alone, so that the others find the article in the prompt cache.
@@ -25,7 +25,7 @@ from ..logs import get_logger
 from ..store.run import Run
 from ..types import Article, Cell, Completion, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
 from .crew import Crew
-from .job import Job, OpenArticle, record_of
+from .job import Job, OpenArticle, record_of, reply_of
 from .shared import Shared
 from .tally import Tally
 
@@ -33,9 +33,12 @@ MAX_CLASSIFY_ASKS = 2
 """A classification that cannot be read is asked once more, more strictly."""
 MAX_GENERATE_ASKS = 3
 """A record that is not valid is asked at most twice more, with what was wrong."""
+MAX_FAILED_RUNS = 3
+"""A cell that has failed alike in so many runs in a row is given up for good."""
 
 Answer = TypeVar("Answer")
 Deliver = Callable[[Record], Awaitable[None]]
+Keep = Callable[[Completion], Awaitable[None]]
 
 log = get_logger()
 
@@ -43,12 +46,24 @@ log = get_logger()
 class Completer(Protocol):
     """The part of an engine that a flow needs."""
 
-    async def complete(self, request: Request) -> Completion:
-        """Return the model's reply; raises RequestFailed or RunStopped."""
+    async def complete(self, request: Request, keep: Keep | None = None) -> Completion:
+        """Return the model's reply once it is kept; raises RequestFailed or RunStopped."""
         ...
 
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more; calls in flight are finished."""
+        ...
+
+
+class Keeper(Protocol):
+    """Waits for what was put into a run to be safe; both raise StorageFailed when it never will be."""
+
+    async def kept(self) -> None:
+        """Return when it would survive the death of the process."""
+        ...
+
+    async def durable(self) -> None:
+        """Return when it is acknowledged."""
         ...
 
 
@@ -60,7 +75,14 @@ class Flow:
     """Moves articles through classification and generation into a run directory."""
 
     def __init__(
-        self, job: Job, engine: Completer, run: Run, *, open_articles: Callable[[], int], now: Callable[[], datetime]
+        self,
+        job: Job,
+        engine: Completer,
+        run: Run,
+        keeper: Keeper,
+        *,
+        open_articles: Callable[[], int],
+        now: Callable[[], datetime],
     ) -> None:
         self.tally = Tally()
         self.stopped: RunStopped | None = None
@@ -68,6 +90,7 @@ class Flow:
         self._job = job
         self._engine = engine
         self._run = run
+        self._keeper = keeper
         self._open_articles = open_articles
         self._now = now
         self._sources: set[Shared[Article | Skip]] = set()
@@ -76,7 +99,7 @@ class Flow:
     async def process(self, source: Shared[Article | Skip], deliver: Deliver = drop, recall: Deliver = drop) -> None:
         """Work through `source` until it ends or the run stops; why it stopped is in `stopped`.
 
-        `deliver` is awaited with every new record once it is stored, and `recall` with every record that these articles
+        `deliver` is awaited with every new record once it is acknowledged, `recall` with those that these articles
         had already; a slow one holds the run back.
         """
         self._sources.add(source)
@@ -118,12 +141,13 @@ class Flow:
         missing: list[InstructionType] = []
         for kind in await self._classify(opened):
             key = self._job.generation(article, kind).key
-            if key in self._run.state.records:
-                await recall(self._run.record(key))
-            elif key in self._run.state.rejections:
-                self.tally.rejected_before += 1
-            else:
+            standing = self._run.state.standing(key)
+            if standing is None or not standing.settled:
                 missing.append(kind)
+            elif standing.kind == "record":
+                await recall(self._run.record(key))
+            else:
+                self.tally.rejected_before += 1
         for together in (missing[:1], missing[1:]):
             async with anyio.create_task_group() as siblings:
                 for kind in together:
@@ -134,7 +158,7 @@ class Flow:
     async def _classify(self, opened: OpenArticle) -> tuple[InstructionType, ...]:
         cell = self._job.classification(opened.article)
         async with self._alone(cell.key):
-            if cell.key in self._run.state.rejections:
+            if self._run.state.rejection_of(cell.key) is not None:
                 self.tally.rejected_before += 1
             elif not self._run.state.settled(cell.key):
                 self._run.add_article(opened.article)
@@ -146,7 +170,8 @@ class Flow:
                 )
                 if answer:
                     self._run.add_types(cell, answer[0])
-        return self._job.applicable(self._run.state.types.get(cell.key, ()))
+                await self._keeper.kept()
+        return self._job.applicable(self._run.state.types_of(cell.key) or ())
 
     async def _generate(self, opened: OpenArticle, type: InstructionType, calls: int, deliver: Deliver) -> None:
         cell = self._job.generation(opened.article, type)
@@ -154,7 +179,8 @@ class Flow:
             async with self._alone(cell.key):
                 if not self._run.state.settled(cell.key):
                     await self._make(cell, opened, type, calls)
-            if cell.key in self._run.state.records:
+            if deliver is not drop and self._run.state.record_offset(cell.key) is not None:
+                await self._keeper.durable()
                 await deliver(self._run.record(cell.key))
         except RunStopped as reason:
             # Siblings in flight are finished, not cancelled: they are paid for.
@@ -171,6 +197,7 @@ class Flow:
         if answer:
             self._run.add_record(record_of(opened.article, type, *answer))
             self.tally.records += 1
+        await self._keeper.kept()
 
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:
@@ -214,24 +241,19 @@ class Flow:
         return None
 
     async def _ask(self, cell: Cell, request: Request) -> Reply | None:
+        kept: list[Reply] = []
+
+        async def keep(completion: Completion) -> None:
+            kept.append(reply_of(cell, completion, self._now()))
+            self._run.add_reply(kept[0])
+            await self._keeper.kept()
+
         try:
-            completion = await self._engine.complete(request)
+            await self._engine.complete(request, keep)
         except RequestFailed as error:
             self._fail(cell, error)
             return None
-        reply = Reply(
-            cell=cell,
-            structure=completion.structure,
-            finish_reason=completion.finish_reason,
-            usage=completion.usage,
-            cost_usd=completion.cost_usd,
-            request_id=completion.request_id,
-            latency_s=completion.latency_s,
-            time=self._now(),
-            body=completion.body.decode("utf-8", "replace"),
-        )
-        self._run.add_reply(reply)
-        return reply
+        return kept[0]
 
     def _reject(self, cell: Cell, invalid: Invalid) -> None:
         self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail))
@@ -240,7 +262,8 @@ class Flow:
 
     def _fail(self, cell: Cell, error: RequestFailed) -> None:
         given_up = Rejection(cell, error.reason, str(error))
-        if error.final:
+        failed_before = self._run.state.failures_of(cell.key, error.reason)
+        if error.final or error.own or failed_before + 1 >= MAX_FAILED_RUNS:
             self._run.add_rejection(given_up)
             self.tally.rejections += 1
         else:

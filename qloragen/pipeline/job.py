@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import get_args
@@ -84,7 +85,7 @@ class Job:
             article,
             model=self.classify_model,
             fingerprint=self.classification_fingerprint,
-            parameters=self._parameters(self.classify_model),
+            parameters=self.parameters_of(self.classify_model),
         )
 
     def generation(self, article: Article, type: InstructionType) -> Cell:
@@ -94,7 +95,7 @@ class Job:
             type,
             model=self.generate_model,
             fingerprint=self.fingerprint(type),
-            parameters=self._parameters(self.generate_model),
+            parameters=self.parameters_of(self.generate_model),
             mode=self.input_mode,
         )
 
@@ -150,7 +151,8 @@ class Job:
             return _UNREADABLE
         return generate.parse(completion, opened.block, type, self.pack, reply.cell.input_mode or self.input_mode)
 
-    def _parameters(self, model: str) -> str:
+    def parameters_of(self, model: str) -> str:
+        """Return what the user has set for the replies of `model`: the temperature, `;`, then fields of the request."""
         temperature = "" if self.temperature is None else f"temperature={self.temperature:g}"
         return f"{temperature};{self.parameters.get(model, '')}"
 
@@ -174,6 +176,21 @@ def _words(reply: Reply) -> str:
     """Return what a classification reply says, in whichever place it says it."""
     completion = decoded(reply)
     return (completion.arguments or completion.text) if completion else ""
+
+
+def reply_of(cell: Cell, completion: Completion, time: datetime) -> Reply:
+    """Return what the journal keeps of a completion that arrived at `time`."""
+    return Reply(
+        cell=cell,
+        structure=completion.structure,
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        cost_usd=completion.cost_usd,
+        request_id=completion.request_id,
+        latency_s=completion.latency_s,
+        time=time,
+        body=completion.body.decode("utf-8", "replace"),
+    )
 
 
 def record_of(article: Article, type: InstructionType, draft: Draft, replies: list[Reply]) -> Record:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..store.run import Run
-from ..types import InstructionType, Invalid, Record, Rejection, Reply
+from ..types import InstructionType, Invalid, Rejection, Reply
 from .job import Job, OpenArticle, record_of
 
 
@@ -44,27 +43,30 @@ class _Cell:
 
 
 def reparse(run: Run, job: Job) -> Reparsed:
-    """Rebuild the sink of `run` from the replies in its journal; makes no call.
+    """Read every reply in the journal of `run` again and put the outcome in the place of what is there; makes no call.
 
     Raises:
-        StorageFailed: A file cannot be written; the old sink is still there.
+        StorageFailed: A file cannot be written; doing it again goes on.
     """
     result = Reparsed()
-    unsettled: dict[str, _Cell] = {}
-    before = set(run.state.records)
-    settled = before | set(run.state.rejections)
-    run.replace_records(_records(run, job, unsettled, result))
-    after = set(run.state.records)
-    result.records, result.gained, result.lost = len(after), len(after - before), len(before - after)
+    unsettled = _reread(run, job, result)
     for key, cell in unsettled.items():
         # A cell that was never settled may be asked again; one that was stays paid for and given up.
-        if key in settled and cell.invalid and cell.invalid is not _OBSOLETE:
+        standing = run.state.standing(key)
+        if cell.invalid is None or cell.invalid is _OBSOLETE or standing is None or not standing.settled:
+            continue
+        result.lost += standing.kind == "record"
+        if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):
             run.add_rejection(Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail))
+    run.flush()
+    result.records = run.state.totals.records
     return result
 
 
-def _records(run: Run, job: Job, unsettled: dict[str, _Cell], result: Reparsed) -> Iterator[Record]:
+def _reread(run: Run, job: Job, result: Reparsed) -> dict[str, _Cell]:
+    """Keep what the replies come to now; returns the cells that have no result."""
     done: set[str] = set()
+    unsettled: dict[str, _Cell] = {}
     for reply in run.all_replies():
         result.replies += 1
         key = reply.cell.key
@@ -72,15 +74,12 @@ def _records(run: Run, job: Job, unsettled: dict[str, _Cell], result: Reparsed) 
             continue
         cell = unsettled.setdefault(key, _Cell())
         cell.replies.append(replace(reply, body=""))
-        if reply.cell.stage == "classify":
-            cell.invalid = _reclassify(run, job, reply, [*cell.replies[:-1], reply], result)
-        elif isinstance(answer := _regenerate(run, job, reply, cell.replies, result), Record):
-            yield answer
-        else:
-            cell.invalid = answer
+        read = _reclassify if reply.cell.stage == "classify" else _regenerate
+        cell.invalid = read(run, job, reply, [*cell.replies[:-1], reply], result)
         if cell.invalid is None:
             done.add(key)
             del unsettled[key]
+    return unsettled
 
 
 def _reclassify(run: Run, job: Job, reply: Reply, replies: list[Reply], result: Reparsed) -> Invalid | None:
@@ -89,32 +88,35 @@ def _reclassify(run: Run, job: Job, reply: Reply, replies: list[Reply], result: 
     numbers = job.read_classification(replies)
     if isinstance(numbers, Invalid):
         return numbers
-    if run.state.types.get(reply.cell.key) != numbers:
+    if run.state.types_of(reply.cell.key) != numbers:
         run.add_types(reply.cell, numbers)
         result.reclassified += 1
     return None
 
 
-def _regenerate(run: Run, job: Job, reply: Reply, replies: list[Reply], result: Reparsed) -> Record | Invalid:
-    kind = _type_of(run, job, reply)
-    if kind is None:
-        if reply.cell.key not in run.state.records:
-            return _OBSOLETE
-        result.kept += 1
-        return run.record(reply.cell.key)
-    opened = OpenArticle(run.article(reply.cell))
-    draft = job.read_generation(opened, kind, reply)
-    return draft if isinstance(draft, Invalid) else record_of(opened.article, kind, draft, replies)
+def _regenerate(run: Run, job: Job, reply: Reply, replies: list[Reply], result: Reparsed) -> Invalid | None:
+    key = reply.cell.key
+    has_one = run.state.record_offset(key) is not None
+    kind, article = _type_of(job, reply), run.article(reply.cell)
+    if kind is None or article is None:
+        result.kept += has_one
+        return None if has_one else _OBSOLETE
+    draft = job.read_generation(OpenArticle(article), kind, reply)
+    if isinstance(draft, Invalid):
+        return draft
+    record = record_of(article, kind, draft, replies)
+    if not has_one or run.record(key) != record:
+        run.add_record(record, revised=has_one)
+        result.gained += not has_one
+    return None
 
 
-def _type_of(run: Run, job: Job, reply: Reply) -> InstructionType | None:
-    """Return the type that a reply is read as; None when its prompt has changed, or its article is lost.
+def _type_of(job: Job, reply: Reply) -> InstructionType | None:
+    """Return the type that a reply is read as; None when its prompt has changed.
 
     Replies to other prompts are left alone: the numbers in them may stand for other paragraphs than today's.
     """
     cell = reply.cell
-    if (cell.content_hash, cell.format) not in run.state.articles:
-        return None
     return next(
         (
             kind

@@ -163,6 +163,13 @@ class Settings(BaseSettings):
         None,
         description="Most USD that all attempts at one answer may cost, lost bills at their worst",
     )
+    confirm_above_usd: Usd = Field(
+        Decimal(1), description="USD above which changed models, prompts, parameters or texts are asked about first"
+    )
+    accept_changes: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Go on without asking when work that is done is to be paid for again",
+    )
     transport: Literal["openai", "aiohttp"] = Field(
         "openai", description="Who sends the bytes: OpenAI's client, or aiohttp alone at two thirds of the CPU time"
     )
@@ -177,6 +184,13 @@ class Settings(BaseSettings):
     )
     grace_s: float = Field(
         60, gt=0, allow_inf_nan=False, description="Seconds that calls in flight get to finish after Ctrl-C or SIGTERM"
+    )
+    durability: Literal["process", "group", "record"] = Field(
+        "group",
+        description="When a record counts as done: with the kernel (process), synced with its group, or synced at once",
+    )
+    commit_ms: float = Field(
+        50, gt=0, le=10_000, allow_inf_nan=False, description="Most milliseconds that a group waits for more lines"
     )
     open_articles: Count | None = Field(
         None, description="Articles worked on at once; unset: what keeps both models' calls in flight"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..types import Stage, Usage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 
 _NO_TOKENS = Usage()
 
@@ -53,8 +50,8 @@ class Bill:
 class Ledger:
     """Bills by account, exact to the last digit."""
 
-    def __init__(self) -> None:
-        self._bills: dict[Account, Bill] = {}
+    def __init__(self, bills: Iterable[tuple[Account, Bill]] = ()) -> None:
+        self._bills: dict[Account, Bill] = dict(bills)
 
     def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None) -> None:
         """Add one reply; `cost_usd` None means that its model has no known price."""

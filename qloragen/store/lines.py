@@ -1,26 +1,32 @@
 """The lines of a run's files: values to JSON and back.
 
-Every journal line is an object whose `kind` says what it holds:
+Every journal line is framed (see `frame`): `k` is the key of the cell that it is about, `t` says what it holds:
 
-| kind | written | holds |
+| t | written | holds |
 |---|---|---|
-| `article` | before an article's first call | the cleaned text and its provenance |
-| `reply` | as soon as a paid reply has arrived, before anything is made of it | cell, raw body, usage, cost |
+| `article` | before an article's first call | the cleaned text and its provenance; `k` is the text's own key |
+| `reply` | as soon as a paid reply has arrived, before anything is made of it | raw body, usage, cost |
 | `types` | when a classification reply has been read | the numbers it comes to |
+| `record` | when a generation reply has been read | the record; ignored where the cell has one |
+| `revised` | when reading the replies again gives another record | the record in the place of the one before |
 | `rejection` | when a cell is given up for good | reason and detail |
 | `failure` | when a cell is given up for now; a later run asks again | reason and detail |
+| `retry` | when someone asks for a rejected cell again | nothing more |
+| `damaged` | when opening the run found a damaged line | where it is; `k` has no meaning |
+
+The last line about a cell says where it stands.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
-from ..types import Article, Cell, Format, InputMode, Record, Rejection, Reply, Stage, Structure, Usage
+from ..types import Article, Cell, Format, InputMode, Record, Rejection, Reply, Stage, Structure, Usage, digest
+from .frame import framed, sink_line
 
 
 class _Line(BaseModel):
@@ -37,7 +43,7 @@ class _UsageLine(_Line):
 
 
 class _CellLine(_Line):
-    cell: str
+    k: str
     stage: Stage
     content_hash: str
     format: Format
@@ -52,7 +58,7 @@ class _CellLine(_Line):
 class ArticleLine(_Line):
     """An article as its models read it."""
 
-    kind: Literal["article"]
+    t: Literal["article"]
     content_hash: str
     id: str
     title: str | None
@@ -64,7 +70,7 @@ class ArticleLine(_Line):
 class ReplyLine(_CellLine):
     """A paid reply."""
 
-    kind: Literal["reply"]
+    t: Literal["reply"]
     structure: Structure | None
     finish_reason: str
     usage: _UsageLine
@@ -73,22 +79,6 @@ class ReplyLine(_CellLine):
     latency_s: float
     time: datetime
     body: str
-
-
-class TypesLine(_Line):
-    """What a classification came to."""
-
-    kind: Literal["types"]
-    cell: str
-    types: tuple[int, ...]
-
-
-class RejectionLine(_CellLine):
-    """A cell that is given up: for good (`rejection`) or until the next run (`failure`)."""
-
-    kind: Literal["rejection", "failure"]
-    reason: str
-    detail: str
 
 
 class RecordLine(_Line):
@@ -113,95 +103,104 @@ class RecordLine(_Line):
     time: datetime
 
 
-JournalLine = ArticleLine | ReplyLine | TypesLine | RejectionLine
-_JOURNAL_LINE: TypeAdapter[JournalLine] = TypeAdapter(Annotated[JournalLine, Field(discriminator="kind")])
+def article_key(content_hash: str, format: Format) -> str:
+    """Return the key of an article's line: its text as it is marked up, whatever it is called."""
+    return digest(f"{format}\n{content_hash}")
 
 
-def parse_journal_line(line: bytes) -> JournalLine:
-    """Return what a journal line says; raises pydantic's ValidationError when it is damaged."""
-    return _JOURNAL_LINE.validate_json(line)
+def name_key(article_id: str) -> str:
+    """Return the key under which the text of an article's id is looked up; no line has it."""
+    return digest(f"id\n{article_id}")
 
 
 def article_line(article: Article) -> bytes:
     """Return the journal line of `article`."""
-    return _dump(
-        {
-            "kind": "article",
-            "content_hash": article.content_hash,
-            "id": article.id,
-            "title": article.title,
-            "url": article.url,
-            "format": article.format,
-            "content": article.content,
-        }
-    )
+    fields: dict[str, object] = {
+        "content_hash": article.content_hash,
+        "id": article.id,
+        "title": article.title,
+        "url": article.url,
+        "format": article.format,
+        "content": article.content,
+    }
+    return framed(article_key(article.content_hash, article.format), "article", fields)
 
 
 def reply_line(reply: Reply) -> bytes:
     """Return the journal line of `reply`."""
-    return _dump(
-        {
-            "kind": "reply",
-            **_cell_fields(reply.cell),
-            "structure": reply.structure,
-            "finish_reason": reply.finish_reason,
-            "usage": reply.usage._asdict(),
-            "cost_usd": _usd(reply.cost_usd),
-            "request_id": reply.request_id,
-            "latency_s": round(reply.latency_s, 3),
-            "time": reply.time,
-            "body": reply.body,
-        }
-    )
+    fields = {
+        **_cell_fields(reply.cell),
+        "structure": reply.structure,
+        "finish_reason": reply.finish_reason,
+        "usage": reply.usage._asdict(),
+        "cost_usd": _usd(reply.cost_usd),
+        "request_id": reply.request_id,
+        "latency_s": round(reply.latency_s, 3),
+        "time": reply.time,
+        "body": reply.body,
+    }
+    return framed(reply.cell.key, "reply", fields)
 
 
 def types_line(cell: Cell, types: tuple[int, ...]) -> bytes:
     """Return the journal line that says what the classification `cell` came to."""
-    return _dump({"kind": "types", **_cell_fields(cell), "types": types})
+    return framed(cell.key, "types", {**_cell_fields(cell), "types": types})
 
 
 def rejection_line(rejection: Rejection, *, kind: Literal["rejection", "failure"]) -> bytes:
     """Return the journal line of a cell that is given up for good or for now."""
-    return _dump({"kind": kind, **_cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail})
+    fields = {**_cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail}
+    return framed(rejection.cell.key, kind, fields)
 
 
-def record_line(record: Record) -> bytes:
-    """Return the sink line of `record`: the three Alpaca fields at top level, then the provenance."""
-    return _dump(
-        {
-            "id": record.id,
-            "article_id": record.article_id,
-            "type": record.type,
-            "type_slug": record.type_slug,
-            "instruction": record.instruction,
-            "input": record.input,
-            "output": record.output,
-            "content_hash": record.content_hash,
-            "title": record.title,
-            "url": record.url,
-            "model": record.model,
-            "prompt_fingerprint": record.prompt_fingerprint,
-            "input_mode": record.input_mode,
-            "finish_reason": record.finish_reason,
-            "usage": record.usage._asdict(),
-            "cost_usd": _usd(record.cost_usd),
-            "time": record.time,
-        }
-    )
+def retry_line(key: str, time: datetime) -> bytes:
+    """Return the journal line that opens a rejected cell again."""
+    return framed(key, "retry", {"time": time})
 
 
-def article_of(line: ArticleLine) -> Article:
-    """Return the article that a line holds."""
+def damaged_line(number: int, offset: int, size: int) -> bytes:
+    """Return the journal line that says that line `number` (from 1) is damaged, and that this is dealt with."""
+    fields: dict[str, object] = {"line": number, "offset": offset, "size": size}
+    return framed(digest(f"damaged\n{offset}"), "damaged", fields)
+
+
+def record_line(record: Record, *, kind: Literal["record", "revised"] = "record") -> bytes:
+    """Return the journal line of `record`: the three Alpaca fields at top level, then the provenance."""
+    fields: dict[str, object] = {
+        "article_id": record.article_id,
+        "type": record.type,
+        "type_slug": record.type_slug,
+        "instruction": record.instruction,
+        "input": record.input,
+        "output": record.output,
+        "content_hash": record.content_hash,
+        "title": record.title,
+        "url": record.url,
+        "model": record.model,
+        "prompt_fingerprint": record.prompt_fingerprint,
+        "input_mode": record.input_mode,
+        "finish_reason": record.finish_reason,
+        "usage": record.usage._asdict(),
+        "cost_usd": _usd(record.cost_usd),
+        "time": record.time,
+    }
+    return framed(record.id, kind, fields)
+
+
+def article_of(raw: bytes) -> Article:
+    """Return the article that a journal line holds; raises ValidationError when it holds none."""
+    line = ArticleLine.model_validate_json(raw)
     return Article(line.id, line.content, line.title, line.url, line.format)
 
 
-def reply_of(line: ReplyLine) -> Reply:
-    """Return the reply that a line holds."""
+def reply_of(raw: bytes) -> Reply:
+    """Return the reply that a journal line holds; raises ValidationError when it holds none."""
+    line = ReplyLine.model_validate_json(raw)
     return Reply(
-        cell=cell_of(line),
+        cell=_cell_of(line),
         structure=line.structure,
         finish_reason=line.finish_reason,
-        usage=usage_of(line.usage),
+        usage=_usage_of(line.usage),
         cost_usd=line.cost_usd,
         request_id=line.request_id,
         latency_s=line.latency_s,
@@ -210,15 +209,26 @@ def reply_of(line: ReplyLine) -> Reply:
     )
 
 
-def rejection_of(line: RejectionLine) -> Rejection:
-    """Return what a line says about a cell that is given up."""
-    return Rejection(cell_of(line), line.reason, line.detail)
+def cell_of(raw: bytes) -> Cell:
+    """Return the cell that a journal line is about; raises ValidationError when it is about none."""
+    return _cell_of(_CellLine.model_validate_json(raw))
 
 
-def cell_of(line: _CellLine) -> Cell:
-    """Return the cell that a line is about."""
+def record_in(raw: bytes) -> Record:
+    """Return the record that a journal line holds; raises ValidationError when it holds none."""
+    return record_of(sink_line(raw))
+
+
+def record_of(raw: bytes) -> Record:
+    """Return the record that a sink line holds; raises ValidationError when it holds none."""
+    line = RecordLine.model_validate_json(raw)
+    fields = {name: getattr(line, name) for name in RecordLine.model_fields}
+    return Record(**{**fields, "usage": _usage_of(line.usage)})
+
+
+def _cell_of(line: _CellLine) -> Cell:
     return Cell(
-        key=line.cell,
+        key=line.k,
         stage=line.stage,
         content_hash=line.content_hash,
         format=line.format,
@@ -231,20 +241,12 @@ def cell_of(line: _CellLine) -> Cell:
     )
 
 
-def record_of(line: RecordLine) -> Record:
-    """Return the record that a sink line holds."""
-    fields = {name: getattr(line, name) for name in RecordLine.model_fields}
-    return Record(**{**fields, "usage": usage_of(line.usage)})
-
-
-def usage_of(line: _UsageLine) -> Usage:
-    """Return the token counts that a line holds."""
+def _usage_of(line: _UsageLine) -> Usage:
     return Usage(**line.model_dump())
 
 
 def _cell_fields(cell: Cell) -> dict[str, object]:
     return {
-        "cell": cell.key,
         "stage": cell.stage,
         "content_hash": cell.content_hash,
         "format": cell.format,
@@ -260,7 +262,3 @@ def _cell_fields(cell: Cell) -> dict[str, object]:
 def _usd(cost: Decimal | None) -> str | None:
     # Plain digits: str() would write 1E-7 for a tenth of a micro-dollar.
     return None if cost is None else format(cost, "f")
-
-
-def _dump(line: dict[str, object]) -> bytes:
-    return orjson.dumps(line, option=orjson.OPT_UTC_Z)

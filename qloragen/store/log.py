@@ -1,80 +1,105 @@
-"""An append-only file of whole lines."""
+"""An append-only file of lines: queued by one thread, written and synced by another."""
 
 from __future__ import annotations
 
+import errno
 import os
+from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from zlib import crc32
 
 from ..errors import StorageFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .files import Files
 
 _BLOCK_BYTES = 1 << 16
+_BATCH_BYTES = 4 << 20
 
 
 class Log:
-    """One writer's handle on an append-only file whose lines end in LF.
+    """One writer's handle on a file whose lines end in LF.
 
-    A line is handed to the kernel before `append` returns, so it survives the death of the process. After a failed
-    write nothing more is appended: the file may end in a torn line, which the next opening mends.
+    `put` only queues. `write` and `sync` act, and may be called in another thread, one at a time; a failed `write` has
+    written some of the bytes or none, and the next one goes on where it stopped.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open `path` for appending, create it when absent, and mend a torn last line.
+    def __init__(self, path: Path, files: Files, *, segment: tuple[int, int] | None = None) -> None:
+        """Open `path`, made when absent, to go on at its end; `segment` is where to begin with checksums, and the
+        CRC-32 from there to the end.
 
         Raises:
-            StorageFailed: The file cannot be opened or mended.
+            OSError: It cannot be opened.
         """
         self.path = path
-        self.torn_bytes = 0
-        """Bytes of an unfinished last line that were cut off and saved beside the file as `NAME.torn`."""
-        try:
-            self.torn_bytes = _cut_torn_line(path)
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._end = os.fstat(self._file).st_size
-        except OSError as error:
-            raise _failed(path, error) from error
-        self._broken = False
+        self._files = files
+        self.file = files.open(path)
+        self.written = files.stamp(self.file).size
+        """Bytes that are with the kernel."""
+        self.synced = self.written
+        """Bytes that a loss of power leaves: as far as `sync` was called."""
+        self.end = self.written
+        """Where the next line will start."""
+        self._queue: deque[bytes] = deque()
+        self._rest = memoryview(b"")
+        self._batch: deque[tuple[int, bytes]] = deque()
+        self._whole = self.written
+        self._segment = segment or (self.written, 0)
 
-    def append(self, line: bytes) -> int:
-        """Write `line`, which holds no LF, and return the offset at which it starts.
-
-        Raises:
-            StorageFailed: The line could not be written whole, or an earlier one could not.
-        """
-        if self._broken:
-            raise StorageFailed(f"{self.path} could not be written; free some space and run the same command again.")
-        start = self._end
-        rest = memoryview(line + b"\n")
-        try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError as error:
-            self._broken = True
-            raise _failed(self.path, error) from error
-        self._end = start + len(line) + 1
+    def put(self, line: bytes) -> int:
+        """Queue `line`, which holds no LF, and return the offset at which it will start."""
+        start = self.end
+        self._queue.append(line)
+        self.end = start + len(line) + 1
         return start
 
-    def check_in_place(self) -> None:
-        """Make sure that the file is still where it was opened, so that nobody pays for what will be lost.
+    def write(self, end: int) -> None:
+        """Hand everything before the offset `end`, which is that of a line, to the kernel.
 
         Raises:
-            StorageFailed: It was deleted or replaced.
+            OSError: The disk refuses; calling it again goes on.
+            StorageFailed: The file is not as it was left: replaced, or written by someone else.
         """
-        try:
-            in_place = os.path.samestat(self.path.stat(), os.fstat(self._file))
-        except OSError:
-            in_place = False
-        if not in_place:
-            self._broken = True
-            raise StorageFailed(f"{self.path} was deleted or replaced while the run was going on; put it back.")
+        while self._rest or self.written < end:
+            if not self._rest:
+                self._check_in_place()
+                self._take(end)
+            count = self._files.write(self.file, self._rest, self.written)
+            if count <= 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            self._rest = self._rest[count:]
+            self.written += count
+            if not self._rest:
+                self._whole = self.written
+                self._batch.clear()
+
+    def sync(self) -> None:
+        """Return once everything that is written would survive a loss of power. Not to be repeated after a failure:
+        the kernel may have dropped what it could not write, and a second sync would succeed (PostgreSQL, "PANIC on
+        fsync() failure", 2018).
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        written = self.written
+        if written > self.synced:
+            self._files.sync(self.file)
+            self.synced = written
+
+    def segment(self) -> tuple[int, int, int]:
+        """Return start, end and CRC-32 of what was written since this was asked last."""
+        start, crc = self._segment
+        self._segment = (self.written, 0)
+        return start, self.written, crc
 
     def read(self, offset: int) -> bytes:
-        """Return the line that starts at `offset`, without its LF."""
+        """Return the line that starts at `offset`, without its LF, also when it is still queued.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        if offset >= self._whole:
+            return self._queued(offset)
         parts: list[bytes] = []
-        while block := os.pread(self._file, _BLOCK_BYTES, offset):
+        while block := self._files.read(self.file, _BLOCK_BYTES, offset):
             line, newline, _ = block.partition(b"\n")
             parts.append(line)
             if newline:
@@ -84,48 +109,38 @@ class Log:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._files.close(self.file)
 
+    def _take(self, end: int) -> None:
+        """Put as many queued lines together as are written at once."""
+        at = self.written
+        parts: list[bytes] = []
+        while self._queue and at < end and at - self.written < _BATCH_BYTES:
+            line = self._queue.popleft()
+            parts.append(line)
+            self._batch.append((at, line))
+            at += len(line) + 1
+        batch = b"\n".join([*parts, b""])
+        start, crc = self._segment
+        self._segment = (start, crc32(batch, crc))
+        self._rest = memoryview(batch)
 
-def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the offset and the bytes (without LF) of every whole line of `path`; nothing when there is no such file."""
-    if not path.exists():
-        return
-    offset = 0
-    with path.open("rb", buffering=_BLOCK_BYTES) as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield offset, line[:-1]
-            offset += len(line)
+    def _queued(self, offset: int) -> bytes:
+        for start, line in tuple(self._batch):
+            if start == offset:
+                return line
+        at = self.end
+        for line in reversed(tuple(self._queue)):
+            at -= len(line) + 1
+            if at == offset:
+                return line
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-
-def _cut_torn_line(path: Path) -> int:
-    if not path.exists():
-        return 0
-    with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        whole = _end_of_last_line(file.fileno(), size)
-        if whole == size:
-            return 0
-        file.seek(whole)
-        path.with_name(f"{path.name}.torn").write_bytes(file.read())
-        file.truncate(whole)
-        os.fsync(file.fileno())
-    return size - whole
-
-
-def _end_of_last_line(file: int, size: int) -> int:
-    end = size
-    while end > 0:
-        start = max(0, end - _BLOCK_BYTES)
-        newline = os.pread(file, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
-
-
-def _failed(path: Path, error: OSError) -> StorageFailed:
-    return StorageFailed(
-        f"{path} cannot be written ({error.strerror}); mend that and run the same command again: nothing is lost."
-    )
+    def _check_in_place(self) -> None:
+        if not self._files.is_at(self.path, self.file):
+            raise StorageFailed(f"{self.path} was deleted or replaced while the run was going on; put it back.")
+        if self._files.stamp(self.file).size != self.written:
+            raise StorageFailed(
+                f"{self.path} was changed by something else while the run was going on; "
+                "end that, then run the same command again: what is damaged is found and done again."
+            )

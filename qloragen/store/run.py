@@ -2,162 +2,368 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import socket
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import time_ns
+from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
-from ..errors import RunLocked, SetupError, StorageFailed
+from ..errors import SetupError, StorageFailed
+from ..logs import get_logger
+from ..types import Article, Cell, Record, Rejection, Reply
+from .files import Disk, Files, Stamp
+from .frame import is_whole, key_of, kind_of, sink_line
+from .index import Index, Mark, open_index
+from .ledger import Account
 from .lines import (
-    ArticleLine,
-    RecordLine,
-    ReplyLine,
     article_line,
     article_of,
-    parse_journal_line,
+    cell_of,
+    record_in,
     record_line,
     record_of,
     rejection_line,
     reply_line,
     reply_of,
+    retry_line,
     types_line,
 )
-from .log import Log, lines
-from .state import State, read_state
+from .lock import locked
+from .log import Log
+from .projection import projected, rebuild
+from .reading import read_journal
+from .recovery import JOURNAL, SINK, Recovery, recover
+from .scan import Segment, lines
+from .standing import Standing
+from .state import State
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from ..types import Article, Cell, Record, Rejection, Reply
-
-JOURNAL = "journal.jsonl"
-SINK = "records.jsonl"
 MANIFEST = "run.json"
-LOCK = ".lock"
+INDEX = "index.sqlite"
+_DISK = Disk()
+_A_SECOND_NS = 10**9
+
+log = get_logger()
+
+
+class Ends(NamedTuple):
+    """How far the files of a run go, with all that is queued."""
+
+    journal: int
+    sink: int
+
+
+class Moment(NamedTuple):
+    """A run as it is at one moment, and what has changed since the index was saved."""
+
+    ends: Ends
+    mark: Mark
+    changes: Mapping[str, Standing]
 
 
 class Run:
-    """An open run directory: everything that is done is looked up here, and everything new is written here first.
+    """An open run directory: everything that is done is looked up here, and everything new is put here first.
 
-    Made by `open_run`. Methods that write return once the line is with the kernel, so that it survives the death of
-    the process, and raise `StorageFailed` when it cannot be written.
+    Made by `open_run`. The methods that add take effect at once and queue their line; whoever has to know that it is
+    safe waits for the `Committer`, or calls `flush`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Files, index: Index | None) -> None:
+        opened = recover(folder, files, index)
         self.folder = folder
-        self._journal = Log(folder / JOURNAL)
-        self._sink = Log(folder / SINK)
-        self.state: State = read_state(folder / JOURNAL, folder / SINK)
+        self.state = opened.state
         """Read it freely; it changes only through the methods of this class."""
+        self.recovery: Recovery = opened.recovery
+        """What opening it has found and done."""
+        self._files = files
+        self._index = index
+        self._lines = opened.lines
+        self._journal = Log(folder / JOURNAL, files)
+        self._sink = Log(folder / SINK, files)
+        self._sealed_end = self._journal.end if opened.sealed else None
+        """Where the journal ended when it was found as it was left."""
+        self._broken = False
+        """A sync has failed: nothing that was not synced before can be relied on."""
+        for line in opened.news:
+            self._put(line)
 
-    @property
-    def torn_bytes(self) -> int:
-        """Bytes of unfinished last lines that a crash had left and opening cut off."""
-        return self._journal.torn_bytes + self._sink.torn_bytes
+    # ------------------------------------------------------------------------------------------------------ adding
 
     def add_article(self, article: Article) -> None:
         """Keep the article's text, once, so that replies can be read again without its source."""
-        if (article.content_hash, article.format) not in self.state.articles:
-            self._journal.check_in_place()
-            self.state.add_article(article.content_hash, article.format, self._journal.append(article_line(article)))
+        if self.state.article_offset(article.content_hash, article.format) is None:
+            at = self._put(article_line(article))
+            self.state.add_article(article.content_hash, article.format, article.id, at)
 
     def add_reply(self, reply: Reply) -> None:
         """Keep a paid reply. To be called before anything is made of it."""
-        self.state.add_reply(reply, self._journal.append(reply_line(reply)))
+        cell = reply.cell
+        at = self._put(reply_line(reply))
+        account = Account(cell.model, cell.stage, cell.type_slug)
+        self.state.add_reply(cell.key, account, reply.usage, reply.cost_usd, at)
 
     def add_types(self, cell: Cell, types: tuple[int, ...]) -> None:
         """Settle a classification."""
-        self._journal.append(types_line(cell, types))
-        self.state.add_types(cell.key, types)
+        self.state.add_types(cell.key, types, self._put(types_line(cell, types)))
 
-    def add_record(self, record: Record) -> None:
-        """Append a record to the sink, unless it is there already."""
-        if record.id in self.state.records:
+    def add_record(self, record: Record, *, revised: bool = False) -> None:
+        """Settle a cell with a record, unless it has one; a `revised` one takes the place of the one before."""
+        if self.state.record_offset(record.id) is not None and not revised:
             return
-        self.state.add_record(record, self._sink.append(record_line(record)))
+        line = record_line(record, kind="revised" if revised else "record")
+        self.state.add_record(record.id, record.type_slug, self._put(line), revised=revised)
+        if not self.state.sink_is_stale:
+            self._sink.put(sink_line(line))
 
     def add_rejection(self, rejection: Rejection) -> None:
         """Give a cell up for good."""
-        self._journal.append(rejection_line(rejection, kind="rejection"))
-        self.state.add_rejection(rejection)
+        at = self._put(rejection_line(rejection, kind="rejection"))
+        self.state.add_rejection(rejection.cell.key, rejection.reason, at)
 
     def add_failure(self, failure: Rejection) -> None:
         """Give a cell up until the next run."""
-        self._journal.append(rejection_line(failure, kind="failure"))
-        self.state.add_failure(failure)
+        at = self._put(rejection_line(failure, kind="failure"))
+        self.state.add_failure(failure.cell.key, failure.reason, at)
+
+    def retry(self, key: str, time: datetime) -> None:
+        """Open a rejected cell again."""
+        self._put(retry_line(key, time))
+        self.state.add_retry(key)
+
+    # ----------------------------------------------------------------------------------------------------- reading
 
     def replies(self, key: str) -> list[Reply]:
-        """Return the paid replies of an unsettled cell, oldest first."""
-        return [self._reply_at(offset) for offset in self.state.replies.get(key, ())]
+        """Return the paid replies of an unsettled cell, oldest first; raises StorageFailed when one is damaged."""
+        return [reply_of(self._line(at, key)) for at in self.state.replies_of(key)]
 
     def record(self, key: str) -> Record:
-        """Return the record of a cell; raises KeyError when it has none."""
-        return record_of(RecordLine.model_validate_json(self._sink.read(self.state.records[key])))
+        """Return the record of a cell; raises KeyError when it has none, StorageFailed when it is damaged."""
+        at = self.state.record_offset(key)
+        if at is None:
+            raise KeyError(key)
+        return record_in(self._line(at, key))
 
-    def article(self, cell: Cell) -> Article:
-        """Return the article of a cell; raises KeyError when the journal does not have it."""
-        line = parse_journal_line(self._journal.read(self.state.articles[cell.content_hash, cell.format]))
-        assert isinstance(line, ArticleLine)
-        return article_of(line)
+    def rejected_cell(self, key: str) -> Cell | None:
+        """Return the cell that was given up for good under `key`; None when it was not."""
+        standing = self.state.standing(key)
+        return cell_of(self._line(standing.at, key)) if standing and standing.kind == "rejection" else None
+
+    def article(self, cell: Cell) -> Article | None:
+        """Return the article of a cell; None when the journal does not have it."""
+        at = self.state.article_offset(cell.content_hash, cell.format)
+        return None if at is None else article_of(self._line(at))
 
     def all_replies(self) -> Iterator[Reply]:
-        """Yield every paid reply in the order of arrival."""
-        for _, raw in lines(self.folder / JOURNAL):
-            try:
-                line = parse_journal_line(raw)
-            except ValidationError:
-                continue
-            if isinstance(line, ReplyLine):
-                yield reply_of(line)
+        """Yield every paid reply that is in the file, in the order of arrival."""
+        for _, line, _ in lines(self._files, self._journal.file):
+            if is_whole(line) and kind_of(line) == "reply":
+                with suppress(ValidationError):
+                    yield reply_of(line)
 
-    def replace_records(self, records: Iterable[Record]) -> None:
-        """Put `records` in the place of the whole sink: at once or, on any failure, not at all."""
-        draft = self.folder / f"{SINK}.new"
-        draft.unlink(missing_ok=True)
-        fresh = State()
-        sink = Log(draft)
+    # ----------------------------------------------------------------------------------------------------- writing
+
+    @property
+    def end(self) -> int:
+        """Where the journal ends, with all that is queued."""
+        return self._journal.end
+
+    @property
+    def written(self) -> int:
+        """Where the journal ends in the kernel."""
+        return self._journal.written
+
+    @property
+    def unsaved(self) -> int:
+        """Changes that the index does not have."""
+        return self.state.unsaved
+
+    def ends(self) -> Ends:
+        """Return how far the files go now."""
+        return Ends(self._journal.end, self._sink.end)
+
+    def moment(self) -> Moment:
+        """Return the run as it is now, for `save`."""
+        mark = Mark(
+            journal_end=self._journal.end,
+            lines=self._lines,
+            sink_end=self._sink.end,
+            totals=self.state.totals.model_copy(deep=True),
+            bills=list(self.state.ledger.bills.items()),
+        )
+        return Moment(self.ends(), mark, self.state.changes())
+
+    # `write`, `sync`, `project` and `save` may be called in another thread than the rest, one at a time.
+
+    def write(self, journal_end: int) -> None:
+        """Hand the journal's lines up to an offset to the kernel; may be repeated after a failure.
+
+        Raises:
+            OSError: The disk refuses.
+            StorageFailed: Someone else has changed the journal.
+        """
+        self._journal.write(journal_end)
+
+    def sync(self) -> None:
+        """Make the journal's lines survive a loss of power; not to be repeated after a failure.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         try:
-            for record in records:
-                fresh.add_record(record, sink.append(record_line(record)))
-        finally:
-            sink.close()
-        self._sink.close()
+            self._journal.sync()
+        except OSError:
+            self._broken = True
+            raise
+
+    def project(self, sink_end: int) -> None:
+        """Hand the sink's lines up to an offset to the kernel; may be repeated after a failure.
+
+        Raises:
+            OSError: The disk refuses.
+            StorageFailed: Someone else has changed the sink.
+        """
+        self._sink.write(sink_end)
+
+    def save(self, moment: Moment) -> None:
+        """Bring the index up to `moment`, which is written and projected; what fails in that is only slower next time.
+
+        Raises:
+            OSError: The disk refuses to sync the journal.
+        """
+        self.sync()
+        if self._index is None:
+            return
         try:
-            draft.replace(self.folder / SINK)
+            self._index.save(
+                moment.changes.items(),
+                moment.mark,
+                [Segment(*self._journal.segment())],
+                [Segment(*self._sink.segment())],
+            )
+        except sqlite3.Error as error:
+            log.warning("index_failed", path=str(self.folder / INDEX), error=str(error))
+            self._index = None
+
+    def saved(self, moment: Moment) -> None:
+        """Forget what the index has now; in the thread that adds."""
+        if self._index is not None:
+            self.state.saved(moment.changes)
+
+    def flush(self) -> None:
+        """Write and sync everything that is queued; for those who work without a committer.
+
+        Raises:
+            StorageFailed: The disk refuses.
+        """
+        try:
+            self.write(self._journal.end)
+            self.sync()
+            if self.state.sink_is_stale:
+                self.rebuild_sink()
+            self.project(self._sink.end)
         except OSError as error:
-            raise StorageFailed(f"{self.folder / SINK} cannot be replaced ({error.strerror}).") from error
-        finally:
-            self._sink = Log(self.folder / SINK)
-        self.state.replace_records(fresh)
+            raise refused(self.folder, error) from error
+
+    def rebuild_sink(self) -> None:
+        """Put what the journal says in the place of the whole sink: at once or, on any failure, not at all.
+
+        Everything queued must be written before.
+
+        Raises:
+            StorageFailed: The disk refuses; the old sink is still there.
+        """
+        path = self.folder / SINK
+        try:
+            crc = rebuild(self._files, path, projected(self._files, self._journal.file, self.state))
+            self._sink.close()
+            self._sink = Log(path, self._files, segment=(0, crc))
+        except OSError as error:
+            raise refused(path, error) from error
+        self.state.sink_is_stale = False
 
     def write_manifest(self, manifest: Mapping[str, object]) -> None:
-        """Replace `run.json` at once."""
-        write_json(self.folder / MANIFEST, manifest)
+        """Replace `run.json` at once.
+
+        Raises:
+            StorageFailed: It cannot be written.
+        """
+        write_json(self._files, self.folder / MANIFEST, manifest)
 
     def close(self) -> None:
-        """Close the files."""
-        self._journal.close()
-        self._sink.close()
+        """Write what is queued, and close the files.
 
-    def _reply_at(self, offset: int) -> Reply:
-        line = parse_journal_line(self._journal.read(offset))
-        assert isinstance(line, ReplyLine)
-        return reply_of(line)
+        Raises:
+            StorageFailed: The disk refuses.
+        """
+        try:
+            if not self._broken:
+                self.flush()
+                self._seal()
+        finally:
+            self._journal.close()
+            self._sink.close()
+            if self._index:
+                self._index.close()
+
+    def _seal(self) -> None:
+        """Say in the index that the files are whole, so that opening them again need not read them."""
+        if self._index is None or self._journal.end == self._sealed_end:
+            return
+        moment = self.moment()
+        try:
+            self.save(moment)
+            self._sink.sync()
+            stamps = self._stamped(self._journal), self._stamped(self._sink)
+            if self._index is not None:
+                self._index.seal(moment.mark.model_copy(update={"sealed": stamps}))
+        except (OSError, sqlite3.Error) as error:
+            log.warning("index_failed", path=str(self.folder / INDEX), error=str(error))
+
+    def _stamped(self, file: Log) -> Stamp:
+        """Give a file a time of change that no later write can have, and return its stamp."""
+        now_ns = time_ns()
+        self._files.set_mtime(file.file, now_ns - now_ns % _A_SECOND_NS - _A_SECOND_NS)
+        return self._files.stamp(file.file)
+
+    def _put(self, line: bytes) -> int:
+        self._lines += 1
+        return self._journal.put(line)
+
+    def _line(self, at: int, key: str | None = None) -> bytes:
+        try:
+            line = self._journal.read(at)
+        except OSError as error:
+            raise refused(self._journal.path, error) from error
+        if not is_whole(line) or key not in (None, key_of(line)):
+            self._distrust()
+            raise StorageFailed(
+                f"{self._journal.path} is damaged near byte {at}; run the same command again: it is found, set aside "
+                "and done again."
+            )
+        return line
+
+    def _distrust(self) -> None:
+        """Let the next opening read the whole journal."""
+        if self._index is not None:
+            with suppress(sqlite3.Error):
+                self._index.clear()
+            self._index.close()
+            self._index = None
 
 
 @contextmanager
-def open_run(folder: Path) -> Iterator[Run]:
-    """Open the run directory `folder`, made when absent, for this process alone; closed at the end of the block.
+def open_run(folder: Path, *, files: Files = _DISK) -> Iterator[Run]:
+    """Open the run directory `folder`, made when absent, for this process alone; written and closed after the block.
 
     Raises:
         RunLocked: Another process has it open.
-        StorageFailed: It cannot be made or read.
-        SetupError: `folder` is a file.
+        StorageFailed: It cannot be made, read, mended or written.
+        SetupError: `folder` is a file, or holds something else than a run.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -165,51 +371,84 @@ def open_run(folder: Path) -> Iterator[Run]:
         raise SetupError(f"{folder} is a file; give a directory for the run with --out.") from error
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be made ({error.strerror}); choose another directory.") from error
-    with _locked(folder / LOCK):
-        try:
-            run = Run(folder)
-        except OSError as error:
-            raise StorageFailed(f"{folder} cannot be read ({error.strerror}); mend that, then run it again.") from error
+    with locked(folder):
+        run = _opened(folder, files)
         try:
             yield run
         finally:
             run.close()
 
 
+def _opened(folder: Path, files: Files) -> Run:
+    index = open_index(folder / INDEX)
+    try:
+        try:
+            return Run(folder, files, index)
+        except sqlite3.Error as error:
+            log.warning("index_failed", path=str(folder / INDEX), error=str(error))
+            return Run(folder, files, None)
+    except OSError as error:
+        raise StorageFailed(
+            f"{folder} cannot be read or mended ({error.strerror}); mend that, then run the same command again."
+        ) from error
+
+
 def read_run(folder: Path) -> State:
-    """Read a run's files without opening it, even while another process writes them.
+    """Read a run's files without opening it, even while another process writes them; nothing is changed.
 
     Raises:
-        SetupError: There is no run in `folder`.
+        SetupError: There is no run in `folder`, or it cannot be read.
     """
     _refuse_absent(folder)
     try:
-        return read_state(folder / JOURNAL, folder / SINK)
+        return _read(folder)
     except OSError as error:
         raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
 
 
-def in_use(folder: Path) -> bool:
-    """Say whether a process works in the run directory at this moment."""
+def _read(folder: Path) -> State:
+    journal = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
+    index: Index | None = None
     try:
-        with (folder / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+        with suppress(sqlite3.Error):
+            index = Index(folder / INDEX, read_only=True)
+            mark = index.mark()
+            if mark and mark.journal_end <= os.fstat(journal).st_size:
+                return _after(journal, index, mark)
+        return _after(journal, None, None)
+    finally:
+        os.close(journal)
+        if index:
+            index.close()
+
+
+def _after(journal: int, index: Index | None, mark: Mark | None) -> State:
+    state = State(index)
+    contents = read_journal(_DISK, journal, state, None, mark)
+    state.totals.damaged_lines += len(contents.damaged)
+    return state
 
 
 def read_records(folder: Path) -> Iterator[Record]:
     """Yield the records of a run, in the order in which they were made, without opening it.
 
     Raises:
-        SetupError: There is no run in `folder`.
+        SetupError: There is no run in `folder`, or its sink is damaged.
     """
     _refuse_absent(folder)
-    for _, line in lines(folder / SINK):
-        yield record_of(RecordLine.model_validate_json(line))
+    with (folder / SINK).open("rb") as sink:
+        for _, line, ended in lines(_DISK, sink.fileno()):
+            if ended:
+                yield _record_of(folder, line)
+
+
+def _record_of(folder: Path, line: bytes) -> Record:
+    try:
+        return record_of(line)
+    except ValidationError as error:
+        raise SetupError(
+            f"{folder / SINK} has a line that is no record: `qloragen rebuild {folder}` writes it from the journal."
+        ) from error
 
 
 def _refuse_absent(folder: Path) -> None:
@@ -217,32 +456,22 @@ def _refuse_absent(folder: Path) -> None:
         raise SetupError(f"There is no run in {folder}; give the directory that a run was started with (--out).")
 
 
-def write_json(path: Path, value: Mapping[str, object]) -> None:
-    """Write `value` to `path` so that a reader sees either the old file or the new one."""
-    draft = path.with_name(f"{path.name}.new")
+def write_json(files: Files, path: Path, value: Mapping[str, object]) -> None:
+    """Write `value` to `path` so that a reader sees either the old file or the new one.
+
+    Raises:
+        StorageFailed: It cannot be written.
+    """
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z) + b"\n"
     try:
-        draft.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z) + b"\n")
-        draft.replace(path)
+        rebuild(files, path, iter((text,)))
     except OSError as error:
-        raise StorageFailed(f"{path} cannot be written ({error.strerror}).") from error
+        raise refused(path, error) from error
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StorageFailed(f"{path} cannot be opened ({error.strerror}); mend that, then run it again.") from error
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            owner = os.read(file, 200).decode("utf-8", "replace").strip() or "another process"
-            raise RunLocked(
-                f"{path.parent} is in use by {owner}; wait for it to end, or choose another directory."
-            ) from error
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(file)
+def refused(path: Path, error: OSError) -> StorageFailed:
+    """Return what to say when the disk refuses."""
+    return StorageFailed(
+        f"{path} cannot be written ({error.strerror}); mend that, then run the same command again: "
+        "everything that was finished is kept."
+    )

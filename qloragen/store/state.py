@@ -2,134 +2,190 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
 
-from pydantic import ValidationError
+import orjson
 
+from ..types import Format, Usage
+from .frame import key_of, kind_of
+from .index import Index
 from .ledger import Account, Ledger
-from .lines import (
-    ArticleLine,
-    JournalLine,
-    RecordLine,
-    RejectionLine,
-    ReplyLine,
-    TypesLine,
-    parse_journal_line,
-    record_of,
-    rejection_of,
-    reply_of,
-)
-from .log import lines
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ..types import Format, Record, Rejection, Reply
+from .lines import article_key, name_key
+from .standing import Kind, Standing
+from .totals import Totals
 
 
-@dataclass(slots=True)
 class State:
     """The meaning of a run's files: changed by one line at a time, whether it is being written or read back.
 
-    A cell is settled once it has a record, types, or a rejection; nothing is ever asked for it again.
+    A cell is settled once it has a record, types, or a rejection; nothing is asked for it again. What has changed since
+    the index was saved is in memory, all else in the index.
     """
 
-    ledger: Ledger = field(default_factory=Ledger)
-    articles: dict[tuple[str, Format], int] = field(default_factory=dict)
-    """Content hash and markup to the offset of the article's journal line."""
-    types: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """Settled classifications: cell key to type numbers."""
-    records: dict[str, int] = field(default_factory=dict)
-    """Cell key to the offset of its sink line."""
-    rejections: dict[str, str] = field(default_factory=dict)
-    """Cells given up for good: key to reason."""
-    failures: dict[str, str] = field(default_factory=dict)
-    """Cells given up for now: key to reason."""
-    replies: dict[str, list[int]] = field(default_factory=dict)
-    """Unsettled cells: key to the offsets of its paid replies."""
-    records_by_type: Counter[str] = field(default_factory=Counter)
-    damaged_lines: int = 0
-    """Lines that could not be read, for example after editing by hand; they count as absent."""
+    def __init__(self, index: Index | None = None) -> None:
+        mark = index.mark() if index else None
+        self.totals = mark.totals if mark else Totals()
+        self.ledger = Ledger(mark.bills if mark else ())
+        self.sink_is_stale = False
+        """Whether a record that is in the sink counts no more."""
+        self._index = index
+        self._fresh: dict[str, Standing] = {}
+
+    # ----------------------------------------------------------------------------------------------- what is known
+
+    def standing(self, key: str) -> Standing | None:
+        """Return where a cell stands; None when nothing is known of it."""
+        return self._fresh.get(key) or (self._index.find(key) if self._index else None)
 
     def settled(self, key: str) -> bool:
         """Say whether nothing is left to ask for the cell."""
-        return key in self.records or key in self.types or key in self.rejections
+        standing = self.standing(key)
+        return standing is not None and standing.settled
 
-    def add_article(self, content_hash: str, format: Format, offset: int) -> None:
+    def types_of(self, key: str) -> tuple[int, ...] | None:
+        """Return the type numbers of a settled classification."""
+        standing = self.standing(key)
+        if standing is None or standing.kind != "types":
+            return None
+        return tuple(map(int, standing.detail.split()))
+
+    def record_offset(self, key: str) -> int | None:
+        """Return where in the journal the record of a cell is; None when it has none."""
+        standing = self.standing(key)
+        return standing.at if standing and standing.kind == "record" else None
+
+    def rejection_of(self, key: str) -> str | None:
+        """Return why a cell was given up for good; None when it was not."""
+        standing = self.standing(key)
+        return standing.detail if standing and standing.kind == "rejection" else None
+
+    def replies_of(self, key: str) -> tuple[int, ...]:
+        """Return where in the journal the paid replies of an unsettled cell are, oldest first."""
+        standing = self.standing(key)
+        return standing.replies if standing else ()
+
+    def failures_of(self, key: str, reason: str) -> int:
+        """Return in how many runs in a row the cell has failed for this reason."""
+        standing = self.standing(key)
+        return standing.times if standing and (standing.kind, standing.detail) == ("failure", reason) else 0
+
+    def article_offset(self, content_hash: str, format: Format) -> int | None:
+        """Return where in the journal an article is."""
+        standing = self.standing(article_key(content_hash, format))
+        return standing.at if standing else None
+
+    def text_of(self, article_id: str) -> str | None:
+        """Return the hash of the newest text that had this id; None when there was none."""
+        standing = self.standing(name_key(article_id))
+        return standing.detail if standing else None
+
+    def keys(self, kind: Kind, detail: str | None = None) -> list[str]:
+        """Return the keys of all cells that stand so, sorted."""
+        found = set(self._index.keys(kind, detail) if self._index else ())
+        for key, standing in self._fresh.items():
+            found.discard(key)
+            if standing.kind == kind and detail in (None, standing.detail):
+                found.add(key)
+        return sorted(found)
+
+    # ------------------------------------------------------------------------------------------------ what happens
+
+    def add_article(self, content_hash: str, format: Format, article_id: str, at: int) -> None:
         """Note an article that is in the journal."""
-        self.articles.setdefault((content_hash, format), offset)
+        self._fresh[article_key(content_hash, format)] = Standing("article", at)
+        self._fresh[name_key(article_id)] = Standing("name", at, content_hash)
 
-    def add_reply(self, reply: Reply, offset: int) -> None:
+    def add_reply(self, key: str, account: Account, usage: Usage, cost_usd: Decimal | None, at: int) -> None:
         """Note a paid reply: bill it, and keep its place until its cell is settled."""
-        cell = reply.cell
-        self.ledger.charge(Account(cell.model, cell.stage, cell.type_slug), reply.usage, reply.cost_usd)
-        if not self.settled(cell.key):
-            self.replies.setdefault(cell.key, []).append(offset)
+        self.ledger.charge(account, usage, cost_usd)
+        before = self.standing(key)
+        if before is None:
+            self._move(key, None, Standing("open", replies=(at,)))
+        elif not before.settled:
+            self._move(key, before, before._replace(replies=(*before.replies, at)))
 
-    def add_types(self, key: str, types: tuple[int, ...]) -> None:
+    def add_types(self, key: str, types: Iterable[int], at: int) -> None:
         """Settle a classification."""
-        self._settle(key)
-        self.types[key] = types
+        self._move(key, self.standing(key), Standing("types", at, " ".join(map(str, types))))
 
-    def add_record(self, record: Record, offset: int) -> None:
-        """Settle a generation with a record. The first line of an id counts."""
-        if record.id in self.records:
-            return
-        self._settle(record.id)
-        self.records[record.id] = offset
-        self.records_by_type[record.type_slug] += 1
+    def add_record(self, key: str, type_slug: str, at: int, *, revised: bool = False) -> bool:
+        """Settle a generation with a record; returns whether it counts: the first one does, and revised ones."""
+        before = self.standing(key)
+        if before and before.kind == "record":
+            if not revised:
+                return False
+            self.sink_is_stale = True
+        self._move(key, before, Standing("record", at, type_slug))
+        return True
 
-    def add_rejection(self, rejection: Rejection) -> None:
-        """Settle a cell without a result. A record, which can only have come later, stays."""
-        if rejection.cell.key in self.records:
-            return
-        self._settle(rejection.cell.key)
-        self.rejections[rejection.cell.key] = rejection.reason
+    def add_rejection(self, key: str, reason: str, at: int) -> None:
+        """Settle a cell without a result; a record that it had counts no more."""
+        before = self.standing(key)
+        self.sink_is_stale |= before is not None and before.kind == "record"
+        self._move(key, before, Standing("rejection", at, reason))
 
-    def add_failure(self, failure: Rejection) -> None:
+    def add_failure(self, key: str, reason: str, at: int) -> None:
         """Note a cell that a later run will ask for again."""
-        if not self.settled(failure.cell.key):
-            self.failures[failure.cell.key] = failure.reason
+        before = self.standing(key)
+        if before is None or not before.settled:
+            replies = before.replies if before else ()
+            self._move(key, before, Standing("failure", at, reason, replies, self.failures_of(key, reason) + 1))
 
-    def replace_records(self, fresh: State) -> None:
-        """Let the records of `fresh` take the place of all records so far."""
-        self.records, self.records_by_type = fresh.records, fresh.records_by_type
-        for key in self.records:
-            self._settle(key)
+    def add_retry(self, key: str) -> None:
+        """Open a rejected cell again, as if nothing had been asked for it."""
+        before = self.standing(key)
+        if before and before.kind == "rejection":
+            self._move(key, before, Standing("open"))
 
-    def _settle(self, key: str) -> None:
-        for unsettled in (self.replies, self.failures, self.rejections):
-            unsettled.pop(key, None)
+    def apply(self, line: bytes, at: int) -> bool:
+        """Let one whole journal line take effect; returns whether it belongs in the sink.
 
+        Raises:
+            ValueError, KeyError, TypeError: It is whole, but of another program.
+        """
+        key, kind = key_of(line), kind_of(line)
+        fields = orjson.loads(line)
+        match kind:
+            case "record" | "revised":
+                return self.add_record(key, fields["type_slug"], at, revised=kind == "revised")
+            case "reply":
+                self._apply_reply(key, fields, at)
+            case "types":
+                self.add_types(key, fields["types"], at)
+            case "article":
+                self.add_article(fields["content_hash"], fields["format"], fields["id"], at)
+            case "rejection":
+                self.add_rejection(key, fields["reason"], at)
+            case "failure":
+                self.add_failure(key, fields["reason"], at)
+            case "retry":
+                self.add_retry(key)
+        return False
 
-def read_state(journal: Path, sink: Path) -> State:
-    """Read both files of a run, which may be absent, into their meaning. Takes no lock and changes nothing."""
-    state = State()
-    for offset, line in lines(sink):
-        try:
-            state.add_record(record_of(RecordLine.model_validate_json(line)), offset)
-        except ValidationError:
-            state.damaged_lines += 1
-    for offset, line in lines(journal):
-        try:
-            apply_line(state, parse_journal_line(line), offset)
-        except ValidationError:
-            state.damaged_lines += 1
-    return state
+    # --------------------------------------------------------------------------------------------------- the index
 
+    def changes(self) -> Mapping[str, Standing]:
+        """Return what has changed since the index was saved."""
+        return dict(self._fresh)
 
-def apply_line(state: State, line: JournalLine, offset: int) -> None:
-    """Let one journal line take effect."""
-    match line:
-        case ArticleLine():
-            state.add_article(line.content_hash, line.format, offset)
-        case ReplyLine():
-            state.add_reply(reply_of(line), offset)
-        case TypesLine():
-            state.add_types(line.cell, line.types)
-        case RejectionLine(kind="rejection"):
-            state.add_rejection(rejection_of(line))
-        case RejectionLine():
-            state.add_failure(rejection_of(line))
+    @property
+    def unsaved(self) -> int:
+        """How much has changed since the index was saved."""
+        return len(self._fresh)
+
+    def saved(self, changes: Mapping[str, Standing]) -> None:
+        """Forget changes that are in the index now, unless they have changed again."""
+        for key, standing in changes.items():
+            if self._fresh.get(key) is standing:
+                del self._fresh[key]
+
+    def _apply_reply(self, key: str, fields: dict[str, Any], at: int) -> None:
+        cost = fields["cost_usd"]
+        account = Account(fields["model"], fields["stage"], fields["type_slug"])
+        self.add_reply(key, account, Usage(**fields["usage"]), None if cost is None else Decimal(cost), at)
+
+    def _move(self, key: str, before: Standing | None, after: Standing) -> None:
+        self.totals.moved(before, after)
+        self._fresh[key] = after

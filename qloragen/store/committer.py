@@ -1,0 +1,213 @@
+"""Group commit: one task that writes and syncs what everybody queues, in a thread, while they wait together.
+
+| durability | a line is acknowledged when | a loss of power may take |
+|---|---|---|
+| `process` | it is with the kernel | what the kernel has not written yet, some 30 s |
+| `group` | its group is synced; a group waits at most `commit_s` for more lines | nothing acknowledged |
+| `record` | it is synced, at once | nothing acknowledged |
+
+In all of them a line that is with the kernel survives the death of the process, and a paid reply is with the kernel
+before the place of its call is given to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import Literal
+
+import anyio
+import anyio.to_thread
+
+from ..background import background
+from ..errors import StorageFailed
+from ..logs import get_logger
+from .run import Ends, Moment, Run, refused
+
+Durability = Literal["process", "group", "record"]
+
+SAVE_EVERY = 5_000
+"""Changes after which the index is brought up to date: about what is read again after the death of a process."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
+"""Between two tries to write to a disk that refuses."""
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How safe lines are to be, and how patient to be with the disk."""
+
+    durability: Durability = "group"
+    commit_s: float = 0.05
+    """Most time that a group waits for more lines; its sync comes on top."""
+    patience_s: float = inf
+    """So long is a disk that refuses tried again."""
+    trouble: Callable[[str | None], None] = lambda _: None
+    """Told in words when the disk refuses, and None when it takes lines again."""
+
+
+_USUAL = Terms()
+
+
+class Committer:
+    """Makes the lines of one run safe; made by `committing`."""
+
+    def __init__(self, run: Run, terms: Terms) -> None:
+        self.failed: StorageFailed | None = None
+        """Why nothing more will be written."""
+        self._run = run
+        self._terms = terms
+        self._committed = run.written
+        self._kept, self._durable = _Waiters(), _Waiters()
+        self._news = anyio.Event()
+        self._closing = False
+        self._impatient = anyio.Event()
+        self._due_s = inf
+        """When the group that is open is to be synced."""
+
+    async def kept(self) -> None:
+        """Return when everything queued so far would survive the death of the process.
+
+        Raises:
+            StorageFailed: It never will.
+        """
+        await self._reached(self._kept, self._run.written)
+
+    async def durable(self) -> None:
+        """Return when all that is queued so far is acknowledged, as the durability says, and in the sink.
+
+        Raises:
+            StorageFailed: It never will be.
+        """
+        await self._reached(self._durable, self._committed)
+
+    def hurry(self) -> None:
+        """Wait no longer for a disk that refuses."""
+        self._impatient.set()
+
+    def close(self) -> None:
+        """Commit what is queued, then end; a disk that refuses is not waited for."""
+        self._closing = True
+        self._impatient.set()
+        self._news.set()
+
+    async def work(self) -> None:
+        """Commit until closed. Not to be cancelled: what others have queued is paid for."""
+        with anyio.CancelScope(shield=True):
+            try:
+                while not (self._closing and self._committed == self._run.end):
+                    await self._round()
+            except StorageFailed as error:
+                self.failed = error
+                self._kept.fail(error)
+                self._durable.fail(error)
+
+    async def _reached(self, waiters: _Waiters, end: int) -> None:
+        if self.failed:
+            raise self.failed
+        if end < self._run.end:
+            self._news.set()
+            await waiters.until(self._run.end)
+
+    async def _round(self) -> None:
+        if not self._closing:
+            with anyio.move_on_after(self._due_s - anyio.current_time()):
+                await self._news.wait()
+            self._news = anyio.Event()
+        moment = self._run.moment() if self._run.unsaved >= SAVE_EVERY else None
+        ends = moment.ends if moment else self._run.ends()
+        if self._run.written < ends.journal:
+            await self._tried(partial(self._run.write, ends.journal))
+            self._kept.reached(ends.journal)
+        if self._is_due(ends) or moment:
+            await self._commit(ends, moment)
+
+    def _is_due(self, ends: Ends) -> bool:
+        if self._committed == ends.journal:
+            return False
+        if self._terms.durability != "group" or self._closing:
+            return True
+        now_s = anyio.current_time()
+        self._due_s = min(self._due_s, now_s + self._terms.commit_s)
+        return now_s >= self._due_s
+
+    async def _commit(self, ends: Ends, moment: Moment | None) -> None:
+        self._due_s = inf
+        if self._terms.durability != "process":
+            await self._once(self._run.sync)
+        await self._tried(partial(self._run.project, ends.sink))
+        self._committed = ends.journal
+        self._durable.reached(ends.journal)
+        if moment:
+            await self._once(partial(self._run.save, moment))
+            self._run.saved(moment)
+
+    async def _once(self, act: Callable[[], None]) -> None:
+        try:
+            await anyio.to_thread.run_sync(act)
+        except OSError as error:
+            raise refused(self._run.folder, error) from error
+
+    async def _tried(self, act: Callable[[], None]) -> None:
+        """Do what a disk may refuse and accept later, when there is room again."""
+        wait_s, refused_since_s = FIRST_WAIT_S, inf
+        while True:
+            try:
+                await anyio.to_thread.run_sync(act)
+            except OSError as error:
+                now_s = anyio.current_time()
+                refused_since_s = min(refused_since_s, now_s)
+                if self._impatient.is_set() or now_s - refused_since_s >= self._terms.patience_s:
+                    raise refused(self._run.folder, error) from error
+                self._terms.trouble(error.strerror or type(error).__name__)
+                with anyio.move_on_after(wait_s):
+                    await self._impatient.wait()
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+            else:
+                if refused_since_s < inf:
+                    self._terms.trouble(None)
+                return
+
+
+class _Waiters:
+    """Those who wait for the journal to be safe up to some offset, in order."""
+
+    def __init__(self) -> None:
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    def until(self, end: int) -> Awaitable[None]:
+        """Return what to await."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiters.append((end, future))
+        return future
+
+    def reached(self, end: int) -> None:
+        """Let those go on who wait for `end` or less."""
+        while self._waiters and self._waiters[0][0] <= end:
+            _, future = self._waiters.popleft()
+            if not future.done():
+                future.set_result(None)
+
+    def fail(self, error: StorageFailed) -> None:
+        """Tell all that it will not come."""
+        while self._waiters:
+            _, future = self._waiters.popleft()
+            if not future.done():
+                future.set_exception(error)
+
+
+@asynccontextmanager
+async def committing(run: Run, terms: Terms = _USUAL) -> AsyncIterator[Committer]:
+    """Commit what is queued in `run` beside the block; after it, everything is committed or `failed` says why not."""
+    committer = Committer(run, terms)
+    async with background(committer.work):
+        try:
+            yield committer
+        finally:
+            committer.close()

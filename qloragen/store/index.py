@@ -1,0 +1,174 @@
+"""Where each cell stands, by key, in an SQLite file beside the journal: opening a long run need not read all of it.
+
+The index is a convenience. It says up to which byte of the journal it goes, and with which checksums, and is thrown
+away where that does not agree with the files; it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from .files import Stamp
+from .ledger import Account, Bill
+from .scan import Segment
+from .standing import Kind, Standing
+from .totals import Totals
+
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS cells (key BLOB PRIMARY KEY, kind TEXT, at INTEGER, detail TEXT, replies TEXT, times INTEGER)
+WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments (file TEXT, start INTEGER, end INTEGER, crc INTEGER);
+CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY CHECK (only = 1), value BLOB);
+"""
+
+FileName = Literal["journal", "sink"]
+
+
+class Mark(BaseModel):
+    """How far an index goes, and what the files looked like then."""
+
+    version: int = VERSION
+    journal_end: int
+    lines: int
+    """Journal lines before that."""
+    sink_end: int | None
+    """Bytes of the sink that agree with that part of the journal; None when they were not compared."""
+    totals: Totals
+    bills: list[tuple[Account, Bill]]
+    sealed: tuple[Stamp, Stamp] | None = None
+    """Journal and sink as a process left them that ended in good order."""
+
+
+class Index:
+    """An open index file; `find` and `save` may be called in different threads.
+
+    Every method raises sqlite3.Error when the file is damaged or the disk refuses.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        mode = "ro" if read_only else "rwc"
+        address = f"{path.absolute().as_uri()}?mode={mode}"
+        self._reader = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        if read_only:
+            # One snapshot for all reads, however far the writer goes meanwhile.
+            self._writer = self._reader
+            self._reader.execute("BEGIN")
+            return
+        self._writer = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        # A loss of power takes the last changes, never the order of things: what the index says is in the journal.
+        self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._writer.executescript(_SCHEMA)
+
+    def mark(self) -> Mark | None:
+        """Return how far the index goes; None when it is new, or of another version."""
+        row = self._reader.execute("SELECT value FROM mark").fetchone()
+        try:
+            mark = Mark.model_validate_json(row[0]) if row else None
+        except ValidationError:
+            return None
+        return mark if mark and mark.version == VERSION else None
+
+    def find(self, key: str) -> Standing | None:
+        """Return where a cell stands; None when nothing is known of it."""
+        row = self._reader.execute(
+            "SELECT kind, at, detail, replies, times FROM cells WHERE key = ?", (bytes.fromhex(key),)
+        ).fetchone()
+        if row is None:
+            return None
+        kind, at, detail, replies, times = row
+        return Standing(kind, at, detail, tuple(orjson.loads(replies)) if replies else (), times)
+
+    def keys(self, kind: Kind, detail: str | None = None) -> list[str]:
+        """Return the keys of all cells that stand so."""
+        rows = self._reader.execute(
+            "SELECT hex(key) FROM cells WHERE kind = ?1 AND (?2 IS NULL OR detail = ?2)", (kind, detail)
+        )
+        return [key.lower() for (key,) in rows]
+
+    def segments(self, file: FileName) -> list[Segment]:
+        """Return the checksums of a file's parts, in order."""
+        rows = self._reader.execute("SELECT start, end, crc FROM segments WHERE file = ? ORDER BY start", (file,))
+        return [Segment(*row) for row in rows]
+
+    def save(
+        self,
+        cells: Iterable[tuple[str, Standing]],
+        mark: Mark,
+        journal: Sequence[Segment] = (),
+        sink: Sequence[Segment] = (),
+    ) -> None:
+        """Take in what has changed, all or nothing. The journal must be synced up to the mark before.
+
+        Checksums of a part that is there already replace all that were kept for it and what follows.
+        """
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._writer.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?)", map(_row, cells))
+            self._replace_segments("journal", journal)
+            self._replace_segments("sink", sink)
+            self._writer.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", (mark.model_dump_json(),))
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+        self._writer.execute("COMMIT")
+
+    def seal(self, mark: Mark) -> None:
+        """Say that the files are whole as they are now; this one line survives a loss of power."""
+        self._writer.execute("PRAGMA synchronous = FULL")
+        self.save((), mark)
+        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._writer.executescript("BEGIN; DELETE FROM cells; DELETE FROM segments; DELETE FROM mark; COMMIT;")
+
+    def _replace_segments(self, file: FileName, segments: Sequence[Segment]) -> None:
+        for start, end, crc in segments:
+            self._writer.execute("DELETE FROM segments WHERE file = ? AND end > ?", (file, start))
+            if start < end:
+                self._writer.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (file, start, end, crc))
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._reader.close()
+            self._writer.close()
+
+
+def open_index(path: Path) -> Index | None:
+    """Open the index at `path`, anew when it is damaged; None when that cannot be done."""
+    try:
+        return _opened(path)
+    except sqlite3.Error:
+        pass
+    try:
+        for name in (path, *(path.with_name(f"{path.name}-{part}") for part in ("wal", "shm", "journal"))):
+            name.unlink(missing_ok=True)
+        return _opened(path)
+    except (sqlite3.Error, OSError):
+        return None
+
+
+def _opened(path: Path) -> Index:
+    index = Index(path)
+    try:
+        index.mark()
+    except sqlite3.Error:
+        index.close()
+        raise
+    return index
+
+
+def _row(cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int]:
+    key, standing = cell
+    replies = orjson.dumps(standing.replies) if standing.replies else None
+    return bytes.fromhex(key), standing.kind, standing.at, standing.detail, replies, standing.times

@@ -1,0 +1,168 @@
+"""Opening a run's files, after anything that may have happened to them.
+
+1. The journal is read line by line: from where a trusted index ends, or from its start. The index is trusted when the
+   files are as the process that ended last has left them, or else when their checksums agree with it.
+2. What follows the last whole line is set aside and cut off; a whole last line without its LF gets one.
+3. Damaged lines before that stay where they are, for the file only grows: they are copied aside, and a `damaged` line
+   says that they were. What they said is unknown, so cells that have no other line are done again.
+4. The sink is compared with what the journal says, and mended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import SetupError
+from .aside import keep_part
+from .files import Files
+from .index import Index, Mark
+from .lines import damaged_line
+from .projection import mend
+from .reading import Contents, read_journal, save
+from .scan import Segment, agrees, checksum, lines
+from .state import State
+
+JOURNAL = "journal.jsonl"
+SINK = "records.jsonl"
+LISTED = 10
+
+
+@dataclass(slots=True)
+class Recovery:
+    """What opening a run has found and done."""
+
+    torn_bytes: int = 0
+    """Bytes of an unfinished end of the journal that were set aside."""
+    damaged: list[int] = field(default_factory=list)
+    """Numbers, from 1, of the journal lines that were found damaged and set aside."""
+    sink: str | None = None
+    """What was done to the sink, in words."""
+    lines_read: int = 0
+    """Journal lines that had to be read."""
+
+    @property
+    def sentences(self) -> list[str]:
+        """What a person should know; nothing when all was in order."""
+        said: list[str] = []
+        if self.torn_bytes:
+            said.append(f"the last {self.torn_bytes} bytes of {JOURNAL} were no whole line and were set aside")
+        if self.damaged:
+            numbers = ", ".join(map(str, self.damaged[:LISTED])) + (", ..." if len(self.damaged) > LISTED else "")
+            said.append(
+                f"{len(self.damaged)} damaged lines of {JOURNAL} (number {numbers}) were set aside, "
+                "and what they held is done again where no other line says it"
+            )
+        return [*said, self.sink] if self.sink else said
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run's files, read and in order."""
+
+    state: State
+    recovery: Recovery
+    lines: int
+    """Lines of the journal."""
+    news: list[bytes]
+    """Lines that the journal is to be told first."""
+    sealed: bool = False
+    """Everything was as the process that ended last has left it."""
+
+
+def recover(folder: Path, files: Files, index: Index | None) -> Opened:
+    """Read the files of a run, which may be absent, and put them in order.
+
+    Raises:
+        OSError: The disk refuses.
+        SetupError: They are not files that this version can go on with.
+        sqlite3.Error: The index fails.
+    """
+    path = folder / JOURNAL
+    journal, sink = files.open(path), files.open(folder / SINK)
+    try:
+        mark = index.mark() if index else None
+        if mark and mark.sealed == (files.stamp(journal), files.stamp(sink)):
+            return Opened(State(index), Recovery(), mark.lines, [], sealed=True)
+        mark = _trusted(files, journal, index, mark)
+        state = State(index)
+        contents = read_journal(files, journal, state, index, mark)
+        _refuse_others(folder, files, journal, sink, contents)
+        recovery = Recovery(lines_read=contents.lines - (mark.lines if mark else 0))
+        recovery.torn_bytes = _mend_end(files, path, journal, contents)
+        news = _set_aside(files, path, journal, contents, recovery)
+        start = _agreed(files, sink, state, index, mark)
+        recovery.sink = mend(files, folder / SINK, journal, state, start)
+        if index:
+            save(files, journal, state, index, contents, _segment(folder / SINK, files, start[1]))
+    finally:
+        files.close(journal)
+        files.close(sink)
+    return Opened(state, recovery, contents.lines, news)
+
+
+def _trusted(files: Files, journal: int, index: Index | None, mark: Mark | None) -> Mark | None:
+    """Return how far the journal is as the index says; where it is not, the index forgets everything."""
+    if index is None or (mark and agrees(files, journal, index.segments("journal"), mark.journal_end)):
+        return mark
+    index.clear()
+    return None
+
+
+def _agreed(files: Files, sink: int, state: State, index: Index | None, mark: Mark | None) -> tuple[int, int]:
+    """Return up to where journal and sink are known to agree."""
+    if index is None or mark is None or mark.sink_end is None or state.sink_is_stale:
+        return 0, 0
+    if not agrees(files, sink, index.segments("sink"), mark.sink_end):
+        return 0, 0
+    return mark.journal_end, mark.sink_end
+
+
+def _segment(path: Path, files: Files, start: int) -> Segment:
+    sink = files.open(path)  # anew: mending may have replaced it
+    try:
+        end = files.stamp(sink).size
+        return Segment(start, end, checksum(files, sink, start, end) or 0)
+    finally:
+        files.close(sink)
+
+
+def _mend_end(files: Files, path: Path, journal: int, contents: Contents) -> int:
+    """Let the journal end with its last whole line; returns how many bytes were set aside for that."""
+    if contents.unended:
+        files.write(journal, memoryview(b"\n"), contents.end - 1)
+        files.sync(journal)
+        return 0
+    size = files.stamp(journal).size
+    if size <= contents.end:
+        return 0
+    keep_part(files, path, journal, (contents.end, size), "an unfinished end")
+    files.cut(journal, contents.end)
+    files.sync(journal)
+    return size - contents.end
+
+
+def _set_aside(files: Files, path: Path, journal: int, contents: Contents, recovery: Recovery) -> list[bytes]:
+    """Copy damaged lines aside; returns what the journal is to be told of them."""
+    for damage in contents.damaged:
+        keep_part(files, path, journal, (damage.start, damage.end), f"damaged line {damage.number}")
+        recovery.damaged.append(damage.number)
+    return [damaged_line(damage.number, damage.start, damage.end - damage.start) for damage in contents.damaged]
+
+
+def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents: Contents) -> None:
+    """Refuse files that going on would only damage.
+
+    Raises:
+        SetupError: There are records without a journal, or the journal has another form.
+    """
+    if contents.end:
+        return
+    if files.stamp(sink).size and not files.stamp(journal).size:
+        raise SetupError(
+            f"{folder / JOURNAL}, which says what was paid for, is missing or empty, but {SINK} is not: "
+            "put the journal back, or start in another directory."
+        )
+    first = next(iter(lines(files, journal)), None)
+    if first and first[1].startswith(b'{"') and not first[1].startswith(b'{"k":"'):
+        raise SetupError(f"{folder} was not made by this version of qloragen; start in another directory.")
