@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from qloragen.simulator import Call, Effect
 
 from .test_cli import QLORAGEN, qloragen
 
+COMMAND = Path(__file__).resolve().parents[1] / "scripts/command.py"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 LEASE = """
@@ -30,8 +32,8 @@ signal.sigwait({signal.SIGIO})
 print("wanted", flush=True)
 sys.stdin.read()
 """
-"""A program that holds a file so that whoever opens it waits (45 s, then the kernel takes the lease away), as for a disk
-that does not answer; it says when somebody does."""
+"""A program that makes whoever opens a file wait, as for a disk that does not answer, and says when somebody does.
+After 45 s the kernel takes the lease away."""
 
 
 @contextmanager
@@ -196,3 +198,31 @@ def test_a_signal_before_there_is_an_event_loop_ends_with_one_sentence(tmp_path,
 
     assert process.returncode == 128 + number
     assert errors == f"qloragen: Stopped by {number.name}. Run the same command again to go on.\n"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_python_loads_the_command_ends_with_one_sentence(tmp_path, number):
+    (tmp_path / "orjson.py").write_text("import sys\nprint('loading', flush=True)\nsys.stdin.read()\n")
+    process = subprocess.Popen(
+        [sys.executable, COMMAND, "packs"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+
+    process.send_signal(number)
+
+    assert process.wait() == 128 + number
+    _, errors = process.communicate()
+    assert errors == f"qloragen: Stopped by {number.name}. Run the same command again to go on.\n"
+
+
+def test_the_command_that_is_installed_runs_every_command():
+    done = subprocess.run([sys.executable, COMMAND, "packs"], check=False, capture_output=True, text=True)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("default ")

@@ -17,7 +17,8 @@ from qloragen.errors import Interrupted, RunStopped
 from qloragen.signals import SIGNALS, Stopping, interrupted_by_signals, stop_on_signals
 from qloragen.testing import VirtualLoop
 
-INT, TERM = signal.SIGINT, signal.SIGTERM
+INT, TERM = SIGNALS
+ME = os.getpid()
 
 
 @pytest.fixture
@@ -108,7 +109,8 @@ async def test_the_reason_that_work_is_stopped_with_holds_whatever_comes_and_say
 
     (reason,) = work.reasons
     assert isinstance(reason, Interrupted)
-    assert (reason.signal, reason.finish_by_s) == (INT, pytest.approx(70))
+    assert reason.signal is INT
+    assert reason.finish_by_s == pytest.approx(70)
     assert str(reason).startswith("Stopped by SIGINT; everything that has arrived is kept.")
 
 
@@ -163,16 +165,16 @@ def test_a_block_with_work_ends_with_the_word_of_how_and_the_handlers_are_as_bef
     async def main() -> None:
         async with stop_on_signals(60) as stopping:
             stopping.finish_first(work)
-            os.kill(os.getpid(), number)
+            os.kill(ME, number)
             await work.finish()
             raise work.reasons[0]
 
     with pytest.raises(Interrupted, match=f"Stopped by {number.name}: 2 calls in flight were finished") as caught:
         anyio.run(main)
 
-    assert caught.value.signal is number
+    assert caught.value.signal == number
     assert handlers == []
-    os.kill(os.getpid(), number)
+    os.kill(ME, number)
     assert handlers == [number]
 
 
@@ -183,9 +185,9 @@ def test_a_second_signal_leaves_a_block_with_work(number, handlers):
     async def main() -> None:
         async with stop_on_signals(60) as stopping:
             stopping.finish_first(work)
-            os.kill(os.getpid(), number)
+            os.kill(ME, number)
             await work.asked.wait()
-            os.kill(os.getpid(), number)
+            os.kill(ME, number)
             await anyio.sleep_forever()
 
     with pytest.raises(Interrupted, match="3 calls in flight were cancelled"):
@@ -199,13 +201,13 @@ def test_signals_after_the_second_do_not_disturb_what_is_still_written(handlers)
     async def main() -> None:
         async with stop_on_signals(60) as stopping:
             stopping.finish_first(work)
-            os.kill(os.getpid(), INT)
+            os.kill(ME, INT)
             await work.asked.wait()
-            os.kill(os.getpid(), INT)
+            os.kill(ME, INT)
             try:
                 await anyio.sleep_forever()
             finally:
-                os.kill(os.getpid(), INT)
+                os.kill(ME, INT)
                 with anyio.CancelScope(shield=True):
                     await anyio.lowlevel.checkpoint()
                     written.append("all")
@@ -222,7 +224,7 @@ def test_a_block_that_has_done_its_work_when_the_signal_comes_has_simply_done_it
         async with stop_on_signals(60) as stopping:
             work = Calls()
             stopping.finish_first(work)
-            os.kill(os.getpid(), INT)
+            os.kill(ME, INT)
             await work.asked.wait()
             return "done"
         raise AssertionError("unreachable")
@@ -242,12 +244,12 @@ def test_other_errors_of_the_block_pass_as_they_are(handlers):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_blocking_code_is_ended_wherever_it_is(number, handlers):
     with pytest.raises(Interrupted, match=f"^Stopped by {number.name}\\.") as caught, interrupted_by_signals():
-        os.kill(os.getpid(), number)
+        os.kill(ME, number)
         threading.Event().wait()
 
-    assert caught.value.signal is number
+    assert caught.value.signal == number
     assert handlers == []
-    os.kill(os.getpid(), number)
+    os.kill(ME, number)
     assert handlers == [number]
 
 
@@ -268,5 +270,5 @@ def test_other_threads_leave_signals_alone(handlers):
     other.join()
 
     assert ran == ["block", "loop"]
-    os.kill(os.getpid(), INT)
+    os.kill(ME, INT)
     assert handlers == [INT]

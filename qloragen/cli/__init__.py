@@ -1,5 +1,5 @@
 """The command line: flags to settings, errors to sentences and exit codes."""
 
-from .main import main
+from .main import command, main
 
-__all__ = ["main"]
+__all__ = ["command", "main"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from signal import SIGINT
+from typing import NoReturn
 
 from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
 from ..logs import escape, redact
@@ -25,6 +28,14 @@ _COMMANDS = {
     "settings": look.settings,
     "simulate": simulate.simulate,
 }
+
+
+def command() -> NoReturn:
+    """Run the command line, and end the process with its exit code."""
+    code = main()
+    if code > SIGNALLED:
+        _leave(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,3 +65,11 @@ def exit_code(error: QloragenError) -> int:
             return SIGNALLED + (error.signal or SIGINT)
         case _:
             return STOPPED
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without its threads: Python would wait for one that hangs in a file that does not answer."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
