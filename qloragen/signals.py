@@ -1,12 +1,13 @@
 """Ctrl-C and SIGTERM: once to finish what is in flight, twice to leave.
 
 Rules:
-1. Before there is work, the first signal cancels the block: nothing is lost, since no call has been sent.
+1. Before there is work, the first signal cancels the block: nothing is lost, since no call has been sent. Should the
+   block not end, as it opens files on a disk that does not answer, a second signal asks the caller to leave without it.
 2. With work, the first signal stops it, and its calls in flight may finish within the grace period. When that is over,
    or at a second signal, the block is cancelled.
 3. Whichever it was, `Interrupted` says so at the end. What a stopped session gives as its reason, in `run.json` too,
    is written before that is known, and so says only what holds in all cases.
-4. Further signals change nothing: what has arrived is being written.
+4. With work, further signals change nothing: what has arrived is being written.
 """
 
 from __future__ import annotations
@@ -40,16 +41,23 @@ class Work(Protocol):
         ...
 
 
-class Stopping:
-    """What signals do to a block of code, which `cancel` cancels."""
+def wait_on(_: Interrupted) -> None:
+    """Leave nothing behind, however long the block takes to end."""
 
-    def __init__(self, grace_s: float, cancel: Callable[[], None]) -> None:
+
+class Stopping:
+    """What signals do to a block of code, which `cancel` cancels, and which `insist` leaves behind."""
+
+    def __init__(
+        self, grace_s: float, cancel: Callable[[], None], insist: Callable[[Interrupted], None] = wait_on
+    ) -> None:
         self.reason: Interrupted | None = None
         """What the work was stopped with, once that is so."""
         self.ended: Interrupted | None = None
         """How the block ended, or will, once a signal has arrived."""
         self._grace_s = grace_s
         self._cancel = cancel
+        self._insist = insist
         self._work: Work | None = None
 
     def finish_first(self, work: Work) -> None:
@@ -57,18 +65,27 @@ class Stopping:
         self._work = work
 
     async def obey(self, signals: AsyncIterator[signal.Signals]) -> None:
-        """Act on the signals as they come; returns once the block is cancelled."""
+        """Act on the signals as they come, until there is nothing more to do."""
         first = await anext(signals)
         if self._work is None:
-            self.ended = Interrupted(f"Stopped by {first.name} before any call was sent. {GO_ON}", signal=first)
-            self._cancel()
-            return
-        self._stop(self._work, first)
+            await self._before_work(first, signals)
+        else:
+            await self._with_work(self._work, first, signals)
+
+    async def _before_work(self, first: signal.Signals, signals: AsyncIterator[signal.Signals]) -> None:
+        self.ended = Interrupted(f"Stopped by {first.name} before any call was sent. {GO_ON}", signal=first)
+        self._cancel()
+        second = await anext(signals)
+        at_once = f"Left at once by a second signal, {second.name}, before any call was sent. {GO_ON}"
+        self._insist(Interrupted(at_once, signal=second))
+
+    async def _with_work(self, work: Work, first: signal.Signals, signals: AsyncIterator[signal.Signals]) -> None:
+        self._stop(work, first)
         with anyio.move_on_after(self._grace_s):
             second = await anext(signals)
-            self._leave(self._work, f"Left at once by a second signal, {second.name}", second)
+            self._leave(work, f"Left at once by a second signal, {second.name}", second)
             return
-        self._leave(self._work, f"Left {self._grace_s:g} s after {first.name}, as grace_s says", first)
+        self._leave(work, f"Left {self._grace_s:g} s after {first.name}, as grace_s says", first)
 
     def _stop(self, work: Work, number: signal.Signals) -> None:
         calls = work.calls_in_flight
@@ -93,7 +110,7 @@ class Stopping:
 
 
 @asynccontextmanager
-async def stop_on_signals(grace_s: float) -> AsyncIterator[Stopping]:
+async def stop_on_signals(grace_s: float, insist: Callable[[Interrupted], None] = wait_on) -> AsyncIterator[Stopping]:
     """Within the block, obey SIGINT and SIGTERM; see the rules above. Afterwards they do what they did before.
 
     Outside the main thread signals cannot be received, and the block just runs.
@@ -102,7 +119,7 @@ async def stop_on_signals(grace_s: float) -> AsyncIterator[Stopping]:
         Interrupted: A signal has ended the block.
     """
     block = anyio.CancelScope()
-    stopping = Stopping(grace_s, block.cancel)
+    stopping = Stopping(grace_s, block.cancel, insist)
     if not _in_main_thread():
         yield stopping
         return

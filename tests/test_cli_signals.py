@@ -186,6 +186,26 @@ def test_a_signal_while_a_run_is_planned_ends_with_one_sentence(tmp_path, serve,
     assert len(server.calls) == 5 * 4
 
 
+def test_a_second_signal_leaves_a_run_directory_that_does_not_answer(tmp_path, serve, source):
+    server = serve()
+    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
+    qloragen(*command)
+    with hanging(tmp_path / "run/journal.jsonl") as wait_until_wanted:
+        process = started(*command)
+        wait_until_wanted()
+        # Of two equal signals the system may deliver one, and of two others the later first.
+        for number in SIGNALS:
+            process.send_signal(number)
+        _, errors = process.communicate(timeout=40)
+
+    second = signal.Signals(process.returncode - 128)
+    assert second in SIGNALS
+    assert errors == (
+        f"qloragen: Left at once by a second signal, {second.name}, before any call was sent. "
+        "Run the same command again to go on.\n"
+    )
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_before_there_is_an_event_loop_ends_with_one_sentence(tmp_path, number):
     settings = tmp_path / "qloragen.toml"

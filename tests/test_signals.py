@@ -139,6 +139,20 @@ async def test_before_there_is_work_the_first_signal_ends_the_block():
     assert str(stopping.ended).startswith("Stopped by SIGINT before any call was sent.")
 
 
+async def test_a_block_that_does_not_end_then_is_left_behind_at_a_second_signal():
+    block = anyio.CancelScope()
+    left: list[Interrupted] = []
+    stopping = Stopping(60, block.cancel, left.append)
+
+    async with background(stopping.obey, arriving((10, INT), (11, TERM))):
+        with block, anyio.CancelScope(shield=True):
+            await anyio.sleep_until(20)
+
+    (how,) = left
+    assert how.signal is TERM
+    assert str(how).startswith("Left at once by a second signal, SIGTERM, before any call was sent.")
+
+
 # ------------------------------------------------------------------------------------------------ signals of the system
 
 

@@ -14,6 +14,7 @@ from ..progress import Line, Progress, shown
 from ..session import Session
 from ..settings import load
 from ..signals import stop_on_signals
+from .exits import leave_at_once
 from .parser import knobs_of
 
 log = get_logger()
@@ -40,7 +41,7 @@ def reparse(arguments: argparse.Namespace) -> int:
 
 
 async def _generate(session: Session, source: list[Path], limit: int | None, line: Line | None) -> int:
-    async with stop_on_signals(session.settings.grace_s) as stopping, session:
+    async with stop_on_signals(session.settings.grace_s, leave_at_once) as stopping, session:
         progress = await _planned(session, source, limit, line)
         stopping.finish_first(session)
         try:

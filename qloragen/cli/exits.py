@@ -1,0 +1,43 @@
+"""How the command ends: an error's sentence on standard error, and its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from signal import SIGINT
+from typing import NoReturn
+
+from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
+from ..logs import escape, redact
+
+USAGE, BUDGET, STOPPED = 2, 4, 5
+SIGNALLED = 128
+"""Added to the number of a signal, as shells do."""
+
+
+def told(error: QloragenError) -> int:
+    """Tell people about `error`, and return the exit code that tells scripts."""
+    print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
+    match error:
+        case SetupError():
+            return USAGE
+        case BudgetReached():
+            return BUDGET
+        case Interrupted():
+            return SIGNALLED + (error.signal or SIGINT)
+        case _:
+            return STOPPED
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without its threads: Python would wait for one that hangs in a file that does not answer."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
+
+
+def leave_at_once(error: Interrupted) -> NoReturn:
+    """End the process, whatever it is at, with the sentence and code of `error`."""
+    leave(told(error))
