@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 import qloragen
 from qloragen import AccessDenied, Article, QuotaExhausted, RunStopped, Session, SetupError
 from qloragen.simulator import Call, Effect, error
-from qloragen.store.run import read_records
+from qloragen.store.run import open_run, read_records
+from qloragen.types import Rejection
 
 from .simulated import Simulated
 
@@ -318,29 +320,28 @@ async def test_reparsing_rebuilds_the_same_records_and_saves_what_was_wrongly_re
     assert len(server.calls) == calls
 
 
-def _reject_the_last_record_as_an_older_check_would(run: Path) -> None:
-    *others, last = (run / "records.jsonl").read_bytes().splitlines(keepends=True)
-    (run / "records.jsonl").write_bytes(b"".join(others))
-    key = orjson.loads(last)["id"]
-    reply = next(line for line in lines_of(run / "journal.jsonl") if line.get("cell") == key)
-    rejection = {**{name: reply[name] for name in reply if name not in {"body", "usage"}}, "kind": "rejection"}
-    with (run / "journal.jsonl").open("ab") as journal:
-        journal.write(orjson.dumps({**rejection, "reason": "too_strict", "detail": "An old rule."}) + b"\n")
+def _reject_the_last_record_as_an_older_check_would(folder: Path) -> None:
+    last = list(read_records(folder))[-1]
+    with open_run(folder) as run:
+        cell = next(reply.cell for reply in run.all_replies() if reply.cell.key == last.id)
+        run.add_rejection(Rejection(cell, "too_strict", "An old rule."))
 
 
 async def test_reparsing_withdraws_what_a_stricter_check_refuses_and_keeps_its_reply(tmp_path):
-    pack = tmp_path / "pack"
-    shutil.copytree(PROMPTS, pack)
-    answer = '{"instruction": "How is it set up?", "evidence": [1], "output": "It is set up in three steps, by hand."}'
-    async with Simulated(classify=lambda _: "1, 2", faults={1: Effect(arguments=answer)}) as server:
-        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, pack=pack)
-    journal = tmp_path / "run/journal.jsonl"
-    journal.write_bytes(journal.read_bytes().replace(b"It is set up in three steps", b"[insert the answer here]", 1))
+    answer = '{"instruction": "How is it set up?", "evidence": [1], "output": "[insert the answer here], by hand."}'
+    placeholder = Effect(arguments=answer)
+    async with Simulated(classify=lambda _: "1, 2", faults={1: placeholder, 2: placeholder, 3: placeholder}) as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+    with open_run(tmp_path / "run") as run:
+        (taken,), (refused,) = run.state.keys("record"), run.state.keys("rejection")
+        run.add_record(replace(run.record(taken), id=refused))  # as a check would have done that knew no placeholders
+    assert len(lines_of(tmp_path / "run/records.jsonl")) == 2
 
     result = await anyio.to_thread.run_sync(qloragen.reparse, tmp_path / "run")
 
     assert (result.records, result.gained, result.lost) == (1, 0, 1)
-    assert qloragen.summary(tmp_path / "run").calls == 3
+    assert qloragen.summary(tmp_path / "run").calls == 5
+    assert [line["id"] for line in lines_of(tmp_path / "run/records.jsonl")] == [taken]
 
 
 async def test_a_stream_yields_records_as_they_are_stored_and_those_of_earlier_sessions(tmp_path):
@@ -679,17 +680,23 @@ async def test_a_run_directory_that_goes_away_stops_the_run(tmp_path):
     assert len(server.calls) < 30
 
 
-async def test_a_reply_damaged_by_hand_is_no_reason_to_crash(tmp_path):
+async def test_what_was_damaged_by_hand_is_set_aside_and_done_again(tmp_path):
     async with Simulated(classify=lambda _: "1, 2") as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
-        (tmp_path / "run/records.jsonl").unlink()
+        before = {record.id: record for record in read_records(tmp_path / "run")}
         journal = tmp_path / "run/journal.jsonl"
-        lines = [line | {"body": "gone"} if line.get("stage") == "generate" else line for line in lines_of(journal)]
-        journal.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        lines = journal.read_bytes().splitlines()
+        numbers = [n for n, line in enumerate(lines) if b'"t":"record"' in line or b'"stage":"generate"' in line]
+        for number in numbers[:2]:  # the reply and the record of one cell
+            lines[number] = lines[number].replace(b"markdown", b"Markdown").replace(b"evidence", b"Evidence")
+        journal.write_bytes(b"\n".join([*lines, b""]))
         outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
 
     assert outcome.summary.records == 2
-    assert len(server.of_kind("generate")) == 4
+    assert outcome.summary.damaged_lines == 2
+    assert {record.id for record in outcome.records()} == set(before)
+    assert len(server.of_kind("generate")) == 3
+    assert (tmp_path / "run/aside/journal.jsonl").read_bytes().count(b"# damaged line") == 2
 
 
 async def test_reparsing_with_another_pack_leaves_alone_what_it_cannot_read(tmp_path):

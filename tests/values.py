@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from qloragen.types import Article, Cell, Record, Reply, Usage
+from qloragen.types import Article, Cell, Record, Reply, Usage, digest
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -12,9 +12,14 @@ def an_article(content: str = "Compaction merges SSTables.", id: str = "a") -> A
     return Article(id, content, title="Compaction", url="https://example.org/a")
 
 
-def a_cell(key: str = "c1", **changes: object) -> Cell:
+def key(name: str) -> str:
+    """Return a key as those of real cells are, the same for the same name."""
+    return digest(name)
+
+
+def a_cell(name: str = "c1", **changes: object) -> Cell:
     fields: dict[str, object] = {
-        "key": key,
+        "key": key(name),
         "stage": "generate",
         "content_hash": an_article().content_hash,
         "format": "markdown",
@@ -28,8 +33,8 @@ def a_cell(key: str = "c1", **changes: object) -> Cell:
     return Cell(**{**fields, **changes})  # type: ignore[arg-type] # any field may be changed
 
 
-def a_classification(key: str = "k1") -> Cell:
-    return a_cell(key, stage="classify", type=None, type_slug=None, input_mode=None)
+def a_classification(name: str = "k1") -> Cell:
+    return a_cell(name, stage="classify", type=None, type_slug=None, input_mode=None)
 
 
 def a_reply(cell: Cell | None = None, *, cost_usd: Decimal | None = Decimal("0.0012"), body: str = "{}") -> Reply:
@@ -46,9 +51,9 @@ def a_reply(cell: Cell | None = None, *, cost_usd: Decimal | None = Decimal("0.0
     )
 
 
-def a_record(id: str = "c1", **changes: object) -> Record:
+def a_record(name: str = "c1", **changes: object) -> Record:
     fields: dict[str, object] = {
-        "id": id,
+        "id": key(name),
         "article_id": "a",
         "type": 6,
         "type_slug": "concept",

@@ -54,8 +54,9 @@ class Index:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        mode = "ro" if read_only else "rwc"
-        address = f"{path.absolute().as_uri()}?mode={mode}"
+        if not read_only:
+            path.touch(mode=0o600)
+        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
         self._reader = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         if read_only:
             # One snapshot for all reads, however far the writer goes meanwhile.
@@ -146,10 +147,8 @@ class Index:
 
 def open_index(path: Path) -> Index | None:
     """Open the index at `path`, anew when it is damaged; None when that cannot be done."""
-    try:
+    with suppress(sqlite3.Error, OSError):
         return _opened(path)
-    except sqlite3.Error:
-        pass
     try:
         for name in (path, *(path.with_name(f"{path.name}-{part}") for part in ("wal", "shm", "journal"))):
             name.unlink(missing_ok=True)

@@ -91,6 +91,7 @@ class Run:
         """A sync has failed: nothing that was not synced before can be relied on."""
         for line in opened.news:
             self._put(line)
+            self.state.totals.damaged_lines += 1
 
     # ------------------------------------------------------------------------------------------------------ adding
 
@@ -371,7 +372,7 @@ def open_run(folder: Path, *, files: Files = _DISK) -> Iterator[Run]:
         raise SetupError(f"{folder} is a file; give a directory for the run with --out.") from error
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be made ({error.strerror}); choose another directory.") from error
-    with locked(folder):
+    with locked(folder, JOURNAL):
         run = _opened(folder, files)
         try:
             yield run
