@@ -3,6 +3,7 @@
 from .errors import (
     AccessDenied,
     BudgetReached,
+    ChangesNotAccepted,
     Interrupted,
     ModelNotFound,
     PackError,
@@ -22,11 +23,13 @@ from .session import Session
 from .settings import Settings
 from .summary import Summary
 from .types import Article, Record, Skip, Usage
+from .upkeep import Verification, rebuild, retry, verify
 
 __all__ = [
     "AccessDenied",
     "Article",
     "BudgetReached",
+    "ChangesNotAccepted",
     "Interrupted",
     "ModelNotFound",
     "Outcome",
@@ -47,9 +50,13 @@ __all__ = [
     "StorageFailed",
     "Summary",
     "Usage",
+    "Verification",
     "agenerate",
     "export",
     "generate",
+    "rebuild",
     "reparse",
+    "retry",
     "summary",
+    "verify",
 ]

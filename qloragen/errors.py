@@ -5,7 +5,8 @@
     │   ├── SettingsError     a knob has a value it cannot have
     │   ├── PackError         a prompt pack has a mistake
     │   ├── SourceError       a source cannot be read at all
-    │   └── RunLocked         another process is working in the run directory
+    │   ├── RunLocked         another process is working in the run directory
+    │   └── ChangesNotAccepted   work that is done would be paid for again, and nobody has agreed to that
     ├── RequestFailed         give this unit up; the run goes on
     └── RunStopped            stop the run; everything finished is kept and the same command continues it
         ├── AccessDenied      the key is missing or refused
@@ -47,6 +48,11 @@ class SourceError(SetupError):
 
 class RunLocked(SetupError):
     """Another process is working in the run directory."""
+
+
+class ChangesNotAccepted(SetupError):
+    """Models, prompts, parameters or articles have changed, so that work which is done would be paid for again. Nothing
+    was sent; `accept_changes` goes on, and another run directory keeps both apart."""
 
 
 class RequestFailed(QloragenError):

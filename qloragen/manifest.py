@@ -1,4 +1,7 @@
-"""`run.json`: what a run is and who worked on it last. For people and programs that look; no work depends on it."""
+"""`run.json`: what a run is and who worked on it last. For people and programs that look; no work depends on it.
+
+It also remembers what earlier sessions worked under. Without that nothing is lost and nothing paid twice: what has
+changed since can only not be told from what is new."""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from .pipeline.circumstances import Circumstances
 from .pipeline.tally import Tally
-from .store.run import MANIFEST
+from .store.names import MANIFEST
 
 
 class PackIdentity(BaseModel):
@@ -46,6 +50,9 @@ class Manifest(BaseModel):
     pack: PackIdentity
     settings: dict[str, JsonValue]
     """Every knob, without secrets."""
+    circumstances: tuple[Circumstances, ...] = ()
+    """Everything that cells of this run were ever worked under, the last one last: written before the first call under
+    new ones."""
     last_process: LastProcess
 
 

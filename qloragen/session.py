@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,15 +18,16 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from . import local
 from .assembly import job_of, locally, options_of, specs_of
 from .background import background, threaded
+from .consent import Consent
 from .engine.client import Client, connect
 from .engine.engine import Engine
 from .engine.retry import RetryPolicy
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
 from .logs import get_logger
-from .manifest import Manifest, PackIdentity, last_process
+from .manifest import Manifest, PackIdentity, last_process, read_manifest
 from .pipeline.flow import Flow
-from .pipeline.plan import Plan, make_plan
+from .pipeline.plan import Plan
 from .pipeline.shared import Shared
 from .pipeline.tally import Tally
 from .settings import Settings, load
@@ -95,8 +96,9 @@ class Session:
             records.close()
         if not isinstance(error, Exception):
             return await self._exits.__aexit__(kind, error, trace)
-        # What was sent is paid for, so an error of the caller's must not cancel it.
-        self.stop(Interrupted("The session was left by an error; run it again to go on."))
+        if self._begun.is_set():
+            # What was sent is paid for, so an error of the caller's must not cancel it.
+            self.stop(Interrupted("The session was left by an error; run it again to go on."))
         await self._exits.__aexit__(None, None, None)
         return None
 
@@ -137,19 +139,30 @@ class Session:
         self._committer.hurry()
 
     async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
-        """Read all of `source` and count what is still to be paid for; makes no call."""
+        """Read all of `source` and count what is still to be paid for, and what of it for the second time, because
+        something has changed; makes no call."""
         async with aclosing(self._read(source)) as items:
-            return await make_plan(self._until_stopped(_first(items, limit)), self._job, self._run.state)
+            return await self._consent.plan(self._until_stopped(_first(items, limit)))
+
+    def accept_changes(self) -> None:
+        """Go on in spite of all that has changed since earlier sessions; the caller has looked at a `plan`."""
+        self._consent.given = True
 
     async def process(self, source: Source, *, limit: int | None = None) -> None:
         """Work through `source`: a path, paths, or any (async) iterable of articles; at most `limit` articles.
 
         Returns when everything is done that can be done now, and acknowledged; see `summary` for what has failed.
 
+        Where earlier sessions have left work, a path or collection is read once more before that, to see what has
+        changed since: models, prompts, parameters or texts. An iterable that can be read only once is judged by what
+        may have changed at most, in which the texts are not.
+
         Raises:
+            ChangesNotAccepted: Work that is done would be paid for again, for more than `confirm_above_usd`.
             RunStopped: The run cannot go on; everything finished is kept.
             SourceError: The source cannot be read.
         """
+        await self._begin(source, limit)
         async with aclosing(self._read(source)) as items:
             shared = Shared(_first(items, limit))
             await self._flow.process(shared)
@@ -163,9 +176,11 @@ class Session:
         more articles; what is in flight then is finished and stored.
 
         Raises:
+            ChangesNotAccepted: As for `process`.
             RunStopped: The run cannot go on; every record there is has been yielded.
             SourceError: The source cannot be read.
         """
+        await self._begin(source, limit)
         send, receive = anyio.create_memory_object_stream[Record](0)
         items = self._read(source)
         shared = Shared(_first(items, limit))
@@ -190,6 +205,18 @@ class Session:
         finally:
             self._streams.discard(receive)
         self._raise_if_ended_early(shared)
+
+    async def _begin(self, source: Source, limit: int | None) -> None:
+        """Refuse what nobody has agreed to pay for again, and write down what is worked with before the first call."""
+        if self._consent.needed:
+            can_be_read_again = isinstance(source, str | Path | Collection)
+            plan = await self.plan(source, limit=limit) if can_be_read_again else self._consent.plan_unread()
+            self._consent.judge(plan, self.settings.confirm_above_usd, self.folder)
+        async with self._beginning:
+            if not self._begun.is_set():
+                self._consent.begin()
+                await self._write_manifest("running")
+                self._begun.set()
 
     async def _acknowledged(self) -> None:
         try:
@@ -253,8 +280,10 @@ class Session:
             open_articles=self._articles_at_once,
             now=_utc_now,
         )
-        self._started = _utc_now()
-        await self._write_manifest("running")
+        manifest = await anyio.to_thread.run_sync(read_manifest, self.folder)
+        history = manifest.circumstances if manifest else ()
+        self._consent = Consent(self._job, specs, self._run.state, history, given=settings.accept_changes)
+        self._started, self._begun, self._beginning = _utc_now(), anyio.Event(), anyio.Lock()
         exits.push_async_callback(self._write_last_manifest)
         await exits.enter_async_context(background(self._keep_manifest))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
@@ -296,12 +325,15 @@ class Session:
         return bill.cost_usd
 
     async def _keep_manifest(self) -> None:
+        await self._begun.wait()
         while True:
             await anyio.sleep(MANIFEST_EVERY_S)
             with suppress(StorageFailed):  # said where it matters: by whoever writes the journal
                 await self._write_manifest("running")
 
     async def _write_last_manifest(self) -> None:
+        if not self._begun.is_set():
+            return  # whoever was refused, or only looked, is not who worked here last
         with anyio.CancelScope(shield=True), suppress(StorageFailed):
             await self._write_manifest(f"stopped: {self._flow.stopped}" if self._flow.stopped else "ended")
 
@@ -314,6 +346,7 @@ class Session:
             updated=_utc_now(),
             pack=PackIdentity(name=pack.name, version=pack.version, fingerprint=pack.fingerprint),
             settings=self.settings.public(),
+            circumstances=self._consent.circumstances,
             last_process=last_process(self.tally),
         )
         await anyio.to_thread.run_sync(self._run.write_manifest, manifest.model_dump(mode="json"))

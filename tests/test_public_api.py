@@ -23,6 +23,7 @@ def test_the_public_names_are_these():
         "AccessDenied",
         "Article",
         "BudgetReached",
+        "ChangesNotAccepted",
         "Interrupted",
         "ModelNotFound",
         "Outcome",
@@ -43,11 +44,15 @@ def test_the_public_names_are_these():
         "StorageFailed",
         "Summary",
         "Usage",
+        "Verification",
         "agenerate",
         "export",
         "generate",
+        "rebuild",
         "reparse",
+        "retry",
         "summary",
+        "verify",
     }
 
 
@@ -64,6 +69,7 @@ def test_the_public_names_of_the_engine_are_these():
         "FastClient",
         "Function",
         "HttpReply",
+        "Listing",
         "Message",
         "ModelSpec",
         "ModelStatistics",
@@ -74,6 +80,8 @@ def test_the_public_names_of_the_engine_are_these():
         "RequestFailed",
         "RetryPolicy",
         "RunStopped",
+        "Stored",
+        "StoredUnavailable",
         "UnreadableReply",
         "Usage",
         "answer_of",
@@ -85,6 +93,7 @@ def test_the_public_names_of_the_engine_are_these():
         "known_model",
         "lookup",
         "overridden",
+        "stored",
     }
 
 

@@ -33,6 +33,8 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "log_level": [("debug", "debug"), ("warning", "warning"), ("error", "error")],
     "temperature": [("0.5", 0.5), ("1", 1.0), ("2", 2.0)],
     "transport": [("aiohttp", "aiohttp"), ("openai", "openai"), ("aiohttp", "aiohttp")],
+    "durability": [("process", "process"), ("record", "record"), ("group", "group")],
+    "accept_changes": [("true", True), ("false", False), ("yes", True)],
     "max_cost_usd": [("1.10", Decimal("1.10")), ("2", Decimal(2)), ("3", Decimal(3))],
 }
 TEXTS = {
@@ -142,6 +144,7 @@ def test_settings_cannot_be_changed_afterwards():
     ("arguments", "sentence"),
     [
         ({"rpm": 0}, "rpm must be 1 or more, not 0 (argument)."),
+        ({"accept_changes": "maybe"}, "accept_changes must be true or false, not 'maybe' (argument)."),
         ({"max_cost_usd": -1}, "max_cost_usd must be 0 or more, not -1 (argument)."),
         ({"temperature": 3}, "temperature must be 2 or less, not 3 (argument)."),
         ({"timeout_s": float("inf")}, "timeout_s must be a finite number, not inf (argument)."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from ..logs import configure, get_logger
@@ -14,12 +13,12 @@ from ..progress import Line, Progress, shown
 from ..session import Session
 from ..settings import load
 from ..signals import stop_on_signals
-from .exits import leave_at_once
+from .exits import SOME_FAILED, leave_at_once
 from .parser import knobs_of
+from .planned import planned
 
 log = get_logger()
 
-SOME_FAILED = 3
 LISTED_SKIPS = 20
 WORTH_A_LOOK = ("malformed", "id_conflict")
 """Skips that mean that a row is missing which somebody meant to be there."""
@@ -42,7 +41,7 @@ def reparse(arguments: argparse.Namespace) -> int:
 
 async def _generate(session: Session, source: list[Path], limit: int | None, line: Line | None) -> int:
     async with stop_on_signals(session.settings.grace_s, leave_at_once) as stopping, session:
-        progress = await _planned(session, source, limit, line)
+        progress = Progress(session, await planned(session, source, limit, line or sys.stderr))
         stopping.finish_first(session)
         try:
             await _process(session, source, limit, progress, line)
@@ -50,19 +49,6 @@ async def _generate(session: Session, source: list[Path], limit: int | None, lin
             _report_at_end(session, line)
         return _verdict(session)
     raise AssertionError("unreachable")
-
-
-async def _planned(session: Session, source: list[Path], limit: int | None, line: Line | None) -> Progress:
-    """Say what a run that goes on has still to pay for; a new one starts at once."""
-    progress = Progress(session)
-    if session.resumed:
-        plan = await session.plan(source, limit=limit)
-        progress.total_articles = plan.articles
-        if session.settings.log_format == "json":
-            log.info("run_resumed", **asdict(plan))
-        else:
-            _say(f"{session.folder} goes on: {plan}.", line)
-    return progress
 
 
 async def _process(

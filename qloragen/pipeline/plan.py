@@ -1,51 +1,144 @@
-"""What a run would have to pay for, before it does."""
+"""What a run would have to pay for, as counts and dollars, and in words."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
-from ..store.state import State
-from ..types import Article, Skip
-from .job import Job
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
 
 
-@dataclass(slots=True)
-class Plan:
-    """The cells that a source still needs."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Cells that are settled already and are to be paid for again."""
 
-    articles: int = 0
-    finished: int = 0
-    """Articles for which nothing is left to ask."""
-    classifications: int = 0
-    """Articles to classify; how many records each needs is known only afterwards."""
-    generations: int = 0
-    """Records to make for articles that are classified already."""
-    skipped: int = 0
+    cause: str
+    """What has changed, in words."""
+    classifications: int
+    records: int
+    """Estimated where the classification has changed too."""
+    cost_usd: Decimal | None
+    """Estimated; None: not known."""
+
+    @property
+    def cells(self) -> str:
+        """How many cells, in words."""
+        about = "about " if self.classifications else ""
+        counts = [counted(self.classifications, "classification")] if self.classifications else []
+        counts += [f"{about}{counted(self.records, 'record')}"] if self.records else []
+        return " and ".join(counts)
 
     def __str__(self) -> str:
-        known = f"{self.classifications} to classify (and then to generate for), {self.generations} records to make"
-        return f"{self.articles} articles, {self.finished} finished; {known}"
+        return f"{self.cause}: {self.cells}, {about_usd(self.cost_usd)}"
 
 
-async def make_plan(items: AsyncIterator[Article | Skip], job: Job, state: State) -> Plan:
-    """Read the whole of `items` and count what is missing in `state`. Makes no call."""
-    plan = Plan()
-    async for item in items:
-        if isinstance(item, Skip):
-            plan.skipped += 1
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The cells that a source still needs, and what they are likely to cost."""
+
+    articles: int
+    finished: int
+    """Articles for which nothing is left to ask."""
+    classifications: int
+    """Articles to classify; how many records each needs is known only afterwards."""
+    generations: int
+    """Records to make for articles that are classified already."""
+    foreseen: int | None
+    """Records that those to be classified are likely to need; None: nothing is known to estimate it from."""
+    skipped: int
+    cost_usd: Decimal | None
+    """Likely cost of all of it; None: not known."""
+    changes: tuple[Change, ...] = ()
+    """The part of it that is there already, made under other circumstances or from other text."""
+    unread: bool = False
+    """The source was not read: `changes` are the most that there can be, and the other counts are 0."""
+    complete: bool = True
+    """Whether it is known what all earlier sessions worked under; else what has changed passes for new."""
+
+    @property
+    def changed(self) -> Change:
+        """All changes as one."""
+        return Change(
+            ", ".join(change.cause for change in self.changes),
+            sum(change.classifications for change in self.changes),
+            sum(change.records for change in self.changes),
+            sum_usd(change.cost_usd for change in self.changes),
+        )
+
+    def exceeds(self, limit_usd: Decimal) -> bool:
+        """Say whether the changes cost more than `limit_usd`, or nobody knows how much."""
+        cost_usd = self.changed.cost_usd
+        return bool(self.changes) and (cost_usd is None or cost_usd > limit_usd)
+
+    def refusal(self, folder: Path) -> str:
+        """Return one sentence for somebody who has not agreed to the changes."""
+        changed = self.changed
+        causes = [str(change) for change in self.changes[:MOST_CAUSES]] if self.changes[1:] else [changed.cause]
+        more = len(self.changes) - len(causes)
+        causes += [f"{more} more causes"] if more else []
+        return (
+            f"In {folder} {'up to ' if self.unread else ''}{changed.cells} would be paid for again, "
+            f"{about_usd(changed.cost_usd)}, because of what has changed since ({'; '.join(causes)}): go on with --yes "
+            "(QLORAGEN_ACCEPT_CHANGES=true, in Python accept_changes=True), or keep both apart with another --out."
+        )
+
+    def fields(self) -> dict[str, object]:
+        """Return the plan as fields of a log event; costs are decimal strings, or null when they are not known."""
+        return {
+            "articles": self.articles,
+            "finished": self.finished,
+            "classifications": self.classifications,
+            "generations": self.generations,
+            "foreseen": self.foreseen,
+            "skipped": self.skipped,
+            "cost_usd": _digits(self.cost_usd),
+            "changes": [{**asdict(change), "cost_usd": _digits(change.cost_usd)} for change in self.changes],
+            "history_complete": self.complete,
+        }
+
+    def __str__(self) -> str:
+        start = f"{self.articles} articles, {self.finished} finished; {self.classifications} to classify"
+        if not self.classifications:
+            records = f", {self.generations} records to make"
+        elif self.foreseen is None:
+            records = f" (and then to generate for), {self.generations} records to make"
         else:
-            _count(item, job, state, plan)
-    return plan
+            records = f", about {self.generations + self.foreseen} records to make"
+        needs = self.classifications or self.generations
+        return f"{start}{records}, {about_usd(self.cost_usd)}" if needs else f"{start}{records}"
 
 
-def _count(article: Article, job: Job, state: State, plan: Plan) -> None:
-    plan.articles += 1
-    cell = job.classification(article)
-    if not state.settled(cell.key):
-        plan.classifications += 1
-        return
-    types = job.applicable(state.types.get(cell.key, ()))
-    missing = sum(not state.settled(job.generation(article, kind).key) for kind in types)
-    plan.generations += missing
-    plan.finished += not missing
+MOST_CAUSES = 5
+"""So many are named in a sentence."""
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `count` with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def about_usd(cost_usd: Decimal | None) -> str:
+    """Return a cost that is only estimated, in words."""
+    if cost_usd is None:
+        return "at a cost that is not known"
+    return f"about ${cost_usd:.2f}" if cost_usd >= _CENT or not cost_usd else "less than $0.01"
+
+
+_CENT = Decimal("0.01")
+
+
+def _digits(cost_usd: Decimal | None) -> str | None:
+    return None if cost_usd is None else format(cost_usd.quantize(_MICRO), "f")
+
+
+_MICRO = Decimal("0.000001")
+
+
+def sum_usd(costs: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum of `costs`; None when one of them is not known."""
+    total = Decimal(0)
+    for cost in costs:
+        if cost is None:
+            return None
+        total += cost
+    return total

@@ -22,6 +22,7 @@ TABLES = ("models", "pack_variables")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _CREDENTIALS = re.compile(r"[^/@\s'\"]+@")
 _SHOWN_CHARS = 80
+_BOOLEAN = "true or false"
 _WORDS = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
@@ -33,7 +34,7 @@ _WORDS = tuple(
         (r"less than or equal to (\S+)$", r"\1 or less"),
         (r"a valid integer$", "a whole number"),
         (r"a valid string$", "text"),
-        (r"a valid boolean$", "true, false or a path"),
+        (r"a valid boolean$", _BOOLEAN),
         (r"a valid dictionary( or instance of \w+)?$", "a table"),
     )
 )
@@ -88,7 +89,10 @@ def sentence(mistake: ErrorDetails, places: Sequence[Layer]) -> str:
         case "missing":
             return f"{path_name(path[:-1])} ({at}) lacks {path[-1]}."
         case _:
-            return f"{name} {_allowed(mistake['msg'])}, not {_shown(mistake['input'])} ({at})."
+            allowed = _allowed(mistake["msg"])
+            if path == ("local",):  # a union: pydantic's first complaint names its first member only
+                allowed = allowed.replace(_BOOLEAN, "true, false or a path")
+            return f"{name} {allowed}, not {_shown(mistake['input'])} ({at})."
 
 
 def _path(mistake: ErrorDetails) -> tuple[str, ...]:
