@@ -191,7 +191,9 @@ async def test_statistics_are_served_as_json(path):
     assert shown["models"]["m"]["billed"]["prompt_tokens"] > 0
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/chat/completions"), ("POST", "/v1/models"), ("GET", "/")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/chat/completions/1/messages"), ("POST", "/v1/models"), ("GET", "/")]
+)
 async def test_other_addresses_are_not_found(method, path):
     async with served() as (server, http), http.request(method, f"http://127.0.0.1:{server.port}{path}") as reply:
         assert reply.status == 404

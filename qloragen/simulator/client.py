@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
+from urllib.parse import urlencode
 
 import anyio
 
@@ -10,6 +12,7 @@ from ..engine.client import ConnectionLost, HttpReply
 from .effects import Wire
 from .plan import Plan
 from .provider import Provider
+from .routes import Look, look_up
 
 _ENDLESS = frozenset({Wire.NEVER_ENDS, Wire.HANG})
 _LOST = {
@@ -41,6 +44,21 @@ class SimulatedClient:
         finally:
             self._provider.end(plan, anyio.current_time(), whole=whole)
         return HttpReply(plan.status, plan.body, plan.headers)
+
+    async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
+        """See `engine.client.Listing.get`; a look takes no time.
+
+        Raises:
+            ConnectionLost: an outage lets nobody in.
+        """
+        del timeout_s
+        now_s = anyio.current_time()
+        kept_out = self._provider.look(self._headers, now_s)
+        if kept_out is not None and kept_out.wire is not Wire.WHOLE:
+            raise ConnectionLost(_LOST[kept_out.wire], maybe_paid=False)
+        if kept_out is not None:
+            return HttpReply(kept_out.status, kept_out.body, kept_out.headers)
+        return HttpReply(*look_up(self._provider, Look("GET", path, urlencode(query)), now_s))
 
 
 async def _wait(plan: Plan, timeout_s: float) -> None:

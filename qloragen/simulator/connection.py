@@ -12,7 +12,7 @@ from .outlet import Outlet
 from .plan import Plan
 from .provider import Provider
 from .refusals import error_body
-from .routes import CHAT, is_gated, look_up
+from .routes import CHAT, Look, is_gated, look_up
 
 _MOST_WAITING_BYTES = 2**20
 """Of calls behind the one that is answered; no more is read until then."""
@@ -94,7 +94,8 @@ class Connection(asyncio.Protocol):
         elif kept_out is not None:
             self._show(request, kept_out.status, kept_out.body)
         else:
-            self._show(request, *look_up(self._provider, request.method, request.path))
+            look = Look(request.method, request.path, request.query)
+            self._show(request, *look_up(self._provider, look, self._loop.time()))
 
     def _show(self, request: HttpRequest, status: int, body: bytes) -> None:
         beginning = head(status, {"content-type": "application/json"}, len(body), keep_alive=self._keep_alive)

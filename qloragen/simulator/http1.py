@@ -24,6 +24,8 @@ class HttpRequest:
     method: str
     path: str
     """Without the query."""
+    query: str
+    """What stands behind the question mark."""
     headers: Mapping[str, str]
     """Lower-case names."""
     body: bytes
@@ -42,6 +44,7 @@ class NotHttp(Exception):
 class _Head:
     method: str
     path: str
+    query: str
     headers: Mapping[str, str]
     keep_alive: bool
     length: int
@@ -81,7 +84,7 @@ class RequestReader:
         if body is None:
             return None
         self._head, self._asked_to_continue = None, False
-        return HttpRequest(head.method, head.path, head.headers, body, head.keep_alive)
+        return HttpRequest(head.method, head.path, head.query, head.headers, body, head.keep_alive)
 
     def should_continue(self) -> bool:
         """Tell, once for a request, that its client waits for a `100 Continue` before it sends the body."""
@@ -158,7 +161,8 @@ def _head(text: str) -> _Head:
         headers[name.lower()] = value.strip()
     wishes = {wish.strip() for wish in headers.get("connection", "").lower().split(",")}
     keeps = "close" not in wishes and words[2] == "HTTP/1.1"
-    return _Head(words[0], words[1].partition("?")[0], headers, keeps, _length(headers))
+    path, _, query = words[1].partition("?")
+    return _Head(words[0], path, query, headers, keeps, _length(headers))
 
 
 def _length(headers: Mapping[str, str]) -> int:

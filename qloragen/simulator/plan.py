@@ -36,6 +36,8 @@ class Plan:
     """What it costs; None when nothing is billed."""
     reply: Json | None = None
     """`body`, where that is a chat completion."""
+    kept: Json | None = None
+    """How it is stored, where the call asked for that."""
     model: str | None = None
     """None when the call did not get to say."""
     identity: bytes = b""

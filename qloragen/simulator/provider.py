@@ -7,6 +7,7 @@ window; then it is answered. A call that is refused by its form or its key takes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import time
 
 from . import refusals
 from .answers import Answer, answer
@@ -21,6 +22,7 @@ from .refusals import Refusal
 from .requests import read_body, refused_by_form
 from .service import Arrival, Reading, own_headers, refused, serve
 from .settings import ANY, Simulation
+from .shelf import Shelf
 
 _OUTAGES = {"reset": Wire.RESET_BEFORE_HEADERS, "refuse": Wire.REFUSED}
 
@@ -29,7 +31,8 @@ class Provider:
     """Decides what becomes of each call, and counts it.
 
     `script` decides for tests what goes wrong with a call; `answers` gives other answers than the built-in ones;
-    `record` keeps every call with its reply in `calls`, without bound.
+    `record` keeps every call with its reply in `calls`, without bound; `wall_clock` (seconds since 1970) says when what
+    is stored was made. A call with `store` is answered, billed and stored to the end, whether its client waits or not.
     """
 
     def __init__(
@@ -39,10 +42,14 @@ class Provider:
         script: Script | None = None,
         answers: Callable[[Mapping[str, object]], Answer] = answer,
         record: bool = False,
+        wall_clock: Callable[[], float] = time,
     ) -> None:
         self.simulation = simulation or Simulation()
         self.calls: list[Call] = []
         """Every call with a readable body, in order of arrival, when they are recorded."""
+        self.shelf = Shelf(self.simulation.stored_completions)
+        """What is stored, for `GET /v1/chat/completions`."""
+        self._wall_clock = wall_clock
         self._script = script
         self._answers = answers
         self._record = record
@@ -77,9 +84,11 @@ class Provider:
         identity = identify(body, self.simulation.seed)
         draws = Draws(identity, self._repetitions.count(identity))
         now_s = clock_s - (self._began_s or 0.0)
-        arrival = Arrival(self._arrived, identity, draws, headers, now_s, clock_s)
+        arrival = Arrival(self._arrived, identity, draws, headers, now_s, clock_s, self._wall_clock())
         self._arrived += 1
         plan = self._gate(arrival.index, headers, now_s) or self._read(arrival, body)
+        if plan.kept is not None:
+            self.shelf.expect(plan.kept, clock_s + plan.first_s, clock_s)
         self._ledger.total.begin()
         if plan.model is not None:
             self._ledger.account(plan.model).begin()

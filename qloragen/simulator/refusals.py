@@ -77,6 +77,28 @@ def invalid_value(param: str, value: object, known: Sequence[str]) -> Refusal:
     return invalid(message, param=param, code="invalid_value")
 
 
+def unknown(param: str) -> Refusal:
+    """Return the 400 of a parameter that the API does not know."""
+    return invalid(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+
+
+def out_of_bounds(param: str, value: int, *, least: int, most: int) -> Refusal | None:
+    """Return the 400 of a number below or above its bounds; None if it is within them."""
+    if least <= value <= most:
+        return None
+    side, sign, bound = ("below", ">=", least) if value < least else ("above", "<=", most)
+    kind = "min" if value < least else "max"
+    message = f"Invalid '{param}': integer {side} {kind}imum value. Expected a value {sign} {bound}, but got {value} "
+    return invalid(message + "instead.", param=param, code=f"integer_{side}_{kind}_value")
+
+
+def too_long_text(param: str, most: int, length: int) -> Refusal:
+    """Return the 400 of a text with too many characters."""
+    message = f"Invalid '{param}': string too long. Expected a string with maximum length {most}, but got a string "
+    message += f"with length {length} instead."
+    return invalid(message, param=param, code="string_above_max_length")
+
+
 def too_long(limit: int, prompt: int, cap: int) -> Refusal:
     """Return the 400 of a request that does not fit into the context window."""
     message = f"This model's maximum context length is {limit} tokens. However, you requested {prompt + cap} tokens "
@@ -100,6 +122,11 @@ def no_model(model: str) -> Refusal:
 def no_path(method: str, path: str) -> Refusal:
     """Return the 404 of an address that is not part of the API."""
     return Refusal(404, f"Invalid URL ({method} {path})", "invalid_url")
+
+
+def not_kept(id: str) -> Refusal:
+    """Return the 404 of a completion that is not stored."""
+    return Refusal(404, f"Chat completion with id '{id}' not found.", "not_kept", param="completion_id")
 
 
 def rate_limited(model: str, rejection: Rejection, headers: Mapping[str, str]) -> Refusal:

@@ -11,7 +11,7 @@ from .tokens import count_tokens
 
 CREATED = 1_790_000_000
 """When every reply says that it was made, and every model: a fixed second, in 2026, so that of two runs the replies to
-the same calls in the same order are the same bytes."""
+the same calls in the same order are the same bytes. Only what is stored has a time of its own."""
 
 
 _TIERS = ("flex", "priority")
@@ -67,13 +67,15 @@ def cut(text: str, tokens: int) -> str:
     return text[:low]
 
 
-def reply_to(body: Json, index: int, generated: Generated, usage: Usage, *, reports_writes: bool) -> Json:
+def reply_to(
+    body: Json, index: int, generated: Generated, usage: Usage, *, reports_writes: bool, created_s: int
+) -> Json:
     """Return the chat completion for a request."""
     choice = {"index": 0, "message": _message(generated.answer, index), "finish_reason": generated.finish_reason}
     return {
         "id": f"chatcmpl-{index}",
         "object": "chat.completion",
-        "created": CREATED,
+        "created": created_s,
         "model": body["model"],
         "choices": [{**choice, "logprobs": None}],
         "usage": _usage(usage, reports_writes=reports_writes),

@@ -16,6 +16,7 @@ import orjson
 from . import refusals
 from .effects import Json
 from .refusals import Refusal
+from .storing import refused_by_storing
 from .strict import refused_by_strictness
 
 _PREFIX = re.compile(r"^(openai/|azure/|ft:)+")
@@ -25,7 +26,7 @@ _ALWAYS_REASONS = re.compile(r"^gpt-6(\.\d+)?-astra|^gpt-6\.[1-9]\d*-sol")
 
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_CHOSEN = frozenset({"reasoning_effort", "response_format", "prompt_cache_options", "tools"})
+_CHOSEN = frozenset({"reasoning_effort", "response_format", "prompt_cache_options", "tools", "store", "metadata"})
 _FORMATS = ("text", "json_object", "json_schema")
 _CACHE_MODES = ("implicit", "explicit")
 
@@ -74,7 +75,7 @@ def refused_by_form(body: Json) -> Refusal | None:
     refusal = _numbers(body)
     if refusal is not None or _CHOSEN.isdisjoint(body):
         return refusal
-    return _choices(body) or refused_by_strictness(body)
+    return _choices(body) or refused_by_storing(body) or refused_by_strictness(body)
 
 
 def _message(where: str, message: object) -> Refusal | None:

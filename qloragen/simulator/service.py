@@ -22,8 +22,9 @@ from .faults import Fault, struck
 from .plan import Plan, travel_s
 from .prompts import Prompt, cap_tokens
 from .refusals import Refusal, error_body
-from .replies import Generated, altered, generate, reply_to
+from .replies import CREATED, Generated, altered, generate, reply_to
 from .requests import refused_by_name, structured
+from .shelf import kept_form
 from .tokens import count_tokens
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
@@ -45,6 +46,8 @@ class Arrival:
     """Since the simulator began."""
     clock_s: float
     """On the shell's clock."""
+    wall_s: float
+    """Since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ def _answer(
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
     usage = _usage(reading, prompt_tokens, generated, served.start_s, answered_s)
     reply = _reply(reading, generated, usage, effect)
+    kept = kept_form(reply, reading.body, f"req_{arrival.index}") if reading.body.get("store") else None
     headers.update(effect.headers)
     headers["openai-processing-ms"] = str(int(seconds * 1000))
     headers["content-type"] = _JSON
@@ -196,6 +200,7 @@ def _answer(
         effect.gap_s,
         usage=usage,
         reply=reply,
+        kept=kept,
         model=reading.model,
         identity=arrival.identity,
         call=reading.call,
@@ -224,5 +229,6 @@ def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: 
 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:
     writes = reading.deployment.reports_writes
-    reply = reply_to(reading.body, reading.arrival.index, generated, usage, reports_writes=writes)
+    created_s = int(reading.arrival.wall_s) if reading.body.get("store") else CREATED
+    reply = reply_to(reading.body, reading.arrival.index, generated, usage, reports_writes=writes, created_s=created_s)
     return reply if effect.edit is None else effect.edit(reply)

@@ -153,9 +153,11 @@ class Simulation:
     """None lets every key in."""
     remembered_calls: int = 100_000
     """Different bodies that are told apart from new ones (8 bytes of digest each); the oldest are forgotten first."""
+    stored_completions: int = 10_000
+    """Completions of calls with `store` that are kept, whole; the oldest are forgotten first."""
 
     def __post_init__(self) -> None:
-        positive("simulation", remembered_calls=self.remembered_calls)
+        positive("simulation", remembered_calls=self.remembered_calls, stored_completions=self.stored_completions)
         if not -(2**63) <= self.seed < 2**63:
             raise SettingsError("Simulator: simulation: seed must be a whole number of at most 63 bits.")
         if "" in self.models or self.api_key == "":
