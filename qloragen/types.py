@@ -144,6 +144,10 @@ class Request:
     max_cost_usd: Decimal | None = None
     """What all attempts at this request may cost, those whose bill never came at their worst; None: as `max_lost` of
     the retry policy allows. Needs a model with a known price."""
+    metadata: Mapping[str, str] | None = None
+    """Asks the provider to store the request and its reply under these words, for the engine's `stored` to find it: 16
+    pairs at most, keys of up to 64 characters and values of up to 512. How long it keeps the texts is its own affair. A
+    model that turns out to refuse this is asked without it from then on."""
 
 
 Structure = Literal["tools", "json_schema", "json_object"]

@@ -12,9 +12,10 @@ from importlib import import_module
 
 from ..errors import RequestFailed, RunStopped
 from ..types import Completion, Function, Message, Request, Usage
-from .client import Client, ConnectionLost, HttpReply, connect
+from .client import Client, ConnectionLost, HttpReply, Listing, connect
 from .engine import Engine
 from .gate import Cause
+from .listing import Stored, StoredUnavailable, stored
 from .models import Family, family, overridden
 from .pricing import Price, cost, lookup
 from .reply import UnreadableReply, decode
@@ -34,6 +35,7 @@ __all__ = [
     "FastClient",
     "Function",
     "HttpReply",
+    "Listing",
     "Message",
     "ModelSpec",
     "ModelStatistics",
@@ -44,6 +46,8 @@ __all__ = [
     "RequestFailed",
     "RetryPolicy",
     "RunStopped",
+    "Stored",
+    "StoredUnavailable",
     "UnreadableReply",
     "Usage",
     "answer_of",
@@ -55,6 +59,7 @@ __all__ = [
     "known_model",
     "lookup",
     "overridden",
+    "stored",
 ]
 
 _SLOW = {"OpenAIClient": ".openai_client", "FastClient": ".fast_client"}

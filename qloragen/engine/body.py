@@ -31,6 +31,8 @@ _BOUNDS = frozenset(
 )
 
 BREAKPOINT = "prompt_cache_breakpoint"
+STORED = frozenset({"store", "metadata"})
+"""Sent together or not at all: OpenAI refuses metadata of what is not stored."""
 
 
 def encode(request: Request, family: Family, structure: Structure | None, cap: int | None = None) -> bytes:
@@ -67,6 +69,8 @@ def _parameters(request: Request, family: Family, cap: int) -> Json:
         found["prompt_cache_options"] = {"mode": "explicit"}
     if family.service_tier is not None:
         found["service_tier"] = family.service_tier
+    if request.metadata is not None and family.refused.isdisjoint(STORED):
+        found |= {"store": True, "metadata": dict(request.metadata)}
     return found
 
 

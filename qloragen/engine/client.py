@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from os import environ
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import anyio.to_thread
 
@@ -50,6 +50,19 @@ class Client(Protocol):
         """Make one attempt at `POST /chat/completions` with a JSON body; every HTTP status is a reply.
 
         `timeout_s` bounds the whole attempt, from the wait for a connection to the last byte.
+
+        Raises:
+            ConnectionLost: no whole reply came.
+        """
+        ...
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """What `engine.stored` needs of a provider besides; OpenAI's client, the fast one and the stand-ins have it."""
+
+    async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
+        """Make one attempt at `GET` of an address beneath the API's own, such as `/chat/completions`.
 
         Raises:
             ConnectionLost: no whole reply came.

@@ -104,6 +104,7 @@ _UNSUPPORTED_WORDS = (
     "not allowed",
     "not permitted",
     "not supported",
+    "only allowed",
     "unexpected",
     "unknown",
     "unrecognized",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import orjson
 
+from ..logs import get_logger
 from ..types import Structure
 from .body import BREAKPOINT
 from .call import Call
@@ -18,11 +19,14 @@ from .structure import StructureChoice
 _INDISPENSABLE = frozenset({"model", "messages", "tools", "tool_choice", "response_format"})
 _WORD = re.compile(r"\w+")
 
+log = get_logger()
+
 
 class Form:
     """The form of one model's calls; refusals change it for all calls to come."""
 
     def __init__(self, spec: ModelSpec) -> None:
+        self._model = spec.name
         self.family: Family = spec.family
         self.shape = StructureChoice(
             spec.structure or spec.family.structure, chosen=spec.structure not in {None, "auto"}
@@ -67,8 +71,11 @@ class Form:
     def _drop(self, failure: Failure, call: Call) -> bool:
         name = _refused(failure, orjson.loads(call.body).keys() - _INDISPENSABLE, call)
         changed = without(self.family, name) if name else None
-        self.family = changed or self.family
-        return changed is not None
+        if changed is None:
+            return False
+        self.family = changed
+        log.warning("parameter_refused", model=self._model, parameter=name)
+        return True
 
 
 def _refused(failure: Failure, sent: set[str], call: Call) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import FunctionType
@@ -21,6 +21,7 @@ from .lost import lost, redacted
 
 if TYPE_CHECKING:
     from openai._models import FinalRequestOptions
+    from openai._types import RequestOptions
 
 CONNECT_S = 5.0
 """A server that does not accept a connection within this time is not there."""
@@ -102,26 +103,39 @@ class OpenAIClient:
         except _BROKEN as error:
             raise lost(error) from None
 
+    async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
+        """See `Listing.get`."""
+        options: RequestOptions = {**_options_of_a_call(timeout_s), "params": query}
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await _answered(self._openai.get(path, cast_to=httpx2.Response, options=options))
+        except _BROKEN as error:
+            raise lost(error) from None
+
     async def _post(self, body: bytes, timeout_s: float) -> HttpReply:
         azure = isinstance(self._openai, AsyncAzureOpenAI)  # it finds the model's deployment only in a parsed body
-        try:
-            response = await self._openai.post(
+        return await _answered(
+            self._openai.post(
                 _PATH,
                 content=None if azure else body,
                 body=orjson.loads(body) if azure else None,
                 cast_to=httpx2.Response,
-                options={
-                    "headers": _HEADERS,
-                    "timeout": _timeout(timeout_s),
-                    "max_retries": 0,
-                    "follow_redirects": False,
-                },
+                options={**_options_of_a_call(timeout_s), "headers": _HEADERS},
             )
-        except package.APIStatusError as error:
-            response = error.response
-        except package.APIConnectionError as error:
-            raise lost(error) from None
-        return _reply(response)
+        )
+
+
+async def _answered(call: Awaitable[httpx2.Response]) -> HttpReply:
+    try:
+        return _reply(await call)
+    except package.APIStatusError as error:
+        return _reply(error.response)
+    except package.APIConnectionError as error:
+        raise lost(error) from None
+
+
+def _options_of_a_call(timeout_s: float) -> RequestOptions:
+    return {"timeout": _timeout(timeout_s), "max_retries": 0, "follow_redirects": False}
 
 
 class _Template:

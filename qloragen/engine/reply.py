@@ -49,7 +49,7 @@ def decode(
     Raises:
         UnreadableReply: the body is no chat completion.
     """
-    reply = _object(body)
+    reply = json_object(body)
     choices = reply.get("choices")
     if not isinstance(choices, list) or ("error" in reply and not choices):
         raise UnreadableReply("no chat completion")
@@ -73,7 +73,12 @@ def decode(
     )
 
 
-def _object(body: bytes) -> Json:
+def json_object(body: bytes) -> Json:
+    """Parse a body, also one with what JSON does not allow but servers send.
+
+    Raises:
+        UnreadableReply: it is no JSON object.
+    """
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:

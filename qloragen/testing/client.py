@@ -32,10 +32,18 @@ class ScriptedClient:
     """Answers each request with `answer(body)` after `latency_s` (seconds, or a function of the body).
 
     `answer` gets the parsed body and returns an `HttpReply`, or an exception to raise, usually a `ConnectionLost`.
+    `listing` gets the query of a look at stored completions; without it there is no such thing, which is a 404.
     """
 
-    def __init__(self, answer: Callable[[Body], Answer], *, latency_s: float | Callable[[Body], float] = 1.0) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Body], Answer],
+        *,
+        latency_s: float | Callable[[Body], float] = 1.0,
+        listing: Callable[[Mapping[str, str]], Answer] | None = None,
+    ) -> None:
         self._answer = answer
+        self._listing = listing or (lambda _query: refusal(404))
         self._latency_s = latency_s
         self.calls: list[ScriptedCall] = []
         """Every attempt, in order of arrival."""
@@ -61,10 +69,18 @@ class ScriptedClient:
         if latency_s > timeout_s:
             raise ConnectionLost(f"no reply within {timeout_s:g} s", timed_out=True)
         call.answered_s = anyio.current_time()
-        answer = self._answer(call.body)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return _given(self._answer(call.body))
+
+    async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
+        """Answer one look at stored completions, at once; looks are not among the calls."""
+        del timeout_s
+        return _given(self._listing(query)) if path == "/chat/completions" else refusal(404)
+
+
+def _given(answer: Answer) -> HttpReply:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def reply(
