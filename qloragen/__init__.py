@@ -21,9 +21,10 @@ from .errors import (
 from .oneshot import Outcome, agenerate, export, generate, reparse, summary
 from .session import Session
 from .settings import Settings
+from .store.verify import Verification
 from .summary import Summary
 from .types import Article, Record, Skip, Usage
-from .upkeep import Verification, rebuild, retry, verify
+from .upkeep import rebuild, retry, verify
 
 __all__ = [
     "AccessDenied",

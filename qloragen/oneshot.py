@@ -25,6 +25,7 @@ from .signals import stop_on_signals
 from .store.run import open_run, read_records, read_run
 from .summary import Summary, summarise
 from .types import Record
+from .upkeep import mend
 
 _KNOBS_OF_A_JOB = ("pack", "pack_variables", "classify_form", "max_types", "input", "temperature")
 """The settings that decide how a run's replies are read."""
@@ -45,6 +46,7 @@ class Outcome:
 
     def records(self) -> Iterator[Record]:
         """Yield all records of the run, those of earlier calls included."""
+        mend(self.folder)
         return read_records(self.folder)
 
     def export(self, out: str | Path, format: ExportFormat = "alpaca") -> ExportSummary:
@@ -110,6 +112,7 @@ def export(
     Raises:
         SetupError: There is nothing to export, the pack has a mistake, or `out` cannot be written.
     """
+    mend(Path(folder))
     return write_export(Path(folder), None if out is None else Path(out), _shape(format, system, pack))
 
 

@@ -16,8 +16,8 @@ from qloragen.store.files import Disk
 from qloragen.store.frame import framed, is_whole, key_of, kind_of, sink_line
 from qloragen.store.ledger import Account, Bill, Ledger, total
 from qloragen.store.log import Log
-from qloragen.store.recovery import JOURNAL, SINK
-from qloragen.store.run import INDEX, open_run, read_records, read_run
+from qloragen.store.names import INDEX, JOURNAL, SINK
+from qloragen.store.run import open_run, read_records, read_run
 from qloragen.store.scan import lines
 from qloragen.types import Rejection, Usage
 
@@ -348,7 +348,7 @@ def test_a_journal_of_another_form_is_not_touched(folder):
 def test_damage_that_is_met_only_when_it_is_read_stops_the_run_and_the_next_one_mends_it(folder):
     filled(folder)
     with open_run(folder) as run:
-        at = run.state.record_offset(key("c2"))
+        at = run.state.record_offset(key("c2")) or 0
         with (folder / JOURNAL).open("r+b") as journal:
             journal.seek(at + 100)
             journal.write(b"#")

@@ -11,7 +11,7 @@ from typing import NoReturn
 from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
 from ..logs import escape, redact
 
-USAGE, BUDGET, STOPPED = 2, 4, 5
+USAGE, SOME_FAILED, BUDGET, STOPPED = 2, 3, 4, 5
 SIGNALLED = 128
 """Added to the number of a signal, as shells do."""
 

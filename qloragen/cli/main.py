@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import generate, look, simulate
+from . import generate, look, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
@@ -17,6 +17,9 @@ _COMMANDS = {
     "status": look.status,
     "reparse": generate.reparse,
     "export": look.export_records,
+    "verify": upkeep.verify,
+    "rebuild": upkeep.rebuild,
+    "retry": upkeep.retry,
     "packs": look.packs,
     "settings": look.settings,
     "simulate": simulate.simulate,

@@ -20,7 +20,7 @@ EXIT_CODES = """\
 exit codes:
   0    done
   2    the command, a setting, the pack or the source cannot be used; nothing was started
-  3    done, but some items failed (see `qloragen status`)
+  3    done, but some items failed (see `qloragen status`); verify: something is wrong
   4    the spending limit is reached
   5    stopped by key, quota, model, provider or disk
   130  stopped by Ctrl-C (SIGINT)
@@ -53,6 +53,10 @@ def knobs_of(arguments: argparse.Namespace) -> dict[str, object]:
     return {**dict(getattr(arguments, "set", None) or ()), **given}
 
 
+def _folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the run directory")
+
+
 def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run directory")
@@ -65,6 +69,13 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight, per model")
     _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
     _knob(parser, "--max-cost-usd", "max_cost_usd", "X", "never spend more than X dollars in this run directory")
+    parser.add_argument(
+        "--yes",
+        action="store_const",
+        const=True,
+        dest=f"{KNOB}accept_changes",
+        help="go on when something has changed and work that is done is to be paid for again",
+    )
     parser.add_argument(
         "--local",
         nargs="?",
@@ -98,6 +109,17 @@ def _export(parser: argparse.ArgumentParser) -> None:
     _pack_knob(parser)
 
 
+def _retry(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--reason",
+        action="append",
+        default=[],
+        metavar="R",
+        help="only those given up for this reason (see `qloragen status`); may be repeated",
+    )
+
+
 def _packs(parser: argparse.ArgumentParser) -> None:
     _pack_knob(parser)
     _any_knob(parser)
@@ -113,14 +135,13 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "status": ("show what a run has come to and what it has cost", _status),
     "reparse": ("apply today's parser and checks to the replies a run has paid for; makes no call", _reparse),
     "export": ("write training files from the records of a run", _export),
+    "verify": ("check every line, id and sum of a run; changes nothing", _folder),
+    "rebuild": ("write records.jsonl anew from the journal; makes no call", _folder),
+    "retry": ("let the next run ask again for items that were given up for good", _retry),
     "packs": ("check a prompt pack and show its instruction types", _packs),
     "settings": ("show every setting, its environment variable, its value and where that came from", _settings),
     "simulate": ("stand in for a provider, on this machine, to rehearse a run against", simulate.flags),
 }
-
-
-def _folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the run directory")
 
 
 def _pack_knob(parser: argparse.ArgumentParser) -> None:

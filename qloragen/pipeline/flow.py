@@ -22,7 +22,7 @@ import anyio
 
 from ..errors import RequestFailed, RunStopped
 from ..logs import get_logger
-from ..store.run import Run
+from ..store.handle import Run
 from ..types import Article, Cell, Completion, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
 from .crew import Crew
 from .job import Job, OpenArticle, record_of, reply_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..store.run import Run
+from ..store.handle import Run
 from ..types import InstructionType, Invalid, Rejection, Reply
 from .job import Job, OpenArticle, record_of
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .files import Files, write_all
+from .names import ASIDE
 
-ASIDE = "aside"
 _BLOCK_BYTES = 1 << 20
 MOST_KEPT_BYTES = 64 << 20
 """What a part that is set aside may have; more can only be a file full of zeros, or something else than a run."""

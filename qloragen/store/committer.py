@@ -27,7 +27,7 @@ import anyio.to_thread
 from ..background import background
 from ..errors import StorageFailed
 from ..logs import get_logger
-from .run import Ends, Moment, Run, refused
+from .handle import Ends, Moment, Run, refused
 
 Durability = Literal["process", "group", "record"]
 

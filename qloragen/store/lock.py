@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import RunLocked, StorageFailed
-
-LOCK = ".lock"
+from .names import LOCK
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def mend(files: Files, path: Path, journal: int, state: State, start: tuple[int,
     try:
         size = files.stamp(sink).size
         expected = projected(files, journal, state, start[0])
-        good, batch = _agreeing(files, sink, expected, start[1])
+        good, batch = agreeing(files, sink, expected, start[1])
         if good == size and not batch:
             return None
         if size - good <= MOST_KEPT_BYTES:
@@ -69,7 +69,7 @@ def rebuild(files: Files, path: Path, expected: Iterable[bytes]) -> int:
     return crc or 0
 
 
-def _agreeing(files: Files, sink: int, expected: Iterator[bytes], at: int) -> tuple[int, bytes]:
+def agreeing(files: Files, sink: int, expected: Iterator[bytes], at: int) -> tuple[int, bytes]:
     """Return up to where the sink is as expected, and what should come next of the batch that it ends in."""
     for batch in expected:
         there = _read(files, sink, len(batch), at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
 
@@ -16,8 +17,7 @@ BATCH = 50_000
 """Changes that are kept in memory before they are put in the index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """A line that is not as it was written."""
 
     number: int

@@ -15,16 +15,15 @@ from pathlib import Path
 
 from ..errors import SetupError
 from .aside import keep_part
-from .files import Files
+from .files import Files, write_all
 from .index import Index, Mark
 from .lines import damaged_line
+from .names import JOURNAL, SINK
 from .projection import mend
 from .reading import Contents, read_journal, save
 from .scan import Segment, agrees, checksum, lines
 from .state import State
 
-JOURNAL = "journal.jsonl"
-SINK = "records.jsonl"
 LISTED = 10
 
 
@@ -64,8 +63,6 @@ class Opened:
     recovery: Recovery
     lines: int
     """Lines of the journal."""
-    news: list[bytes]
-    """Lines that the journal is to be told first."""
     sealed: bool = False
     """Everything was as the process that ended last has left it."""
 
@@ -83,14 +80,14 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
     try:
         mark = index.mark() if index else None
         if mark and mark.sealed == (files.stamp(journal), files.stamp(sink)):
-            return Opened(State(index), Recovery(), mark.lines, [], sealed=True)
+            return Opened(State(index), Recovery(), mark.lines, sealed=True)
         mark = _trusted(files, journal, index, mark)
         state = State(index)
         contents = read_journal(files, journal, state, index, mark)
         _refuse_others(folder, files, journal, sink, contents)
         recovery = Recovery(lines_read=contents.lines - (mark.lines if mark else 0))
         recovery.torn_bytes = _mend_end(files, path, journal, contents)
-        news = _set_aside(files, path, journal, contents, recovery)
+        recovery.damaged = _set_aside(files, path, journal, contents, state)
         start = _agreed(files, sink, state, index, mark)
         recovery.sink = mend(files, folder / SINK, journal, state, start)
         if index:
@@ -98,7 +95,7 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
     finally:
         files.close(journal)
         files.close(sink)
-    return Opened(state, recovery, contents.lines, news)
+    return Opened(state, recovery, contents.lines)
 
 
 def _trusted(files: Files, journal: int, index: Index | None, mark: Mark | None) -> Mark | None:
@@ -142,12 +139,19 @@ def _mend_end(files: Files, path: Path, journal: int, contents: Contents) -> int
     return size - contents.end
 
 
-def _set_aside(files: Files, path: Path, journal: int, contents: Contents, recovery: Recovery) -> list[bytes]:
-    """Copy damaged lines aside; returns what the journal is to be told of them."""
-    for damage in contents.damaged:
-        keep_part(files, path, journal, (damage.start, damage.end), f"damaged line {damage.number}")
-        recovery.damaged.append(damage.number)
-    return [damaged_line(damage.number, damage.start, damage.end - damage.start) for damage in contents.damaged]
+def _set_aside(files: Files, path: Path, journal: int, contents: Contents, state: State) -> list[int]:
+    """Copy damaged lines aside and let the journal say so, before the index passes them; returns their numbers."""
+    if not contents.damaged:
+        return []
+    news = b""
+    for number, start, end in contents.damaged:
+        keep_part(files, path, journal, (start, end), f"damaged line {number}")
+        news += damaged_line(number, start, end - start) + b"\n"
+    contents.end = write_all(files, journal, news, contents.end)
+    files.sync(journal)
+    contents.lines += len(contents.damaged)
+    state.totals.damaged_lines += len(contents.damaged)
+    return [damage.number for damage in contents.damaged]
 
 
 def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents: Contents) -> None:

@@ -70,7 +70,7 @@ def checksum(files: Files, file: int, start: int, end: int) -> int | None:
 def agrees(files: Files, file: int, segments: Sequence[Segment], end: int) -> bool:
     """Whether a file is, from its start to `end`, as the checksums of its parts say.
 
-    Two threads read it: computing a CRC-32 lets go of the interpreter's lock.
+    Two threads read a long one: computing a CRC-32 lets go of the interpreter's lock.
 
     Raises:
         OSError: The disk refuses.
@@ -79,6 +79,8 @@ def agrees(files: Files, file: int, segments: Sequence[Segment], end: int) -> bo
     ends = [0, *(segment.end for segment in parts)]
     if ends[-1] != end or any(segment.start != before for segment, before in zip(parts, ends, strict=False)):
         return False
+    if end <= _BLOCK_BYTES:
+        return all(_agrees(files, file, segment) for segment in parts)
     with ThreadPoolExecutor(2) as pool:
         return all(pool.map(partial(_agrees, files, file), parts))
 

@@ -1,0 +1,141 @@
+"""Checking every line of a run's files against everything that can be known of it; changes nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from ..types import digest
+from .files import Disk
+from .frame import is_whole, key_of, kind_of
+from .index import Index
+from .lines import article_key
+from .lock import in_use
+from .names import INDEX, JOURNAL, SINK
+from .projection import agreeing, projected
+from .scan import lines
+from .state import State
+
+LISTED = 10
+_DISK = Disk()
+
+
+@dataclass(slots=True)
+class Verification:
+    """What checking a run directory has found."""
+
+    lines: int = 0
+    """Journal lines, the damaged ones included."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Whole lines by kind."""
+    records: int = 0
+    """Records that count."""
+    set_aside: int = 0
+    """Damaged lines that an earlier opening has set aside already; what they held was done again where needed."""
+    problems: list[str] = field(default_factory=list)
+    """What is wrong, in words; opening the run mends all of it but a wrong text."""
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
+        said = [f"{self.lines} journal lines checked ({kinds}); {self.records} records"]
+        said += [f"{self.set_aside} damaged lines were set aside earlier"] if self.set_aside else []
+        return "\n".join([*said, *(f"wrong: {problem}" for problem in self.problems)])
+
+
+def verify(folder: Path) -> Verification:
+    """Check checksum and content of every journal line, every id and line of the sink, and the sums of the index.
+
+    A run in which a process is at work may be checked as well: what it is just writing is no problem.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    found = Verification()
+    with ExitStack() as files:
+        journal = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
+        files.callback(os.close, journal)
+        at_work = in_use(folder)
+        state, end = _read(journal, found, at_work=at_work)
+        found.records = state.totals.records
+        _check_sink(folder, journal, state, found, files, at_work=at_work)
+    _check_index(folder, state, end, found)
+    return found
+
+
+def _read(journal: int, found: Verification, *, at_work: bool) -> tuple[State, int]:
+    """Return what the journal says, and where its last whole line ends."""
+    state, end = State(), 0
+    damaged: dict[int, int] = {}
+    wrong: list[int] = []
+    for at, line, ended in lines(_DISK, journal):
+        if not ended and at_work:
+            break
+        found.lines += 1
+        if not is_whole(line):
+            damaged[at] = found.lines
+            continue
+        end = at + len(line) + 1
+        found.kinds[kind_of(line)] += 1
+        if kind_of(line) == "damaged":
+            state.totals.damaged_lines += 1
+            found.set_aside += damaged.pop(orjson.loads(line)["offset"], None) is not None
+        elif not _is_true(state, line, at):
+            wrong.append(found.lines)
+    if damaged:
+        found.problems.append(f"{JOURNAL} has {_numbered(list(damaged.values()))} damaged")
+    if wrong:
+        found.problems.append(f"{JOURNAL} has {_numbered(wrong)} whole, but not of this program or with another text")
+    return state, end
+
+
+def _is_true(state: State, line: bytes, at: int) -> bool:
+    try:
+        state.apply(line, at)
+        if kind_of(line) != "article":
+            return True
+        fields = orjson.loads(line)
+        content_hash = digest(fields["content"])
+        return content_hash == fields["content_hash"] and key_of(line) == article_key(content_hash, fields["format"])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _check_sink(
+    folder: Path, journal: int, state: State, found: Verification, files: ExitStack, *, at_work: bool
+) -> None:
+    try:
+        sink = os.open(folder / SINK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        found.problems.append(f"{SINK} is missing")
+        return
+    files.callback(os.close, sink)
+    size = os.fstat(sink).st_size
+    good, batch = agreeing(_DISK, sink, projected(_DISK, journal, state), 0)
+    if (good < size or batch) and not (at_work and good == size):
+        found.problems.append(f"{SINK} is from byte {good} on not what the journal says")
+
+
+def _check_index(folder: Path, state: State, end: int, found: Verification) -> None:
+    try:
+        index = Index(folder / INDEX, read_only=True)
+    except sqlite3.Error:
+        return  # it may be absent at any time
+    try:
+        mark = index.mark()
+        if mark and mark.journal_end == end and (mark.totals, dict(mark.bills)) != (state.totals, state.ledger.bills):
+            found.problems.append(f"{INDEX} has other sums than the journal")
+    except sqlite3.Error as error:
+        found.problems.append(f"{INDEX} is damaged ({error})")
+    finally:
+        index.close()
+
+
+def _numbered(numbers: list[int]) -> str:
+    listed = ", ".join(map(str, numbers[:LISTED])) + (", ..." if len(numbers) > LISTED else "")
+    return f"{'line' if len(numbers) == 1 else 'lines'} {listed}"
