@@ -18,7 +18,7 @@ from random import Random
 import orjson
 
 from qloragen.assembly import job_of, specs_of
-from qloragen.cli import main
+from qloragen.cli import command
 from qloragen.settings import load
 
 from .provider import Visit
@@ -54,10 +54,10 @@ class Job:
 
     def arguments(self) -> Sequence[str]:
         """Return the command line."""
-        command = ["generate", str(self.source), "--out", str(self.out), "--log-format", "json"]
-        command += ["--base-url", self.base_url, "--concurrency", str(self.per_model)]
+        words = ["generate", str(self.source), "--out", str(self.out), "--log-format", "json"]
+        words += ["--base-url", self.base_url, "--concurrency", str(self.per_model)]
         # With limits that are told, no process spends its short life on finding them out with a few calls.
-        return [*command, "--rpm", "600000", "--tpm", "600000000"]
+        return [*words, "--rpm", "600000", "--tpm", "600000000"]
 
 
 _LONG = 0.05
@@ -78,7 +78,11 @@ def _article(number: int, dice: Random) -> dict[str, str]:
 
 
 def warm_up() -> None:
-    """Import and remember everything that a job needs, without a thread or an event loop: to be forked from."""
+    """Import and remember everything that a job needs, without a thread or an event loop: to be forked from.
+
+    Ctrl-C ends a process at once, without a traceback, until the command line sees to it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name in _LATE_IMPORTS:
         import_module(name)
     settings = load()
@@ -128,7 +132,5 @@ def _work(job: Job, visit: Visit) -> None:
         os.dup2(said, stream)
     os.environ["OPENAI_API_KEY"] = visit.key
     os.chdir(job.said.parent)
-    try:
-        sys.exit(main(job.arguments()))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    sys.argv = ["qloragen", *job.arguments()]
+    command()

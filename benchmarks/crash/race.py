@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -141,10 +142,12 @@ class _Round:
         return winners
 
     def _judge_words(self, refusals: Sequence[str], winner: _Racer) -> None:
-        words = (str(winner.process.pid), socket.gethostname())
-        wrong = [said for said in refusals if not all(word in said for word in words)]
+        named = (
+            rf"process {winner.process.pid} on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
+        )
+        wrong = [said for said in refusals if not re.search(named, said)]
         if wrong:
-            self._find(f"{len(wrong)} of {len(refusals)} refusals do not name {' on '.join(words)}: {wrong[0]}")
+            self._find(f"{len(wrong)} of {len(refusals)} refusals do not say {named!r}: {wrong[0]}")
 
     def _find(self, finding: str) -> None:
         self._found.findings.append(f"round {self._number}: {finding}")

@@ -176,7 +176,7 @@ class _Lane:
         expected = {0}
         if end.interrupted:
             # A signal that comes before or after the handlers are in place ends a process at once.
-            expected |= {-plan.signal, 128 + plan.signal, 128 + signal.SIGINT}
+            expected |= {-plan.signal, 128 + plan.signal}
         if plan.terms.faults:
             expected.add(_SOME_FAILED)
         if plan.terms.fatal:
