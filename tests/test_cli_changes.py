@@ -5,10 +5,13 @@ import os
 import pty
 import subprocess
 import termios
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
+
+from qloragen import agenerate
 
 from .test_cli import QLORAGEN, qloragen
 from .test_main_job import article, lines_of
@@ -18,15 +21,15 @@ MINI = ("--generate-model", "gpt-5.4-mini")
 
 
 @pytest.fixture
-def generate(tmp_path: Path, serve, source: Path):
-    """The command with a server of its own, which is its first argument's place to look for calls."""
+def generate(tmp_path: Path, portal, serve, source: Path):
+    """A server, and the command whose work is done already: 8 classifications and 24 records."""
     server = serve()
+    portal.call(partial(agenerate, source, tmp_path / "run", base_url=server.base_url))
     return server, ("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url)
 
 
 def test_a_change_is_told_by_cause_with_its_cells_and_dollars_and_what_becomes_of_the_old(tmp_path, generate):
     server, command = generate
-    qloragen(*command)
 
     done = qloragen(*command, *MINI)
 
@@ -40,7 +43,6 @@ def test_a_change_is_told_by_cause_with_its_cells_and_dollars_and_what_becomes_o
 
 def test_above_the_limit_nobody_to_ask_ends_with_one_sentence_and_no_call(generate):
     server, command = generate
-    qloragen(*command)
 
     done = qloragen(*command, *MINI, *ASK_ALWAYS)
 
@@ -56,7 +58,6 @@ def test_above_the_limit_nobody_to_ask_ends_with_one_sentence_and_no_call(genera
 @pytest.mark.parametrize("consent", [{"flag": "--yes"}, {"variable": "true"}], ids=["flag", "variable"])
 def test_consent_goes_on_and_keeps_what_still_holds(generate, consent):
     server, command = generate
-    qloragen(*command)
     flags = [consent["flag"]] if "flag" in consent else []
     variables = {"QLORAGEN_ACCEPT_CHANGES": consent["variable"]} if "variable" in consent else {}
 
@@ -70,7 +71,6 @@ def test_consent_goes_on_and_keeps_what_still_holds(generate, consent):
 
 def test_an_unchanged_run_asks_nothing(source, generate):
     server, command = generate
-    qloragen(*command)
     source.write_bytes(source.read_bytes() + orjson.dumps(article(100)) + b"\n")
 
     done = qloragen(*command, *ASK_ALWAYS)
@@ -84,7 +84,6 @@ def test_an_unchanged_run_asks_nothing(source, generate):
 @pytest.mark.parametrize(("answer", "code", "calls"), [(b"y\n", 0, 24), (b"n\n", 2, 0), (b"\n", 2, 0), (b"\x04", 2, 0)])
 def test_a_person_at_the_terminal_is_asked(generate, answer, code, calls):
     server, command = generate
-    qloragen(*command)
 
     process, shown = at_a_terminal(*command, *MINI, *ASK_ALWAYS, answer=answer)
 
@@ -95,7 +94,6 @@ def test_a_person_at_the_terminal_is_asked(generate, answer, code, calls):
 
 def test_ctrl_c_is_an_answer(generate):
     server, command = generate
-    qloragen(*command)
 
     process, shown = at_a_terminal(*command, *MINI, *ASK_ALWAYS, answer=b"\x03")
 
@@ -106,7 +104,6 @@ def test_ctrl_c_is_an_answer(generate):
 
 def test_json_logs_hold_the_plan(generate):
     _, command = generate
-    qloragen(*command)
 
     done = qloragen(*command, *MINI, "--log-format", "json")
 
@@ -118,7 +115,6 @@ def test_json_logs_hold_the_plan(generate):
 
 def test_a_lost_history_is_told(tmp_path, generate):
     _, command = generate
-    qloragen(*command)
     (tmp_path / "run/run.json").write_bytes(b"{")
 
     done = qloragen(*command)

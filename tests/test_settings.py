@@ -34,6 +34,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "temperature": [("0.5", 0.5), ("1", 1.0), ("2", 2.0)],
     "transport": [("aiohttp", "aiohttp"), ("openai", "openai"), ("aiohttp", "aiohttp")],
     "durability": [("process", "process"), ("record", "record"), ("group", "group")],
+    "salvage": [("true", True), ("false", False), ("yes", True)],
     "accept_changes": [("true", True), ("false", False), ("yes", True)],
     "max_cost_usd": [("1.10", Decimal("1.10")), ("2", Decimal(2)), ("3", Decimal(3))],
 }

@@ -19,7 +19,8 @@ KNOB = "knob_"
 EXIT_CODES = """\
 exit codes:
   0    done
-  2    the command, a setting, the pack or the source cannot be used; nothing was started
+  2    the command, a setting, the pack or the source cannot be used, or nobody has agreed to what has changed;
+       nothing was started
   3    done, but some items failed (see `qloragen status`); verify: something is wrong
   4    the spending limit is reached
   5    stopped by key, quota, model, provider or disk

@@ -58,7 +58,7 @@ def _lines(folder: Path, plan: Plan) -> Iterator[str]:
 
 async def _agreed(plan: Plan, out: Stream) -> bool:
     """Ask the person at the terminal; nobody is there when standard input or error is something else."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):  # a process can be without any standard input
         return False
     changed = plan.changed
     out.write(f"Pay for {changed.cells} again, {about_usd(changed.cost_usd)}? Go on? [y/N] ")

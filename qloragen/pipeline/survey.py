@@ -128,10 +128,11 @@ class _Survey:
         """Count what is missing of an article."""
         self._articles += 1
         key = self._key(None, article)
-        if not self._known.settled(key):
+        types = self._types_of(key)
+        if types is None and not self._known.settled(key):
             self._to_classify(article)
             return
-        missing = self._missing(article, self._types_of(key) or ())
+        missing = self._missing(article, types or ())
         self._generations += len(missing)
         self._finished += not missing
         if missing:
