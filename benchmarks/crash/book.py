@@ -82,6 +82,7 @@ def judge(folder: Path, notes: Notes, ends: Sequence[End], undisturbed: Iterable
     if summary.calls != len(kept) or summary.damaged_lines:
         told = f"{summary.calls} calls and {summary.damaged_lines} damaged lines"
         verdict.findings.append(f"the summary has {told}, the journal {len(kept)} replies")
+    verdict.findings += [f"verify: {problem}" for problem in qloragen.verify(folder).problems]
     if strangers := kept - {paid.number for paid in notes.paid}:
         verdict.findings.append(f"{len(strangers)} replies in the journal were never billed")
     _judge_flights(verdict, [paid for paid in unkept if paid.whole], ends, per_model)
