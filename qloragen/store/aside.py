@@ -11,18 +11,19 @@ from .names import ASIDE
 
 _BLOCK_BYTES = 1 << 20
 MOST_KEPT_BYTES = 64 << 20
-"""What a part that is set aside may have; more can only be a file full of zeros, or something else than a run."""
+"""What is worth a copy, where the whole file can be moved instead."""
 
 
 def keep_part(files: Files, path: Path, file: int, span: tuple[int, int], what: str) -> None:
     """Append the bytes `span` (start, end) of an open file to `aside/NAME`, below a line that says what they are."""
     start, end = span
-    # A file that a loss of power has left full of zeros says nothing by them.
-    part = b"".join(_blocks(files, file, start, min(end, start + MOST_KEPT_BYTES))).rstrip(b"\0")
     head = f"# {what}: bytes {start} to {end}, set aside {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
     target = files.open(_folder(path) / path.name)
     try:
-        write_all(files, target, head.encode() + part + b"\n", files.stamp(target).size)
+        at = write_all(files, target, head.encode(), files.stamp(target).size)
+        for block in _blocks(files, file, start, _without_zeros(files, file, start, end)):
+            at = write_all(files, target, block, at)
+        write_all(files, target, b"\n", at)
         files.sync(target)
     finally:
         files.close(target)
@@ -42,6 +43,16 @@ def _folder(path: Path) -> Path:
     folder = path.parent / ASIDE
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _without_zeros(files: Files, file: int, start: int, end: int) -> int:
+    """Return where the zeros begin that a part ends with: a loss of power may leave many, which say nothing."""
+    last, at = start, start
+    for block in _blocks(files, file, start, end):
+        if said := block.rstrip(b"\0"):
+            last = at + len(said)
+        at += len(block)
+    return last
 
 
 def _blocks(files: Files, file: int, start: int, end: int) -> Iterator[bytes]:

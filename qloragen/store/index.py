@@ -2,15 +2,21 @@
 
 The index is a convenience. It says up to which byte of the journal it goes, and with which checksums, and is thrown
 away where that does not agree with the files; it may be deleted at any time.
+
+SQLite has checksums in its WAL and none in its main file. So the main file changes only when `_settle` or `close` puts
+the WAL into it, and then its CRC-32 is written beside it, to `index.sqlite-sum`: an index that is not as it was left is
+thrown away before anything in it is believed.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+from zlib import crc32
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -30,6 +36,8 @@ CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY CHECK (only = 1), valu
 """
 
 FileName = Literal["journal", "sink"]
+_MOST_WAL_BYTES = 128 << 20
+_BLOCK_BYTES = 8 << 20
 
 
 class Mark(BaseModel):
@@ -54,6 +62,8 @@ class Index:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
         if not read_only:
             path.touch(mode=0o600)
         address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
@@ -67,7 +77,10 @@ class Index:
         self._writer.execute("PRAGMA journal_mode = WAL")
         # A loss of power takes the last changes, never the order of things: what the index says is in the journal.
         self._writer.execute("PRAGMA synchronous = NORMAL")
+        self._writer.execute("PRAGMA wal_autocheckpoint = 0")
         self._writer.executescript(_SCHEMA)
+        if not _beside(path, "sum").exists():
+            self._settle()
 
     def mark(self) -> Mark | None:
         """Return how far the index goes; None when it is new, or of another version."""
@@ -121,12 +134,14 @@ class Index:
             self._writer.execute("ROLLBACK")
             raise
         self._writer.execute("COMMIT")
+        if _size(_beside(self._path, "wal")) > _MOST_WAL_BYTES:
+            self._settle()
 
     def seal(self, mark: Mark) -> None:
         """Say that the files are whole as they are now; this one line survives a loss of power."""
         self._writer.execute("PRAGMA synchronous = FULL")
         self.save((), mark)
-        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._settle()
 
     def clear(self) -> None:
         """Forget everything."""
@@ -138,23 +153,64 @@ class Index:
             if start < end:
                 self._writer.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (file, start, end, crc))
 
+    def _settle(self) -> None:
+        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        _write_sum(self._path)
+
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
             self._reader.close()
             self._writer.close()
+        if not self._read_only:
+            _write_sum(self._path)
 
 
 def open_index(path: Path) -> Index | None:
     """Open the index at `path`, anew when it is damaged; None when that cannot be done."""
     with suppress(sqlite3.Error, OSError):
-        return _opened(path)
+        if _is_as_left(path):
+            return _opened(path)
     try:
-        for name in (path, *(path.with_name(f"{path.name}-{part}") for part in ("wal", "shm", "journal"))):
+        for name in (path, *(_beside(path, part) for part in ("wal", "shm", "journal", "sum"))):
             name.unlink(missing_ok=True)
         return _opened(path)
     except (sqlite3.Error, OSError):
         return None
+
+
+def _beside(path: Path, part: str) -> Path:
+    return path.with_name(f"{path.name}-{part}")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _is_as_left(path: Path) -> bool:
+    return _beside(path, "sum").read_bytes() == _sum(path)
+
+
+def _write_sum(path: Path) -> None:
+    # Without it, or with one that is torn, the index is only made anew.
+    with suppress(OSError):
+        file = os.open(_beside(path, "sum"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, _sum(path))
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def _sum(path: Path) -> bytes:
+    crc = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK_BYTES):
+            crc = crc32(block, crc)
+    return b"%08x" % crc
 
 
 def _opened(path: Path) -> Index:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..errors import SetupError
 from .aside import keep_part
 from .files import Files, write_all
+from .frame import is_whole
 from .index import Index, Mark
 from .lines import damaged_line
 from .names import JOURNAL, SINK
@@ -89,7 +90,8 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
         recovery.torn_bytes = _mend_end(files, path, journal, contents)
         recovery.damaged = _set_aside(files, path, journal, contents, state)
         start = _agreed(files, sink, state, index, mark)
-        recovery.sink = mend(files, folder / SINK, journal, state, start)
+        if not _follows(files, sink, state, contents, start):
+            recovery.sink = mend(files, folder / SINK, journal, state, start)
         if index:
             save(files, journal, state, index, contents, _segment(folder / SINK, files, start[1]))
     finally:
@@ -113,6 +115,18 @@ def _agreed(files: Files, sink: int, state: State, index: Index | None, mark: Ma
     if not agrees(files, sink, index.segments("sink"), mark.sink_end):
         return 0, 0
     return mark.journal_end, mark.sink_end
+
+
+def _follows(files: Files, sink: int, state: State, contents: Contents, start: tuple[int, int]) -> bool:
+    """Whether the rest of the sink is what the journal lines that were read say."""
+    journal_start, sink_start = start
+    end = sink_start + contents.sink_bytes
+    return (
+        journal_start == contents.start
+        and not state.sink_is_stale
+        and files.stamp(sink).size == end
+        and checksum(files, sink, sink_start, end) == contents.sink_crc
+    )
 
 
 def _segment(path: Path, files: Files, start: int) -> Segment:
@@ -158,7 +172,7 @@ def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents
     """Refuse files that going on would only damage.
 
     Raises:
-        SetupError: There are records without a journal, or the journal has another form.
+        SetupError: There are records without a journal, or the journal has another form or other line ends.
     """
     if contents.end:
         return
@@ -170,3 +184,7 @@ def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents
     first = next(iter(lines(files, journal)), None)
     if first and first[1].startswith(b'{"') and not first[1].startswith(b'{"k":"'):
         raise SetupError(f"{folder} was not made by this version of qloragen; start in another directory.")
+    if first and first[1].endswith(b"\r") and is_whole(first[1][:-1]):
+        raise SetupError(
+            f"The lines of {folder / JOURNAL} end in CR LF now, which looks damaged: put LF back (dos2unix), and go on."
+        )

@@ -20,6 +20,7 @@ class Segment(NamedTuple):
 
 
 _BLOCK_BYTES = 8 << 20
+_SUM_BLOCK_BYTES = 1 << 20
 MOST_LINE_BYTES = 256 << 20
 """A longer line is damage (a file filled with zeros, say), and is handed on in pieces so that it fits in memory."""
 
@@ -59,7 +60,7 @@ def checksum(files: Files, file: int, start: int, end: int) -> int | None:
     """
     crc = 0
     while start < end:
-        block = files.read(file, min(_BLOCK_BYTES, end - start), start)
+        block = files.read(file, min(_SUM_BLOCK_BYTES, end - start), start)
         if not block:
             return None
         crc = crc32(block, crc)
