@@ -1,5 +1,6 @@
 """Changed circumstances: what still holds is kept, what would be paid for again is counted, and asked about first."""
 
+import random
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -233,6 +234,34 @@ async def test_old_records_stay_beside_the_new_and_exports_take_the_newest(tmp_p
     models = [record["model"] for record in lines_of(tmp_path / "run/records.jsonl")]
     assert models == ["gpt-6-luna"] * 6 + ["gpt-5.4-mini"] * 6
     assert outcome.export(tmp_path / "train.jsonl").records == 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_changes_a_plan_foresees_every_call_and_nothing_is_asked_for_twice(tmp_path, seed):
+    draw = random.Random(seed)  # noqa: S311 - the seed replays it
+    made: Counter[str] = Counter()
+    async with Simulated() as server:
+        options: dict[str, Any] = {"base_url": server.base_url, "accept_changes": True}
+        await qloragen.agenerate(articles(2), tmp_path / "run", **options)
+        for _ in range(8):
+            rows = [article(n, draw.choice(["", "More.", "Less."])) for n in range(draw.randint(1, 4))]
+            knobs: dict[str, Any] = {
+                "classify_model": draw.choice(["gpt-6-sol", "gpt-5.4"]),
+                "generate_model": draw.choice(["gpt-6-luna", "gpt-5.4-mini"]),
+                "temperature": draw.choice([None, 0.7]),
+                "input": draw.choice(["evidence", "written"]),
+            }
+            before = len(server.calls)
+            async with Session(tmp_path / "run", **options, **knobs) as session:
+                plan = await session.plan(rows)
+                await session.process(rows)
+            assert plan.foreseen is not None
+            assert len(server.calls) - before == plan.classifications + plan.generations + plan.foreseen, knobs
+            made.update(plan.changed.cause.split(", "))
+
+    ids = [record["id"] for record in lines_of(tmp_path / "run/records.jsonl")]
+    assert len(ids) == len(set(ids))
+    assert len(made) > 4, made  # or else little has changed
 
 
 def circumstances(tmp_path: Path) -> list[dict[str, Any]]:
