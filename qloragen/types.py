@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
+from operator import add
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Usage(NamedTuple):
 
     def plus(self, other: Usage) -> Usage:
         """Return the sum, field by field."""
-        return Usage(*(a + b for a, b in zip(self, other, strict=True)))
+        return Usage(*map(add, self, other))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def is_whole(line: bytes) -> bool:
     return (
         len(line) >= _LEAST_BYTES
         and line.startswith(b'{"k":"')
-        and line[-_SUFFIX_BYTES:] == b',"c":"%08x"}' % crc32(memoryview(line)[:-_SUFFIX_BYTES])
+        and line[-_SUFFIX_BYTES:] == b',"c":"%08x"}' % crc32(line[:-_SUFFIX_BYTES])
     )
 
 

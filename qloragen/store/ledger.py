@@ -47,6 +47,9 @@ class Bill:
         )
 
 
+_NOTHING = Bill()
+
+
 class Ledger:
     """Bills by account, exact to the last digit."""
 
@@ -55,8 +58,13 @@ class Ledger:
 
     def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None) -> None:
         """Add one reply; `cost_usd` None means that its model has no known price."""
-        one = Bill(1, usage, cost_usd or Decimal(0), int(cost_usd is None))
-        self._bills[account] = self._bills.get(account, Bill()).plus(one)
+        bill = self._bills.get(account, _NOTHING)
+        self._bills[account] = Bill(
+            bill.calls + 1,
+            bill.usage.plus(usage),
+            bill.cost_usd + (cost_usd or 0),
+            bill.unpriced_calls + (cost_usd is None),
+        )
 
     @property
     def bills(self) -> Mapping[Account, Bill]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from zlib import crc32
 
 import orjson
 
 from .files import Files
-from .frame import is_whole, kind_of
+from .frame import is_whole, kind_of, sink_line
 from .index import Index, Mark
 from .scan import Segment, checksum, lines
 from .state import State
@@ -36,6 +37,12 @@ class Contents:
     """How many lines it has before that, the damaged ones included."""
     saved: int
     """As far as the index goes."""
+    start: int = 0
+    """From where it was read."""
+    sink_bytes: int = 0
+    """Size of what its lines from there have put into the sink, as long as no record was replaced or given up."""
+    sink_crc: int = 0
+    """CRC-32 of that."""
     unended: bool = False
     """The last line is whole but for its LF."""
     damaged: list[Damage] = field(default_factory=list)
@@ -48,7 +55,7 @@ def read_journal(files: Files, journal: int, state: State, index: Index | None, 
     Raises:
         OSError: The disk refuses.
     """
-    contents = Contents(mark.journal_end, mark.lines, mark.journal_end) if mark else Contents(0, 0, 0)
+    contents = Contents(mark.journal_end, mark.lines, mark.journal_end, mark.journal_end) if mark else Contents(0, 0, 0)
     pending: list[Damage] = []
     for at, line, ended in lines(files, journal, contents.end):
         number = contents.lines + len(pending) + 1
@@ -94,8 +101,10 @@ def _take(state: State, contents: Contents, line: bytes, at: int) -> bool:
             offset = orjson.loads(line)["offset"]
             contents.damaged = [damage for damage in contents.damaged if damage.start != offset]
             state.totals.damaged_lines += 1
-        else:
-            state.apply(line, at)
+        elif state.apply(line, at):
+            sunk = sink_line(line) + b"\n"
+            contents.sink_bytes += len(sunk)
+            contents.sink_crc = crc32(sunk, contents.sink_crc)
     except (ValueError, KeyError, TypeError):
         return False
     return True

@@ -46,7 +46,8 @@ class Totals(BaseModel):
                 _add(self.rejections, standing.detail, change)
             case "failure":
                 _add(self.failures, standing.detail, change)
-        self.unsettled += change * bool(standing.replies)
+        if standing.replies:
+            self.unsettled += change
 
 
 def _add(counts: Counter[str], name: str, change: int) -> None:
