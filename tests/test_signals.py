@@ -12,9 +12,11 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+import qloragen
 from qloragen.background import background
 from qloragen.errors import Interrupted, RunStopped
 from qloragen.signals import SIGNALS, Stopping, interrupted_by_signals, stop_on_signals
+from qloragen.simulator import Call
 from qloragen.testing import VirtualLoop
 
 INT, TERM = SIGNALS
@@ -265,6 +267,39 @@ def test_blocking_code_is_ended_wherever_it_is(number, handlers):
     assert handlers == []
     os.kill(ME, number)
     assert handlers == [number]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_blocking_call_is_interrupted_and_the_same_call_goes_on(number, handlers, tmp_path, serve, source):
+    def signal_at_the_tenth(call: Call) -> None:
+        if call.index == 10:
+            os.kill(ME, number)
+
+    server = serve(faults=signal_at_the_tenth, delay_s=0.02)
+    knobs = {"base_url": server.base_url, "open_articles": 3}
+
+    with pytest.raises(Interrupted, match="finished, and everything is kept") as caught:
+        qloragen.generate(source, tmp_path / "run", **knobs)
+
+    assert caught.value.signal == number
+    assert handlers == []
+    assert len(server.calls) < 8 * 4
+    assert qloragen.generate(source, tmp_path / "run", **knobs).summary.records == 24
+    assert len(server.calls) == 8 * 4
+
+
+def test_the_call_for_event_loops_leaves_signals_to_their_owner(handlers, tmp_path, serve, source):
+    def signal_at_the_tenth(call: Call) -> None:
+        if call.index == 10:
+            os.kill(ME, INT)
+
+    server = serve(faults=signal_at_the_tenth)
+
+    async def main() -> int:
+        return (await qloragen.agenerate(source, tmp_path / "run", base_url=server.base_url)).summary.records
+
+    assert anyio.run(main) == 24
+    assert handlers == [INT]
 
 
 def test_other_threads_leave_signals_alone(handlers):
