@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY CHECK (only = 1), valu
 """
 
 FileName = Literal["journal", "sink"]
+_PREFIX_DIGITS = 6
 _MOST_WAL_BYTES = 128 << 20
 _BLOCK_BYTES = 8 << 20
 
@@ -64,6 +65,9 @@ class Index:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         self._read_only = read_only
+        self._prefixes: bytearray | None = None
+        """Of an index that began empty: which of all first digits its keys have. So most keys that it does not have are
+        not looked for, as in a run that is new, or read anew. Memory is taken only as keys are added."""
         if not read_only:
             path.touch(mode=0o600)
         address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
@@ -79,6 +83,8 @@ class Index:
         self._writer.execute("PRAGMA synchronous = NORMAL")
         self._writer.execute("PRAGMA wal_autocheckpoint = 0")
         self._writer.executescript(_SCHEMA)
+        if self._writer.execute("SELECT 1 FROM cells LIMIT 1").fetchone() is None:
+            self._prefixes = bytearray(16**_PREFIX_DIGITS)
         if not _beside(path, "sum").exists():
             self._settle()
 
@@ -93,6 +99,8 @@ class Index:
 
     def find(self, key: str) -> Standing | None:
         """Return where a cell stands; None when nothing is known of it."""
+        if self._prefixes is not None and not self._prefixes[int(key[:_PREFIX_DIGITS], 16)]:
+            return None
         row = self._reader.execute(
             "SELECT kind, at, detail, replies, times FROM cells WHERE key = ?", (bytes.fromhex(key),)
         ).fetchone()
@@ -126,7 +134,8 @@ class Index:
         """
         self._writer.execute("BEGIN IMMEDIATE")
         try:
-            self._writer.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?)", map(_row, cells))
+            rows = sorted(map(self._row, cells))  # in the file's order, so that each page is visited once
+            self._writer.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._replace_segments("journal", journal)
             self._replace_segments("sink", sink)
             self._writer.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", (mark.model_dump_json(),))
@@ -146,6 +155,14 @@ class Index:
     def clear(self) -> None:
         """Forget everything."""
         self._writer.executescript("BEGIN; DELETE FROM cells; DELETE FROM segments; DELETE FROM mark; COMMIT;")
+        self._prefixes = bytearray(16**_PREFIX_DIGITS)
+
+    def _row(self, cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int]:
+        key, standing = cell
+        if self._prefixes is not None:
+            self._prefixes[int(key[:_PREFIX_DIGITS], 16)] = 1
+        replies = orjson.dumps(standing.replies) if standing.replies else None
+        return bytes.fromhex(key), standing.kind, standing.at, standing.detail, replies, standing.times
 
     def _replace_segments(self, file: FileName, segments: Sequence[Segment]) -> None:
         for start, end, crc in segments:
@@ -221,9 +238,3 @@ def _opened(path: Path) -> Index:
         index.close()
         raise
     return index
-
-
-def _row(cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int]:
-    key, standing = cell
-    replies = orjson.dumps(standing.replies) if standing.replies else None
-    return bytes.fromhex(key), standing.kind, standing.at, standing.detail, replies, standing.times
