@@ -156,6 +156,16 @@ async def test_a_source_that_can_be_read_once_is_asked_about_by_what_can_have_ch
     assert kinds(server, before) == {"generate": 9}
 
 
+async def test_what_has_passed_once_is_not_judged_again_in_the_same_session(tmp_path, caplog):
+    async with Simulated() as server:
+        await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url)
+        async with Session(tmp_path / "run", base_url=server.base_url, temperature=0.7) as session:
+            for count in (2, 3):
+                await session.process(iter(articles(count)))
+
+    assert [record.getMessage() for record in caplog.records].count("run_changed") == 1
+
+
 async def test_a_stream_is_asked_about_before_its_first_record(tmp_path):
     async with Simulated() as server:
         options: dict[str, Any] = {"base_url": server.base_url, **ASK_ALWAYS}
