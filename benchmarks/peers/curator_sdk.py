@@ -28,7 +28,7 @@ _UNLIMITED = 1_000_000_000
 @asynccontextmanager
 async def llm(job: Job) -> AsyncIterator[Run]:
     """As its documentation shows it, except that requests may fail and that nothing is taken from its cache."""
-    _ensure_encoding()
+    ensure_encoding()
     model = curator.LLM(
         model_name=job.model,
         backend="openai",
@@ -63,7 +63,7 @@ class _Divided:
         return range(len(text) // 4)
 
 
-def _ensure_encoding() -> None:
+def ensure_encoding() -> None:
     try:
         tiktoken.get_encoding("cl100k_base")
     except OSError:  # no way to the internet
