@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 
 from ..errors import RunLocked, StorageFailed
 from .names import LOCK
+
+_LOOKS, _BETWEEN_LOOKS_S = 20, 0.01
+_NAMED = re.compile(r"process (\d{1,9}) on (.+) since ")
 
 
 @contextmanager
@@ -60,9 +65,8 @@ def _take(file: int, owner: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        who = owner.read_text("utf-8", "replace").strip() if owner.exists() else ""
         raise RunLocked(
-            f"{owner.parent} is in use by {who or 'another process'}; wait for it to end, or choose another directory."
+            f"{owner.parent} is in use by {_who(owner)}; wait for it to end, or choose another directory."
         ) from error
 
 
@@ -72,6 +76,30 @@ def _say_who(file: int) -> None:
     # Longer first, then cut: whoever reads meanwhile sees some owner, not none.
     os.pwrite(file, who, 0)
     os.ftruncate(file, len(who))
+
+
+def _who(owner: Path) -> str:
+    """Return who holds the lock. Whoever has only just taken it has not said so yet: then nobody is named, or the one
+    before, who is dead."""
+    said = ""
+    for _ in range(_LOOKS):
+        said = owner.read_text("utf-8", "replace").strip() if owner.exists() else ""
+        if said and not _is_dead(said):
+            break
+        sleep(_BETWEEN_LOOKS_S)
+    return said or "another process"
+
+
+def _is_dead(said: str) -> bool:
+    """Tell whether the named process is known to have ended; of one on another machine that is not known."""
+    named = _NAMED.match(said)
+    if named is None or named[2] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(named[1]), 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)  # else it lives, under another user
+    return False
 
 
 def _is_at(path: Path, file: int) -> bool:
