@@ -1,8 +1,8 @@
 """How many of several processes that open one run directory at the same moment may work in it? One, and what else?
 
 Each round forks ten processes that are let loose together on an empty run directory. All but one must be refused while
-that one has it open, told its process, host and time, and make no call. Half of the winners are then killed, and the
-next process must get in.
+that one has it open, told its process, host and time, and make no call. Half of the winners are then killed, and ten
+more processes race for the directory that they leave.
 
 Run: python benchmarks/races.py [--short] [--rounds 1000] [--seed S] [--json FILE]. The seed decides which winners are
 killed; who wins is the system's choice. The exit code is 1 if a promise was broken.

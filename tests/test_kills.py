@@ -55,10 +55,10 @@ def test_once_the_account_is_shut_out_no_more_is_sent_than_was_in_flight_and_a_r
 
 
 def test_of_ten_processes_that_open_one_run_nine_are_refused_by_name_and_a_dead_ones_lock_is_taken_over(tmp_path):
-    found = run("races.py", tmp_path, "--rounds", "12")
+    found = run("races.py", tmp_path, "--rounds", "10")
 
     assert found["findings"] == []
-    assert found["refused"] == 12 * 9
+    assert found["refused"] == (10 + found["taken_over"]) * 9
     assert found["taken_over"] > 0
 
 

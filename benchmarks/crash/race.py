@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -70,7 +70,7 @@ class _Racer:
 def race(seed: int, rounds: int, processes: int, folder: Path) -> Found:
     """Let so many processes race for a run directory, again and again.
 
-    The winner then works in it, or, as the seed's dice say, is killed first: then the next one has to get in.
+    The winner then works in it, or, as the seed's dice say, is killed, and so many others race for what it has left.
     """
     dice = Random(f"{seed} races")  # noqa: S311 - a simulation
     found = Found()
@@ -95,22 +95,25 @@ class _Round:
         self._winners: set[Visit] = set()
 
     def run(self, processes: int, *, killed: bool) -> None:
-        """Race, and let the winner go on, or kill it and let another one go on."""
+        """Race, and let the winner work; or kill it, race again, and let that winner work."""
+        self._race(range(processes), killed=killed)
+        if killed:
+            self._found.taken_over += self._race(range(processes, 2 * processes), killed=False)
+
+    def _race(self, numbers: Iterable[int], *, killed: bool) -> int:
         start, go = _Gate(), _Gate()
-        racers = [self._start(Visit(self._number, racer), start, go) for racer in range(processes)]
+        racers = [self._start(Visit(self._number, number), start, go) for number in numbers]
         start.open()
-        for winner in self._hear(racers):
-            if killed:
-                winner.process.kill()
+        winners = self._hear(racers)
+        for winner in winners if killed else ():
+            winner.process.kill()
+            self._winners.discard(winner.visit)
         go.open()
         for racer in racers:
             racer.process.join(_PATIENCE_S)
-        if killed:
-            heir = self._start(Visit(self._number, processes), None, None)
-            self._found.taken_over += len(self._hear([heir]))
-            heir.process.join(_PATIENCE_S)
         start.close()
         go.close()
+        return len(winners)
 
     def judge(self, notes: Notes) -> None:
         """Compare with what the provider has noted."""
@@ -120,7 +123,7 @@ class _Round:
         if callers - self._winners:
             self._find(f"{len(callers - self._winners)} processes that were refused made a call")
 
-    def _start(self, visit: Visit, start: _Gate | None, go: _Gate | None) -> _Racer:
+    def _start(self, visit: Visit, start: _Gate, go: _Gate) -> _Racer:
         ours, theirs = get_context("fork").Pipe(duplex=False)
         work = (visit, self._server.base_url, self._out, start, go, theirs)
         process = get_context("fork").Process(target=_race, args=work)
@@ -163,19 +166,17 @@ def _answer(racer: _Racer) -> str | None:
     return None if answer is None else str(answer)
 
 
-def _race(visit: Visit, base_url: str, out: Path, start: _Gate | None, go: _Gate | None, says: Connection) -> None:
+def _race(visit: Visit, base_url: str, out: Path, start: _Gate, go: _Gate, says: Connection) -> None:
     os.environ["OPENAI_API_KEY"] = visit.key
-    if start is not None:
-        start.pass_through()
+    start.pass_through()
     anyio.run(_work, base_url, out, go, says)
 
 
-async def _work(base_url: str, out: Path, go: _Gate | None, says: Connection) -> None:
+async def _work(base_url: str, out: Path, go: _Gate, says: Connection) -> None:
     try:
         async with Session(out, base_url=base_url) as session:
             says.send(None)
-            if go is not None:
-                go.pass_through()
+            go.pass_through()
             await session.process([_ARTICLE])
     except RunLocked as refusal:
         says.send(str(refusal))
