@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -14,6 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from .pipeline.circumstances import Circumstances
 from .pipeline.tally import Tally
 from .store.names import MANIFEST
+
+
+def new_name() -> str:
+    """Return a name that no other run has."""
+    return uuid4().hex
 
 
 class PackIdentity(BaseModel):
@@ -30,6 +36,7 @@ class LastProcess(BaseModel):
     articles: int = 0
     finished_articles: int = 0
     records: int = 0
+    adopted: int = 0
     rejections: int = 0
     rejected_before: int = 0
     failures: int = 0
@@ -43,6 +50,8 @@ class Manifest(BaseModel):
 
     qloragen: str
     """Version."""
+    run: str = Field(default_factory=new_name)
+    """Names this run for ever: what its calls are stored under at the provider, if they are."""
     status: str
     """`running`, `ended`, or `stopped: ` and why. A process that was killed leaves `running` behind."""
     started: datetime
@@ -54,6 +63,8 @@ class Manifest(BaseModel):
     """Everything that cells of this run were ever worked under, the last one last: written before the first call under
     new ones."""
     last_process: LastProcess
+    unheard_since: datetime | None = None
+    """From then on calls may have been paid for whose replies never came here; None when there are none such."""
 
 
 def last_process(tally: Tally) -> LastProcess:
@@ -62,6 +73,7 @@ def last_process(tally: Tally) -> LastProcess:
         articles=tally.articles,
         finished_articles=tally.finished_articles,
         records=tally.records,
+        adopted=tally.adopted,
         rejections=tally.rejections,
         rejected_before=tally.rejected_before,
         failures=tally.failures,

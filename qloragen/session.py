@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, aclosing, suppress
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack, aclosing
 from decimal import Decimal
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,10 +22,12 @@ from .engine.engine import Engine
 from .engine.retry import RetryPolicy
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
+from .logbook import Now, open_logbook, utc_now
 from .logs import get_logger
-from .manifest import Manifest, PackIdentity, last_process, read_manifest
+from .manifest import last_process
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan
+from .pipeline.salvage import NoSalvage, StoredReplies
 from .pipeline.shared import Shared
 from .pipeline.tally import Tally
 from .settings import Settings, load
@@ -40,8 +40,6 @@ from .types import Article, Record, Skip
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
 """A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
 
-MANIFEST_EVERY_S = 5.0
-"""How old the counts in `run.json` may be while a session is at work."""
 LOCAL_KEY = "local"
 """A server on this machine takes any key, and must not be sent a real one."""
 
@@ -214,9 +212,16 @@ class Session:
             self._consent.judge(plan, self.settings.confirm_above_usd, self.folder)
         async with self._beginning:
             if not self._begun.is_set():
+                await self._collect()
                 self._consent.begin()
-                await self._write_manifest("running")
+                await self._logbook.write(self._now())
                 self._begun.set()
+
+    async def _collect(self) -> None:
+        """Look for replies that the provider finished while nobody listened."""
+        since = self._logbook.unheard_since
+        if since is not None:
+            await self._salvage.collect(self._connected, since, self._run.state)
 
     async def _acknowledged(self) -> None:
         try:
@@ -272,20 +277,24 @@ class Session:
             max_cost_usd=settings.max_cost_usd,
             spent_usd=self._spent_before(),
         )
+        self._connected = client
+        self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack)
+        prices = {spec.name: spec.price for spec in specs}
+        self._salvage = StoredReplies(self._logbook.run, prices, self._engine.book) if settings.salvage else NoSalvage()
         self._flow = Flow(
             self._job,
             self._engine,
             self._run,
             self._committer,
+            salvage=self._salvage,
             open_articles=self._articles_at_once,
-            now=_utc_now,
+            now=utc_now,
         )
-        manifest = await anyio.to_thread.run_sync(read_manifest, self.folder)
-        history = manifest.circumstances if manifest else ()
+        history = self._logbook.previous.circumstances if self._logbook.previous else ()
         self._consent = Consent(self._job, specs, self._run.state, history, given=settings.accept_changes)
-        self._started, self._begun, self._beginning = _utc_now(), anyio.Event(), anyio.Lock()
-        exits.push_async_callback(self._write_last_manifest)
-        await exits.enter_async_context(background(self._keep_manifest))
+        self._begun, self._beginning = anyio.Event(), anyio.Lock()
+        exits.push_async_callback(self._end_logbook)
+        await exits.enter_async_context(background(self._keep_logbook))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
 
     def _articles_at_once(self) -> int:
@@ -324,32 +333,22 @@ class Session:
             )
         return bill.cost_usd
 
-    async def _keep_manifest(self) -> None:
+    async def _keep_logbook(self) -> None:
         await self._begun.wait()
-        while True:
-            await anyio.sleep(MANIFEST_EVERY_S)
-            with suppress(StorageFailed):  # said where it matters: by whoever writes the journal
-                await self._write_manifest("running")
+        await self._logbook.keep(self._now)
 
-    async def _write_last_manifest(self) -> None:
-        if not self._begun.is_set():
-            return  # whoever was refused, or only looked, is not who worked here last
-        with anyio.CancelScope(shield=True), suppress(StorageFailed):
-            await self._write_manifest(f"stopped: {self._flow.stopped}" if self._flow.stopped else "ended")
+    async def _end_logbook(self) -> None:
+        if self._begun.is_set():  # else it was refused, or only looked: not who worked here last
+            await self._logbook.end(self._now())
 
-    async def _write_manifest(self, status: str) -> None:
-        pack = self._job.pack
-        manifest = Manifest(
-            qloragen=version("qloragen"),
-            status=status,
-            started=self._started,
-            updated=_utc_now(),
-            pack=PackIdentity(name=pack.name, version=pack.version, fingerprint=pack.fingerprint),
-            settings=self.settings.public(),
+    def _now(self) -> Now:
+        return Now(
             circumstances=self._consent.circumstances,
-            last_process=last_process(self.tally),
+            tally=self.tally,
+            unheard=sum(model.maybe_paid for model in self._engine.statistics.values()),
+            untaken=self._salvage.untaken,
+            stopped=str(self._flow.stopped) if self._flow.stopped else None,
         )
-        await anyio.to_thread.run_sync(self._run.write_manifest, manifest.model_dump(mode="json"))
 
 
 async def _first(items: AsyncIterator[Article | Skip], limit: int | None) -> AsyncIterator[Article | Skip]:
@@ -370,7 +369,3 @@ async def _first(items: AsyncIterator[Article | Skip], limit: int | None) -> Asy
 
 def _weights(settings: Settings) -> Path | None:
     return settings.local if isinstance(settings.local, Path) else None
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

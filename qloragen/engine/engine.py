@@ -145,6 +145,10 @@ class Engine:
         """End the pause, however often it was asked for; the time that it took is held against nobody."""
         self._halt.resume()
 
+    def book(self, cost_usd: Decimal) -> None:
+        """Count a cost as spent that was paid for this run elsewhere."""
+        self._budget.spent_usd += cost_usd
+
     @property
     def stopped(self) -> RunStopped | None:
         """Why nothing is sent any more; None while the engine works."""

@@ -26,6 +26,7 @@ from ..store.handle import Run
 from ..types import Article, Cell, Completion, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
 from .crew import Crew
 from .job import Job, OpenArticle, record_of, reply_of
+from .salvage import NoSalvage, Salvage
 from .shared import Shared
 from .tally import Tally
 
@@ -35,6 +36,8 @@ MAX_GENERATE_ASKS = 3
 """A record that is not valid is asked at most twice more, with what was wrong."""
 MAX_FAILED_RUNS = 3
 """A cell that has failed alike in so many runs in a row is given up for good."""
+
+_NO_SALVAGE = NoSalvage()
 
 Answer = TypeVar("Answer")
 Deliver = Callable[[Record], Awaitable[None]]
@@ -81,6 +84,7 @@ class Flow:
         run: Run,
         keeper: Keeper,
         *,
+        salvage: Salvage = _NO_SALVAGE,
         open_articles: Callable[[], int],
         now: Callable[[], datetime],
     ) -> None:
@@ -91,6 +95,7 @@ class Flow:
         self._engine = engine
         self._run = run
         self._keeper = keeper
+        self._salvage = salvage
         self._open_articles = open_articles
         self._now = now
         self._sources: set[Shared[Article | Skip]] = set()
@@ -220,10 +225,14 @@ class Flow:
     ) -> tuple[Answer, list[Reply]] | None:
         """Return the cell's answer and the replies that were paid for it; None once it is given up.
 
-        Replies that an earlier process has paid for are read first. `build` gets the replies so far and what was wrong
-        with each.
+        Replies that an earlier process has paid for, and those that are salvaged, are read first. `build` gets the
+        replies so far and what was wrong with each.
         """
         replies = self._run.replies(cell.key)
+        for adopted in self._salvage.adopted(cell, replies):
+            self._run.add_reply(adopted)
+            self.tally.adopted += 1
+            replies.append(adopted)
         complaints: list[Invalid] = []
         for ask in range(max(max_asks, len(replies))):
             if ask == len(replies):
@@ -249,7 +258,7 @@ class Flow:
             await self._keeper.kept()
 
         try:
-            await self._engine.complete(request, keep)
+            await self._engine.complete(self._salvage.marked(cell, request), keep)
         except RequestFailed as error:
             self._fail(cell, error)
             return None

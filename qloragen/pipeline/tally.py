@@ -21,6 +21,8 @@ class Tally:
     """Articles for which nothing is left to ask now."""
     records: int = 0
     """Records made."""
+    adopted: int = 0
+    """Replies that the provider had stored, taken in place of new calls."""
     rejections: int = 0
     """Cells given up for good."""
     rejected_before: int = 0

@@ -192,6 +192,10 @@ class Settings(BaseSettings):
     commit_ms: float = Field(
         50, gt=0, le=10_000, allow_inf_nan=False, description="Most milliseconds that a group waits for more lines"
     )
+    salvage: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Let the provider store calls, and adopt after a crash what it had finished; it keeps your texts",
+    )
     open_articles: Count | None = Field(
         None, description="Articles worked on at once; unset: what keeps both models' calls in flight"
     )

@@ -1,0 +1,114 @@
+"""Keeps `run.json` true while a session is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import anyio.to_thread
+
+from .domain.pack import Pack
+from .errors import StorageFailed
+from .manifest import Manifest, PackIdentity, last_process, new_name, read_manifest
+from .pipeline.circumstances import Circumstances
+from .pipeline.tally import Tally
+from .settings import Settings
+from .store.handle import Run
+
+EVERY_S = 5.0
+"""How old the counts in `run.json` may be while a session is at work."""
+
+
+class Now(NamedTuple):
+    """What a session knows that changes while it works."""
+
+    circumstances: tuple[Circumstances, ...]
+    tally: Tally
+    unheard: int
+    """Calls that may have been paid for and brought no reply."""
+    untaken: int
+    """Replies found at the provider that no cell has asked for yet."""
+    stopped: str | None
+    """Why no more work is taken."""
+
+
+class Logbook:
+    """Writes the manifest of one session."""
+
+    def __init__(self, run: Run, settings: Settings, pack: Pack, previous: Manifest | None) -> None:
+        self.previous = previous
+        """What the session before has left."""
+        self._run = run
+        self._settings = settings
+        self._pack = pack
+        self._started = utc_now()
+        self._name = previous.run if previous else None
+
+    @property
+    def run(self) -> str:
+        """The name of the run, new if it has none."""
+        self._name = self._name or new_name()
+        return self._name
+
+    @property
+    def unheard_since(self) -> datetime | None:
+        """From when on the session before may have missed replies that were paid for."""
+        return self.previous.unheard_since if self.previous else None
+
+    async def write(self, now: Now, *, ended: bool = False) -> None:
+        """Replace the manifest.
+
+        Raises:
+            StorageFailed: It cannot be written.
+        """
+        manifest = Manifest(
+            qloragen=version("qloragen"),
+            run=self.run,
+            status=self._status(now) if ended else "running",
+            started=self._started,
+            updated=utc_now(),
+            pack=PackIdentity(name=self._pack.name, version=self._pack.version, fingerprint=self._pack.fingerprint),
+            settings=self._settings.public(),
+            circumstances=now.circumstances,
+            last_process=last_process(now.tally),
+            unheard_since=self._unheard_since(now, ended=ended),
+        )
+        await anyio.to_thread.run_sync(self._run.write_manifest, manifest.model_dump(mode="json"))
+
+    async def keep(self, look: Callable[[], Now]) -> None:
+        """Replace the manifest every few seconds; a failure is said where it matters, by whoever writes the journal."""
+        while True:
+            await anyio.sleep(EVERY_S)
+            with suppress(StorageFailed):
+                await self.write(look())
+
+    async def end(self, now: Now) -> None:
+        """Replace the manifest for the last time, also when the session is being cancelled."""
+        with anyio.CancelScope(shield=True), suppress(StorageFailed):
+            await self.write(now, ended=True)
+
+    def _status(self, now: Now) -> str:
+        return f"stopped: {now.stopped}" if now.stopped else "ended"
+
+    def _unheard_since(self, now: Now, *, ended: bool) -> datetime | None:
+        if now.untaken and not (ended and now.stopped is None):
+            return self.unheard_since
+        if ended and not now.unheard:
+            return None
+        # A call that was sent before has come to its end, or been repeated.
+        return max(self._started, utc_now() - timedelta(seconds=self._settings.timeout_s))
+
+
+async def open_logbook(folder: Path, run: Run, settings: Settings, pack: Pack) -> Logbook:
+    """Read what the session before has left, and begin a new manifest in memory."""
+    return Logbook(run, settings, pack, await anyio.to_thread.run_sync(read_manifest, folder))
+
+
+def utc_now() -> datetime:
+    """Return the time of day."""
+    return datetime.now(UTC)

@@ -1,0 +1,137 @@
+"""Adopting replies that the provider finished while nobody was there to take them (opt-in).
+
+Each call asks the provider to store what it generates, with the run and the cell as metadata. A process that goes on
+after a crash lists what was stored since, and takes what the journal does not have in the place of new calls. The price
+is privacy: articles and records lie at the provider for as long as it keeps stored completions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from ..engine.client import Client
+from ..engine.listing import Stored, StoredUnavailable, stored
+from ..engine.pricing import Price
+from ..engine.reply import UnreadableReply, decode, json_object
+from ..logs import get_logger
+from ..store.state import State
+from ..types import Cell, Reply, Request
+from .job import reply_of
+
+RUN, CELL = "qloragen_run", "qloragen_cell"
+CLOCKS_APART = timedelta(minutes=10)
+"""How far the clocks of this machine and of the provider may differ, with time to spare."""
+
+log = get_logger()
+
+
+class Salvage(Protocol):
+    """What a session and its flow need to know of salvaging."""
+
+    @property
+    def untaken(self) -> int:
+        """Replies that were found and not adopted yet."""
+        ...
+
+    async def collect(self, client: Client, since: datetime, state: State) -> None:
+        """Look for replies that were paid for since `since` and never arrived."""
+        ...
+
+    def marked(self, cell: Cell, request: Request) -> Request:
+        """Return `request` so that its reply can be found again."""
+        ...
+
+    def adopted(self, cell: Cell, known: Sequence[Reply]) -> list[Reply]:
+        """Return the replies for `cell` that were paid for and are not `known`, each once."""
+        ...
+
+
+class NoSalvage:
+    """What is lost on the way is lost."""
+
+    untaken = 0
+
+    async def collect(self, client: Client, since: datetime, state: State) -> None:
+        """Look nowhere."""
+
+    def marked(self, cell: Cell, request: Request) -> Request:
+        """Leave the request alone."""
+        del cell
+        return request
+
+    def adopted(self, cell: Cell, known: Sequence[Reply]) -> list[Reply]:
+        """Find nothing."""
+        del cell, known
+        return []
+
+
+class StoredReplies:
+    """Replies of one run that its provider has stored."""
+
+    def __init__(self, run: str, prices: Mapping[str, Price | None], spent: Callable[[Decimal], None]) -> None:
+        """`run` names the run; `spent` is told what adopted replies have cost, in USD."""
+        self._run = run
+        self._prices = prices
+        self._spent = spent
+        self._found: dict[str, list[Stored]] = {}
+
+    @property
+    def untaken(self) -> int:
+        """Replies that were found and not adopted yet."""
+        return sum(map(len, self._found.values()))
+
+    async def collect(self, client: Client, since: datetime, state: State) -> None:
+        """Look for what was stored since `since` (by this machine's clock) for cells that are not settled.
+
+        A provider that lists nothing is no error: it is logged, and the calls are made again.
+        """
+        earliest_s = (since - CLOCKS_APART).timestamp()
+        try:
+            async for one in stored(client, {RUN: self._run}):
+                if one.created_s < earliest_s:
+                    break
+                if _may_be(key := one.metadata.get(CELL, "")) and not state.settled(key):
+                    self._found.setdefault(key, []).insert(0, one)
+        except StoredUnavailable as error:
+            log.warning("salvage_failed", error=str(error))
+        log.info("salvage", found=self.untaken, since=since.isoformat())
+
+    def marked(self, cell: Cell, request: Request) -> Request:
+        """Ask the provider to store the reply."""
+        return replace(request, metadata={RUN: self._run, CELL: cell.key})
+
+    def adopted(self, cell: Cell, known: Sequence[Reply]) -> list[Reply]:
+        """Return what was found for `cell`, oldest first."""
+        found = self._found.pop(cell.key, None)
+        if not found:
+            return []
+        there = _ids(known)
+        replies = [reply for one in found if one.id not in there and (reply := self._reply(cell, one))]
+        for reply in replies:
+            self._spent(reply.cost_usd or Decimal(0))
+        return replies
+
+    def _reply(self, cell: Cell, one: Stored) -> Reply | None:
+        try:
+            completion = decode(one.body, model=cell.model, structure=one.structure, price=self._prices.get(cell.model))
+        except UnreadableReply:
+            return None
+        return reply_of(cell, completion, datetime.fromtimestamp(one.created_s, UTC))
+
+
+def _may_be(key: str) -> bool:
+    return len(key) == 32 and not set(key) - set("0123456789abcdef")
+
+
+def _ids(replies: Iterable[Reply]) -> set[object]:
+    ids: set[object] = set()
+    for reply in replies:
+        try:
+            ids.add(json_object(reply.body.encode("utf-8", "replace")).get("id"))
+        except UnreadableReply:
+            continue
+    return ids
