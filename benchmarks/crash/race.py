@@ -20,8 +20,6 @@ from qloragen import RunLocked, Session
 from .provider import Notes, Reader, Server, Terms, Visit, serving
 
 _PATIENCE_S = 60.0
-_KILLED = 0.5
-"""The share of winners that are killed."""
 _ARTICLE = {
     "id": "a",
     "content": "Every node of the ring keeps its replicas in step with hinted handoff and repair. " * 4,
@@ -70,15 +68,16 @@ class _Racer:
 def race(seed: int, rounds: int, processes: int, folder: Path) -> Found:
     """Let so many processes race for a run directory, again and again.
 
-    The winner then works in it, or, as the seed's dice say, is killed, and so many others race for what it has left.
+    The winner then works in it, or, in half of the rounds, is killed, and so many others race for what it has left.
     """
     dice = Random(f"{seed} races")  # noqa: S311 - a simulation
     found = Found()
     with serving(Terms(seed), folder / "notes.jsonl") as server:
         reader = Reader(folder / "notes.jsonl")
+        killed = dice.sample(range(rounds), rounds // 2)
         for number in range(rounds):
             one = _Round(server, folder / f"run-{number}", number, found)
-            one.run(processes, killed=dice.random() < _KILLED)
+            one.run(processes, killed=number in killed)
             one.judge(reader.of_run(number))
             found.rounds += 1
     return found
