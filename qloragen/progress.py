@@ -67,7 +67,7 @@ class Progress:
         parts.append(f"{self._rate() * 60:.1f} records/min")
         eta_s = self._eta_s()
         parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []
-        parts += [_said(model, pause) for model, pause in self._session.pauses.items()]
+        parts += dict.fromkeys(_said(model, pause) for model, pause in self._session.pauses.items())
         parts += [_stopping(stopped, self._session.calls_in_flight)] if (stopped := self._session.stopped) else []
         return " · ".join(parts)
 

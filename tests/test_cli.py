@@ -217,7 +217,7 @@ def test_reparse_reports_what_it_changed(tmp_path, serve, source):
     done = qloragen("reparse", tmp_path / "run")
 
     assert done.returncode == 0
-    assert "24 gained" in done.stdout
+    assert "32 paid replies read again: 24 records (0 gained, 0 lost, 0 kept as they were)" in done.stdout
     assert len(lines_of(tmp_path / "run/records.jsonl")) == 24
     assert len(server.calls) == 32
 

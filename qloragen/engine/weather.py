@@ -19,6 +19,8 @@ _FAIR = 10
 """It begins as if so many requests had been answered at once."""
 _RARELY = 3e-4
 """What happens to fewer requests than this is not taken for chance."""
+_LEAST = 3
+"""Fewer failures, where so few are allowed, prove nothing."""
 
 
 class Weather:
@@ -37,4 +39,4 @@ class Weather:
     def explains(self, failures: int) -> bool:
         """Whether so many failed attempts at one request may be chance."""
         share = self._failures / (1 + self._failures)
-        return share**failures > _RARELY
+        return failures < _LEAST or share**failures > _RARELY
