@@ -3,7 +3,7 @@
 | durability | a line is acknowledged when | a loss of power may take |
 |---|---|---|
 | `process` | it is with the kernel | what the kernel has not written yet, some 30 s |
-| `group` | its group is synced; a group waits at most `commit_s` for more lines | nothing acknowledged |
+| `group` | its group is synced; one that is not full waits `commit_s` at most for more | nothing acknowledged |
 | `record` | it is synced, at once | nothing acknowledged |
 
 In all of them a line that is with the kernel survives the death of the process, and a paid reply is with the kernel
@@ -31,6 +31,8 @@ from .handle import Ends, Moment, Run, refused
 
 Durability = Literal["process", "group", "record"]
 
+FULL_GROUP_BYTES = 1 << 20
+"""A group of this size is synced without waiting for more."""
 SAVE_EVERY = 5_000
 """Changes after which the index is brought up to date: about what is read again after the death of a process."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
@@ -131,7 +133,7 @@ class Committer:
     def _is_due(self, ends: Ends) -> bool:
         if self._committed == ends.journal:
             return False
-        if self._terms.durability != "group" or self._closing:
+        if self._terms.durability != "group" or self._closing or ends.journal - self._committed >= FULL_GROUP_BYTES:
             return True
         now_s = anyio.current_time()
         self._due_s = min(self._due_s, now_s + self._terms.commit_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -40,7 +41,8 @@ class Log:
         """Where the next line will start."""
         self._queue: deque[bytes] = deque()
         self._rest = memoryview(b"")
-        self._batch: deque[tuple[int, bytes]] = deque()
+        self._batch: tuple[int, Sequence[bytes]] = (self.written, ())
+        """Lines that are being written, and the offset of the first."""
         self._whole = self.written
         self._segment = segment or (self.written, 0)
 
@@ -69,7 +71,7 @@ class Log:
             self.written += count
             if not self._rest:
                 self._whole = self.written
-                self._batch.clear()
+                self._batch = (self.written, ())
 
     def sync(self) -> None:
         """Return once everything that is written would survive a loss of power. Not to be repeated after a failure:
@@ -96,8 +98,8 @@ class Log:
         Raises:
             OSError: The disk refuses.
         """
-        if offset >= self._whole:
-            return self._queued(offset)
+        if offset >= self._whole and (queued := self._queued(offset)) is not None:
+            return queued
         parts: list[bytes] = []
         while block := self._files.read(self.file, _BLOCK_BYTES, offset):
             line, newline, _ = block.partition(b"\n")
@@ -113,28 +115,35 @@ class Log:
 
     def _take(self, end: int) -> None:
         """Put as many queued lines together as are written at once."""
-        at = self.written
-        parts: list[bytes] = []
-        while self._queue and at < end and at - self.written < _BATCH_BYTES:
-            line = self._queue.popleft()
-            parts.append(line)
-            self._batch.append((at, line))
+        at = start = self.written
+        lines: list[bytes] = []
+        for line in tuple(self._queue):
+            if at >= end or at - start >= _BATCH_BYTES:
+                break
+            lines.append(line)
             at += len(line) + 1
-        batch = b"\n".join([*parts, b""])
+        # A line is here before it leaves the queue, and in the file before it leaves here; `read` looks in that order.
+        self._batch = (start, lines)
+        for _ in lines:
+            self._queue.popleft()
+        batch = b"\n".join([*lines, b""])
         start, crc = self._segment
         self._segment = (start, crc32(batch, crc))
         self._rest = memoryview(batch)
 
-    def _queued(self, offset: int) -> bytes:
-        for start, line in tuple(self._batch):
-            if start == offset:
-                return line
+    def _queued(self, offset: int) -> bytes | None:
+        """Return a line that is not written yet; None when it is by now, or was never put."""
         at = self.end
         for line in reversed(tuple(self._queue)):
             at -= len(line) + 1
             if at == offset:
                 return line
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        at, lines = self._batch
+        for line in lines:
+            if at == offset:
+                return line
+            at += len(line) + 1
+        return None
 
     def _check_in_place(self) -> None:
         if not self._files.is_at(self.path, self.file):
