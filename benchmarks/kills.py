@@ -10,8 +10,8 @@ articles, latencies, faults, and the dice for the moments of the kills; the mome
 process was doing then depends on the machine and its load.
 
 Run: python benchmarks/kills.py [--short] [--kills 10000] [--signal SIGTERM] [--faults 0.05] [--fatal quota]
-[--json FILE]. Environment variables such as QLORAGEN_DURABILITY reach the processes that are killed. The exit code is 1
-if a promise was broken.
+[--json FILE]. Environment variables such as QLORAGEN_DURABILITY or QLORAGEN_SALVAGE reach the processes that are
+killed. The exit code is 1 if a promise was broken.
 """
 
 from __future__ import annotations

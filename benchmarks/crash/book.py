@@ -17,7 +17,7 @@ from .provider import Notes, Paid
 Row = tuple[str, str, str, str]
 """Id, instruction, input, output."""
 
-_REQUEST_ID = re.compile(rb'"request_id":"req_(\d+)"')
+_COMPLETION_ID = re.compile(rb'"id\\":\\"chatcmpl-(\d+)\\"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def judge(folder: Path, notes: Notes, ends: Sequence[End], undisturbed: Iterable
     verdict = Verdict()
     summary = qloragen.summary(folder)
     _judge_records(verdict, folder, ends, frozenset(undisturbed))
-    kept = {int(number) for number in _REQUEST_ID.findall((folder / "journal.jsonl").read_bytes())}
+    kept = {int(number) for number in _COMPLETION_ID.findall((folder / "journal.jsonl").read_bytes())}
     unkept = [paid for paid in notes.paid if paid.number not in kept]
     if summary.calls != len(kept) or summary.damaged_lines:
         told = f"{summary.calls} calls and {summary.damaged_lines} damaged lines"

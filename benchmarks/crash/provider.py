@@ -92,7 +92,7 @@ class Paid:
     """The note of a call that was billed, whether or not its reply arrived."""
 
     number: int
-    """Of the call: its reply has the request id `req_NUMBER`."""
+    """Of the call: its reply has the id `chatcmpl-NUMBER`."""
     visit: Visit
     asked: str
     """What identifies the question: model and prompt."""
