@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .files import Files, write_all
+from .files import Files, opened, write_all
 from .names import ASIDE
 
 _BLOCK_BYTES = 1 << 20
@@ -18,15 +18,12 @@ def keep_part(files: Files, path: Path, file: int, span: tuple[int, int], what: 
     """Append the bytes `span` (start, end) of an open file to `aside/NAME`, below a line that says what they are."""
     start, end = span
     head = f"# {what}: bytes {start} to {end}, set aside {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
-    target = files.open(_folder(path) / path.name)
-    try:
+    with opened(files, _folder(path) / path.name) as target:
         at = write_all(files, target, head.encode(), files.stamp(target).size)
         for block in _blocks(files, file, start, _without_zeros(files, file, start, end)):
             at = write_all(files, target, block, at)
         write_all(files, target, b"\n", at)
         files.sync(target)
-    finally:
-        files.close(target)
 
 
 def keep_whole(files: Files, path: Path) -> Path:

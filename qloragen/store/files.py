@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -128,6 +130,16 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+@contextmanager
+def opened(files: Files, path: Path) -> Iterator[int]:
+    """Open `path` for the block; raises OSError, also at the block's end."""
+    file = files.open(path)
+    try:
+        yield file
+    finally:
+        files.close(file)
 
 
 def write_all(files: Files, file: int, data: bytes, at: int) -> int:

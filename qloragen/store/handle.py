@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from time import time_ns
@@ -77,8 +77,11 @@ class Run:
         self._files = files
         self._index = index
         self._lines = opened.lines
-        self._journal = Log(folder / JOURNAL, files)
-        self._sink = Log(folder / SINK, files)
+        with ExitStack() as held:
+            self._journal = Log(folder / JOURNAL, files)
+            held.callback(self._journal.close)
+            self._sink = Log(folder / SINK, files)
+            held.pop_all()
         self._sealed_end = self._journal.end if opened.sealed else None
         """Where the journal ended when it was found as it was left."""
         self._broken = False
@@ -151,11 +154,14 @@ class Run:
         return None if at is None else article_of(self._line(at))
 
     def all_replies(self) -> Iterator[Reply]:
-        """Yield every paid reply that is in the file, in the order of arrival."""
-        for _, line, _ in lines(self._files, self._journal.file):
-            if is_whole(line) and kind_of(line) == "reply":
-                with suppress(ValidationError):
-                    yield reply_of(line)
+        """Yield every paid reply that is in the file, in order of arrival; raises StorageFailed if the disk refuses."""
+        try:
+            for _, line, _ in lines(self._files, self._journal.file):
+                if is_whole(line) and kind_of(line) == "reply":
+                    with suppress(ValidationError):
+                        yield reply_of(line)
+        except OSError as error:
+            raise unreadable(self._journal.path, error) from error
 
     # ----------------------------------------------------------------------------------------------------- writing
 
@@ -272,8 +278,8 @@ class Run:
         path = self.folder / SINK
         try:
             crc = rebuild(self._files, path, projected(self._files, self._journal.file, self.state))
-            self._sink.close()
-            self._sink = Log(path, self._files, segment=(0, crc))
+            old, self._sink = self._sink, Log(path, self._files, segment=(0, crc))
+            old.close()
         except OSError as error:
             raise refused(path, error) from error
         self.state.sink_is_stale = False
@@ -293,14 +299,21 @@ class Run:
             StorageFailed: The disk refuses.
         """
         try:
-            if not self._broken:
-                self.flush()
-                self._seal()
-        finally:
+            with ExitStack() as held:
+                if self._index:
+                    held.callback(self._index.close)
+                held.callback(self._close_logs)
+                if not self._broken:
+                    self.flush()
+                    self._seal()
+        except OSError as error:
+            raise refused(self.folder, error) from error
+
+    def _close_logs(self) -> None:
+        try:
             self._journal.close()
+        finally:
             self._sink.close()
-            if self._index:
-                self._index.close()
 
     def _seal(self) -> None:
         """Say in the index that the files are whole, so that opening them again need not read them."""
@@ -330,7 +343,7 @@ class Run:
         try:
             line = self._journal.read(at)
         except OSError as error:
-            raise refused(self._journal.path, error) from error
+            raise unreadable(self._journal.path, error) from error
         if not is_whole(line) or key not in (None, key_of(line)):
             self._distrust()
             raise StorageFailed(
@@ -359,6 +372,11 @@ def write_json(files: Files, path: Path, value: Mapping[str, object]) -> None:
         rebuild(files, path, iter((text,)))
     except OSError as error:
         raise refused(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> StorageFailed:
+    """Return what to say when the disk does not give back what was written."""
+    return StorageFailed(f"{path} cannot be read ({error.strerror}); mend that, then run the same command again.")
 
 
 def refused(path: Path, error: OSError) -> StorageFailed:

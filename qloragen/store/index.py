@@ -14,6 +14,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from mmap import mmap
 from pathlib import Path
 from typing import Literal
 from zlib import crc32
@@ -65,7 +66,7 @@ class Index:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         self._read_only = read_only
-        self._prefixes: bytearray | None = None
+        self._prefixes: mmap | None = None
         """Of an index that began empty: which of all first digits its keys have. So most keys that it does not have are
         not looked for, as in a run that is new, or read anew. Memory is taken only as keys are added."""
         if not read_only:
@@ -84,7 +85,7 @@ class Index:
         self._writer.execute("PRAGMA wal_autocheckpoint = 0")
         self._writer.executescript(_SCHEMA)
         if self._writer.execute("SELECT 1 FROM cells LIMIT 1").fetchone() is None:
-            self._prefixes = bytearray(16**_PREFIX_DIGITS)
+            self._prefixes = mmap(-1, 16**_PREFIX_DIGITS)
         if not _beside(path, "sum").exists():
             self._settle()
 
@@ -155,7 +156,7 @@ class Index:
     def clear(self) -> None:
         """Forget everything."""
         self._writer.executescript("BEGIN; DELETE FROM cells; DELETE FROM segments; DELETE FROM mark; COMMIT;")
-        self._prefixes = bytearray(16**_PREFIX_DIGITS)
+        self._prefixes = mmap(-1, 16**_PREFIX_DIGITS)
 
     def _row(self, cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int]:
         key, standing = cell

@@ -6,6 +6,7 @@ import errno
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from zlib import crc32
 
@@ -32,8 +33,7 @@ class Log:
         """
         self.path = path
         self._files = files
-        self.file = files.open(path)
-        self.written = files.stamp(self.file).size
+        self.file, self.written = _opened(path, files)
         """Bytes that are with the kernel."""
         self.synced = self.written
         """Bytes that a loss of power leaves: as far as `sync` was called."""
@@ -153,3 +153,13 @@ class Log:
                 f"{self.path} was changed by something else while the run was going on; "
                 "end that, then run the same command again: what is damaged is found and done again."
             )
+
+
+def _opened(path: Path, files: Files) -> tuple[int, int]:
+    """Return the descriptor of a file and its size; on a failure it is not left open."""
+    file = files.open(path)
+    with ExitStack() as held:
+        held.callback(files.close, file)
+        size = files.stamp(file).size
+        held.pop_all()
+    return file, size

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .aside import MOST_KEPT_BYTES, keep_part, keep_whole
-from .files import Files, write_all
+from .files import Files, opened, write_all
 from .frame import is_whole, key_of, kind_of, sink_line
 from .scan import checksum, lines
 from .state import State
@@ -38,8 +38,7 @@ def mend(files: Files, path: Path, journal: int, state: State, start: tuple[int,
     `start` are offsets in journal and sink before which they are known to agree. What does not belong in the sink is
     set aside: its end, or where much would have to be cut off, the whole file.
     """
-    sink = files.open(path)
-    try:
+    with opened(files, path) as sink:
         size = files.stamp(sink).size
         expected = projected(files, journal, state, start[0])
         good, batch = agreeing(files, sink, expected, start[1])
@@ -47,8 +46,6 @@ def mend(files: Files, path: Path, journal: int, state: State, start: tuple[int,
             return None
         if size - good <= MOST_KEPT_BYTES:
             return _completed(files, path, sink, (good, size), _chained(batch, expected))
-    finally:
-        files.close(sink)
     aside = keep_whole(files, path)
     rebuild(files, path, projected(files, journal, state))
     return f"{path.name} was not as it should be: it is now {aside.relative_to(path.parent)}, and was written anew"
@@ -57,14 +54,11 @@ def mend(files: Files, path: Path, journal: int, state: State, start: tuple[int,
 def rebuild(files: Files, path: Path, expected: Iterable[bytes]) -> int:
     """Write the file at `path` anew, at once or, on any failure, not at all; returns its CRC-32."""
     draft = path.with_name(f"{path.name}.new")
-    file = files.open(draft)
-    try:
+    with opened(files, draft) as file:
         files.cut(file, 0)
         _write(files, file, expected, 0)
         files.sync(file)
         crc = checksum(files, file, 0, files.stamp(file).size)
-    finally:
-        files.close(file)
     files.replace(draft, path)
     return crc or 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import SetupError
 from .aside import keep_part
-from .files import Files, write_all
+from .files import Files, opened, write_all
 from .frame import is_whole
 from .index import Index, Mark
 from .lines import damaged_line
@@ -77,8 +77,7 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
         sqlite3.Error: The index fails.
     """
     path = folder / JOURNAL
-    journal, sink = files.open(path), files.open(folder / SINK)
-    try:
+    with opened(files, path) as journal, opened(files, folder / SINK) as sink:
         mark = index.mark() if index else None
         if mark and mark.sealed == (files.stamp(journal), files.stamp(sink)):
             return Opened(State(index), Recovery(), mark.lines, sealed=True)
@@ -94,9 +93,6 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
             recovery.sink = mend(files, folder / SINK, journal, state, start)
         if index:
             save(files, journal, state, index, contents, _segment(folder / SINK, files, start[1]))
-    finally:
-        files.close(journal)
-        files.close(sink)
     return Opened(state, recovery, contents.lines)
 
 
@@ -130,12 +126,9 @@ def _follows(files: Files, sink: int, state: State, contents: Contents, start: t
 
 
 def _segment(path: Path, files: Files, start: int) -> Segment:
-    sink = files.open(path)  # anew: mending may have replaced it
-    try:
+    with opened(files, path) as sink:  # anew: mending may have replaced it
         end = files.stamp(sink).size
         return Segment(start, end, checksum(files, sink, start, end) or 0)
-    finally:
-        files.close(sink)
 
 
 def _mend_end(files: Files, path: Path, journal: int, contents: Contents) -> int:
