@@ -28,7 +28,7 @@ async def test_a_real_model_turns_an_article_into_records_that_quote_it(tmp_path
     outcome = await qloragen.agenerate([ARTICLE], tmp_path / "run", local=True, max_types=2, output_chars=120)
     again = await qloragen.agenerate([ARTICLE], tmp_path / "run", local=True, max_types=2, output_chars=120)
 
-    replies = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["kind"] == "reply"]
+    replies = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["t"] == "reply"]
     summary = outcome.summary
     assert summary.classified == 1
     # How good its records are is the model's affair; that each is accepted or given up with a reason is ours.
