@@ -94,7 +94,7 @@ class Opened:
 
     def __init__(self, folder: Path, disk: Memory, *, index: bool = True) -> None:
         self.index: Index | None = open_index(folder / INDEX) if index else None
-        self._disk = disk
+        self._folder = folder
         self.run = Run(folder, disk, self.index)
 
     def close(self) -> None:
@@ -102,9 +102,11 @@ class Opened:
         self.run.close()
 
     def kill(self) -> None:
-        """Let go of the index; all else is in memory."""
+        """Let go of everything as the system does when a process dies: what was written is there, and no more."""
         if self.index:
+            files = index_files(self._folder)
             self.index.close()
+            put_index(self._folder, files)
 
 
 def journal_of(disk: Memory, folder: Path) -> bytes:

@@ -53,7 +53,8 @@ class Life:
         """Work for a while, in one or more processes."""
         author = Author(self.chance)
         for _ in range(self.chance.randint(1, 3)):
-            opened = Opened(self.folder, self.disk)
+            opened = Opened(self.folder, self.disk, index=self.chance.random() < 0.8)
+            self._acknowledge()  # what an opened run has is taken for done
             self._notice()
             for _ in range(self.chance.randint(3, 12)):
                 for _ in range(self.chance.randint(1, 5)):
@@ -64,7 +65,7 @@ class Life:
 
     def _act(self, opened: Opened) -> None:
         run = opened.run
-        match self.chance.randrange(5):
+        match self.chance.randrange(6):
             case 0:
                 run.write(run.end)  # as for a reply that is to survive the death of the process
             case 1:
@@ -82,6 +83,11 @@ class Life:
                 run.save(moment)
                 run.saved(moment)
                 self._acknowledge()
+            case 5:
+                run.write(run.end)  # as for those who leave it to the kernel when to write
+                if not run.synced:
+                    run.sync()
+                run.project(run.ends().sink)
         self._notice()
 
     def _leave(self, opened: Opened) -> None:

@@ -141,7 +141,8 @@ class Committer:
 
     async def _commit(self, ends: Ends, moment: Moment | None) -> None:
         self._due_s = inf
-        if self._terms.durability != "process":
+        # At least once: were only records left of a run by a loss of power, it could not be gone on with.
+        if self._terms.durability != "process" or not self._run.synced:
             await self._once(self._run.sync)
         await self._tried(partial(self._run.project, ends.sink))
         self._committed = ends.journal

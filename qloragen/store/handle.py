@@ -176,6 +176,11 @@ class Run:
         return self._journal.written
 
     @property
+    def synced(self) -> int:
+        """Where the journal ends on the disk."""
+        return self._journal.synced
+
+    @property
     def unsaved(self) -> int:
         """Changes that the index does not have."""
         return self.state.unsaved

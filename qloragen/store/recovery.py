@@ -93,6 +93,8 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
             recovery.sink = mend(files, folder / SINK, journal, state, start)
         if index:
             save(files, journal, state, index, contents, _segment(folder / SINK, files, start[1]))
+        else:
+            files.sync(journal)  # what is there now is taken for done
     return Opened(state, recovery, contents.lines)
 
 
@@ -175,7 +177,7 @@ def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents
             "put the journal back, or start in another directory."
         )
     first = next(iter(lines(files, journal)), None)
-    if first and first[1].startswith(b'{"') and not first[1].startswith(b'{"k":"'):
+    if first and first[1].startswith(b'{"') and not b'{"k":"'.startswith(first[1][:6]):
         raise SetupError(f"{folder} was not made by this version of qloragen; start in another directory.")
     if first and first[1].endswith(b"\r") and is_whole(first[1][:-1]):
         raise SetupError(
