@@ -47,6 +47,25 @@ def test_a_run_is_judged_by_its_rows_after_a_fault_and_after_the_same_command_ag
     assert [part["key_in"] for part in rows.values()] == [[]] * 4
 
 
+def test_a_run_is_made_and_opened_in_whatever_state_it_was_left(tmp_path):
+    found = run("resume.py", tmp_path, "--records", "40", "--repeat", "1")
+
+    steps = [row["what"] for row in found["table"]]
+    assert steps[0] == "opened after it was closed"
+    assert "opened after its process was killed" in steps
+    assert min(row["s"] for row in found["table"]) > 0
+
+
+def test_ways_of_storing_records_are_measured_side_by_side(tmp_path):
+    ways = ["group, replies", "each synced"]
+    only = [word for way in ways for word in ("--only", way)]
+
+    found = run("commits.py", tmp_path, "--records", "40", "--producers", "4", "--repeat", "1", *only)
+
+    assert list(found["runs"]) == ways
+    assert min(row["records/s"] for row in found["table"]) > 0
+
+
 def run(script, folder, *options):
     """Run a script and return the numbers that it wrote."""
     path = folder / "numbers.json"
