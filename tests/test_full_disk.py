@@ -27,7 +27,7 @@ ARTICLES = 40
 CALLS, RECORDS = ARTICLES * 4, ARTICLES * 3
 IN_FLIGHT = 4
 """Of each of the two models."""
-ROOM_BYTES = 120_000
+ROOM_BYTES = 240_000
 """Enough for about a third of the job."""
 
 
@@ -63,8 +63,8 @@ def small(tmp_path: Path) -> Iterator[Small]:
     folder.mkdir()
     if MOUNT is None or UMOUNT is None:
         pytest.skip("there is no mount here")
-    options = ["-t", "tmpfs", "-o", "size=16m", "qloragen-test", folder]
-    mounted = subprocess.run([MOUNT, *options], check=False, capture_output=True, text=True)
+    options = ("-t", "tmpfs", "-o", "size=16m", "qloragen-test")
+    mounted = subprocess.run([MOUNT, *options, folder], check=False, capture_output=True, text=True)
     if mounted.returncode:
         pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
     yield Small(folder)
