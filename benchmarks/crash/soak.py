@@ -26,6 +26,8 @@ _KILLED_WHILE_OPENING = 0.25
 """The share of kills that come before the first call would."""
 _LONGEST_WORK_S = 0.3
 """Most time from the first call to a kill."""
+_MOST_PROCESSES = 1000
+"""In one run directory; it takes some twenty."""
 _ALLOWED_ODD = 3
 """A run directory is given up after so many processes that ended as they never should."""
 
@@ -136,6 +138,8 @@ class _Lane:
         ends: list[End] = []
         odd: list[str] = []
         while (not ends or ends[-1].code != 0) and len(odd) < _ALLOWED_ODD:
+            if len(ends) == _MOST_PROCESSES:
+                return ends, [*odd, f"the run is not done after {len(ends)} processes"]
             end = self._one(job, Visit(number, len(ends)), usual)
             if end.code not in self._expected(end):
                 said = job.said.read_text("utf-8", "replace")[-1000:]
@@ -169,7 +173,11 @@ class _Lane:
         if opening:
             return process.wait(moment * usual.opening_s)
         code = process.wait(_PATIENCE_S, self._server.first_calls)
-        return process.wait(moment * min(usual.work_s, _LONGEST_WORK_S)) if code is None else code
+        if code is not None:
+            return code
+        if not self._server.first_calls.poll():
+            return process.end(0)
+        return process.wait(moment * min(usual.work_s, _LONGEST_WORK_S))
 
     def _expected(self, end: End) -> set[int]:
         plan = self._plan
@@ -191,7 +199,3 @@ class _Lane:
     def _next(self) -> int:
         self._runs += 1
         return self._runs
-
-
-HUNG = 1000
-"""Stands for the exit code of a process that did not end."""
