@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from zlib import crc32
 
 import orjson
 
-from qloragen.store.files import Disk, Files, Stamp
+from qloragen.store.files import Files, Stamp
 
 # ---------------------------------------------------------------------------------------------------- random numbers
 
@@ -52,112 +52,6 @@ def quick_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
-
-
-# -------------------------------------------------------------------------------------------------- a disk that fails
-
-
-class Quiet(Disk):
-    """The system's files, without waiting for the disk: for tests in which the power never fails."""
-
-    def open(self, path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, 0o600)
-
-    def sync(self, file: int) -> None:
-        os.fstat(file)
-
-    def replace(self, draft: Path, path: Path) -> None:
-        draft.replace(path)
-
-
-class Operation(NamedTuple):
-    """One operation of the file layer."""
-
-    number: int
-    """From 0."""
-    name: str
-    path: Path
-
-
-@dataclass
-class Faulty:
-    """A disk whose operations fail as `fault` says: with an errno, with none, or (-1) by doing half of it.
-
-    Half a write or read is short; half of anything else is nothing special.
-    """
-
-    fault: Callable[[Operation], int | None] = lambda _: None
-    disk: Files = field(default_factory=Quiet)
-    log: list[Operation] = field(default_factory=list)
-    failed: list[Operation] = field(default_factory=list)
-    _paths: dict[int, Path] = field(default_factory=dict)
-
-    def open(self, path: Path) -> int:
-        self._do("open", path)
-        file = self.disk.open(path)
-        self._paths[file] = path
-        return file
-
-    def read(self, file: int, count: int, offset: int) -> bytes:
-        short = self._do("read", self._paths[file])
-        return self.disk.read(file, max(count // 2, 1) if short else count, offset)
-
-    def write(self, file: int, data: memoryview, offset: int) -> int:
-        short = self._do("write", self._paths[file])
-        return self.disk.write(file, data[: max(len(data) // 2, 1)] if short else data, offset)
-
-    def sync(self, file: int) -> None:
-        self._do("sync", self._paths[file])
-        self.disk.sync(file)
-
-    def cut(self, file: int, size: int) -> None:
-        self._do("cut", self._paths[file])
-        self.disk.cut(file, size)
-
-    def stamp(self, file: int) -> Stamp:
-        self._do("stamp", self._paths[file])
-        return self.disk.stamp(file)
-
-    def set_mtime(self, file: int, mtime_ns: int) -> None:
-        self._do("set_mtime", self._paths[file])
-        self.disk.set_mtime(file, mtime_ns)
-
-    def is_at(self, path: Path, file: int) -> bool:
-        self._do("is_at", path)
-        return self.disk.is_at(path, file)
-
-    def replace(self, draft: Path, path: Path) -> None:
-        self._do("replace", path)
-        self.disk.replace(draft, path)
-
-    def close(self, file: int) -> None:
-        # The descriptor is gone also when closing reports an error (Linux, close(2)).
-        path = self._paths.pop(file)
-        self.disk.close(file)
-        self._do("close", path)
-
-    @property
-    def left_open(self) -> list[Path]:
-        """Files of which a descriptor is open."""
-        return list(self._paths.values())
-
-    def abandon(self) -> None:
-        """Close what is open, as the system does when a process is killed."""
-        for file in list(self._paths):
-            with suppress(OSError):
-                self.disk.close(file)
-        self._paths.clear()
-
-    def _do(self, name: str, path: Path) -> bool:
-        operation = Operation(len(self.log), name, path)
-        self.log.append(operation)
-        error = self.fault(operation)
-        if error is None:
-            return False
-        self.failed.append(operation)
-        if error > 0:
-            raise OSError(error, os.strerror(error))
-        return True
 
 
 # ----------------------------------------------------------------------------------------------- a disk in memory
@@ -315,6 +209,100 @@ def _survived(content: Content, chance: Random, page_bytes: int) -> Content:
     sizes = [len(data), len(data), len(safe), low, *([chance.choice(borders)] if borders else [])]
     whole = bytes(survived[: max(chance.choice(sizes), low)])
     return Content(number, whole, whole, len(whole), mtimes_ns)
+
+
+# -------------------------------------------------------------------------------------------------- a disk that fails
+
+
+class Operation(NamedTuple):
+    """One operation of the file layer."""
+
+    number: int
+    """From 0."""
+    name: str
+    path: Path
+
+
+@dataclass
+class Faulty:
+    """A disk whose operations fail as `fault` says: with an errno, with none, or (-1) by doing half of it.
+
+    Half a write or read is short; half of anything else is nothing special.
+    """
+
+    fault: Callable[[Operation], int | None] = lambda _: None
+    disk: Files = field(default_factory=Memory)
+    log: list[Operation] = field(default_factory=list)
+    failed: list[Operation] = field(default_factory=list)
+    refused: bool = False
+    """Whether something has failed and not only been half done."""
+    _paths: dict[int, Path] = field(default_factory=dict)
+
+    def open(self, path: Path) -> int:
+        self._do("open", path)
+        file = self.disk.open(path)
+        self._paths[file] = path
+        return file
+
+    def read(self, file: int, count: int, offset: int) -> bytes:
+        short = self._do("read", self._paths[file])
+        return self.disk.read(file, max(count // 2, 1) if short else count, offset)
+
+    def write(self, file: int, data: memoryview, offset: int) -> int:
+        short = self._do("write", self._paths[file])
+        return self.disk.write(file, data[: max(len(data) // 2, 1)] if short else data, offset)
+
+    def sync(self, file: int) -> None:
+        self._do("sync", self._paths[file])
+        self.disk.sync(file)
+
+    def cut(self, file: int, size: int) -> None:
+        self._do("cut", self._paths[file])
+        self.disk.cut(file, size)
+
+    def stamp(self, file: int) -> Stamp:
+        self._do("stamp", self._paths[file])
+        return self.disk.stamp(file)
+
+    def set_mtime(self, file: int, mtime_ns: int) -> None:
+        self._do("set_mtime", self._paths[file])
+        self.disk.set_mtime(file, mtime_ns)
+
+    def is_at(self, path: Path, file: int) -> bool:
+        self._do("is_at", path)
+        return self.disk.is_at(path, file)
+
+    def replace(self, draft: Path, path: Path) -> None:
+        self._do("replace", path)
+        self.disk.replace(draft, path)
+
+    def close(self, file: int) -> None:
+        # The descriptor is gone also when closing reports an error (Linux, close(2)).
+        path = self._paths.pop(file)
+        self.disk.close(file)
+        self._do("close", path)
+
+    @property
+    def only_half(self) -> bool:
+        """Whether all that went wrong is that something was half done, which is no failure."""
+        return bool(self.failed) and not self.refused
+
+    @property
+    def left_open(self) -> list[Path]:
+        """Files of which a descriptor is open."""
+        return list(self._paths.values())
+
+    def _do(self, name: str, path: Path) -> bool:
+        operation = Operation(len(self.log), name, path)
+        self.log.append(operation)
+        error = self.fault(operation)
+        if error is None:
+            return False
+        self.failed.append(operation)
+        if error > 0:
+            self.refused = True
+            raise OSError(error, os.strerror(error))
+        return True
 
 
 # ----------------------------------------------------------------------------------- what a run's files should hold

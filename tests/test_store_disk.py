@@ -10,7 +10,6 @@ import asyncio
 import errno
 import selectors
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -213,8 +212,12 @@ def failing(fault: int, number: int, operation: Operation) -> int | None:
 def assert_recovers(folder: Path, act: Callable[[Work], Stage], disk: Faulty) -> list[bytes]:
     """Return the lines of the sink once all is done, with a sound disk in the end."""
     work = Work()
-    with suppress(StorageFailed):
+    said: StorageFailed | None = None
+    try:
         act(work)(folder, disk)
+    except StorageFailed as error:
+        said = error
+    assert said is None or not disk.only_half
     assert disk.left_open == [], f"after {disk.failed}"
     assert_no_second_sync(disk)
     sound = disk.disk
