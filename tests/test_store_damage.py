@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -13,13 +15,18 @@ from typing import NamedTuple
 import pytest
 
 from qloragen.errors import SetupError
-from qloragen.store.frame import is_whole
+from qloragen.store.aside import MOST_KEPT_BYTES
+from qloragen.store.frame import is_whole, sink_line
+from qloragen.store.lines import record_line
 from qloragen.store.names import ASIDE, JOURNAL, SINK
 from qloragen.store.run import open_run
 from qloragen.store.scan import lines
 
-from .disks import Image, Memory, is_sound, quick_folder, rounds, seeded
+from .disks import Image, Memory, expected_sink, is_sound, quick_folder, rounds, seeded
 from .lives import Author, Opened, check, index_files, journal_of, put_index
+from .values import a_record, key
+
+ROOT = Path(__file__).resolve().parents[1]
 
 JOURNALS, EDITS = 50, 1_000
 """50,000 edits that are checked line by line."""
@@ -286,3 +293,61 @@ def test_an_index_with_anything_wrong_in_it_is_made_anew(folder):
 
 def wrong(data: bytes, chance: Random) -> bytes:
     return chance.choice([flip, flip, zeros, swap])(chance, data).on(data) if data and chance.random() < 0.7 else data
+
+
+# -------------------------------------------------------------------------------------------------- on a real disk
+
+WORK = """
+import os, sys
+from pathlib import Path
+from qloragen.store.run import open_run
+from tests.values import a_record
+with open_run(Path(sys.argv[1])) as run:
+    for n in range(9):
+        run.add_record(a_record(f"c{n}"))
+    moment = run.moment()
+    run.flush()
+    run.save(moment)
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("end", ["closed", "killed"])
+@pytest.mark.parametrize("name", [JOURNAL, SINK])
+def test_an_edit_of_the_same_size_is_found_however_the_run_ended(tmp_path, name, end):
+    subprocess.run([sys.executable, "-c", WORK, tmp_path / "run", end], cwd=ROOT, check=False)
+    file = tmp_path / "run" / name
+    before = file.read_bytes()
+    file.write_bytes(before.replace(key("c4").encode(), key("other").encode()))
+
+    with open_run(tmp_path / "run") as run:
+        assert run.recovery.damaged == ([5] if name == JOURNAL else [])
+        assert (run.state.record_offset(key("c4")) is None) == (name == JOURNAL)
+        run.add_record(a_record("c4"))
+    assert len(before.splitlines()) == 9
+    with open_run(tmp_path / "run") as run:
+        assert run.recovery.sentences == []
+        assert run.state.totals.records == 9
+        sink = (tmp_path / "run" / SINK).read_bytes()
+        assert sink == expected_sink((tmp_path / "run" / JOURNAL).read_bytes())
+        assert sorted(sink.splitlines()) == sorted(sink_line(record_line(a_record(f"c{n}"))) for n in range(9))
+
+
+@pytest.mark.parametrize("count", range(30))
+def test_a_first_line_that_was_torn_anywhere_is_no_other_programs_file(tmp_path, count):
+    (tmp_path / JOURNAL).write_bytes(record_line(a_record())[:count])
+
+    with open_run(tmp_path) as run:
+        assert run.recovery.torn_bytes == count
+        run.add_record(a_record())
+        assert run.record(key("c1")) == a_record()
+
+
+def test_a_long_torn_end_is_kept_whole_but_for_zeros(tmp_path):
+    torn = b'{"k":"' + b"x" * (MOST_KEPT_BYTES + 9)
+    (tmp_path / JOURNAL).write_bytes(record_line(a_record()) + b"\n" + torn + bytes(99_999))
+
+    with open_run(tmp_path) as run:
+        assert run.recovery.torn_bytes == len(torn) + 99_999
+    assert (tmp_path / ASIDE / JOURNAL).read_bytes().endswith(b"\n" + torn + b"\n")
