@@ -32,6 +32,8 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/tpm_bound.py --short
 	$(BIN)/python benchmarks/deep_queue.py --short
 	$(BIN)/python benchmarks/endless.py --short
+	$(BIN)/python benchmarks/resume.py --short
+	$(BIN)/python benchmarks/commits.py --short
 	$(BIN)/python benchmarks/outage.py --short --scenarios "outage 503,storms" --peers engine-fast
 	$(BIN)/python benchmarks/faults.py --short --only nothing,429,length,quota,sigkill,tail,disk
 
