@@ -201,6 +201,20 @@ def test_a_revised_record_and_a_rejection_take_the_place_of_what_was_there(folde
     assert read_run(folder).totals.records == 3
 
 
+def test_after_a_revised_record_was_read_back_new_ones_are_in_the_sink_at_once(folder):
+    with open_run(folder) as run:
+        run.add_record(a_record("c1"))
+        run.add_record(a_record("c1", output="Better."), revised=True)
+    (folder / INDEX).unlink()
+
+    with open_run(folder) as run:
+        run.add_record(a_record("c2"))
+        run.write(run.end)
+        run.project(run.ends().sink)
+
+        assert records(folder) == [a_record("c1", output="Better."), a_record("c2")]
+
+
 def test_a_run_is_readable_while_it_is_open_and_after_its_process_was_killed(folder):
     with open_run(folder) as run:
         run.add_reply(a_reply())

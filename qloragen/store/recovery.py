@@ -91,6 +91,7 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
         start = _agreed(files, sink, state, index, mark)
         if not _follows(files, sink, state, contents, start):
             recovery.sink = mend(files, folder / SINK, journal, state, start)
+        state.sink_is_stale = False
         if index:
             save(files, journal, state, index, contents, _segment(folder / SINK, files, start[1]))
         else:
