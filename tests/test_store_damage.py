@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import pytest
 
-from qloragen.errors import SetupError
+from qloragen.errors import SetupError, StorageFailed
 from qloragen.store.aside import MOST_KEPT_BYTES
 from qloragen.store.frame import is_whole, sink_line
 from qloragen.store.lines import record_line
-from qloragen.store.names import ASIDE, JOURNAL, SINK
-from qloragen.store.run import open_run
+from qloragen.store.names import ASIDE, INDEX, JOURNAL, SINK
+from qloragen.store.run import open_run, read_run
 from qloragen.store.scan import lines
 
 from .disks import Image, Memory, expected_sink, is_sound, quick_folder, rounds, seeded
@@ -300,7 +300,7 @@ def wrong(data: bytes, chance: Random) -> bytes:
 WORK = """
 import os, sys
 from pathlib import Path
-from qloragen.store.run import open_run
+from qloragen.store.run import open_run, read_run
 from tests.values import a_record
 with open_run(Path(sys.argv[1])) as run:
     for n in range(9):
@@ -351,3 +351,32 @@ def test_a_long_torn_end_is_kept_whole_but_for_zeros(tmp_path):
     with open_run(tmp_path) as run:
         assert run.recovery.torn_bytes == len(torn) + 99_999
     assert (tmp_path / ASIDE / JOURNAL).read_bytes().endswith(b"\n" + torn + b"\n")
+
+
+def test_an_index_that_is_damaged_while_a_run_is_open_stops_it_in_words_and_is_made_anew(folder):
+    names = [f"c{n}" for n in range(3_000)]
+    with open_run(folder) as run:
+        for name in names:
+            run.add_record(a_record(name))
+    file = folder / INDEX
+    with open_run(folder) as run:
+        run.add_record(a_record("more"))
+        file.write_bytes(file.read_bytes()[:8192] + bytes(file.stat().st_size - 8192))
+        with pytest.raises(StorageFailed, match="run the same command again"):
+            for name in names:
+                run.state.settled(key(name))
+
+    with open_run(folder) as run:
+        assert run.recovery.lines_read == len(names) + 1
+        assert all(run.state.settled(key(name)) for name in [*names, "more"])
+
+
+@pytest.mark.parametrize("at", [0, 20, 100, 4096, 5000, 9000])
+def test_a_damaged_index_is_no_hindrance_to_reading_a_run(folder, at):
+    with open_run(folder) as run:
+        for n in range(100):
+            run.add_record(a_record(f"c{n}"))
+    index = (folder / INDEX).read_bytes()
+    (folder / INDEX).write_bytes(index[:at] + bytes(b ^ 255 for b in index[at : at + 500]) + index[at + 500 :])
+
+    assert read_run(folder).totals.records == 100

@@ -22,6 +22,7 @@ from zlib import crc32
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from ..errors import StorageFailed
 from .files import Stamp
 from .ledger import Account, Bill
 from .scan import Segment
@@ -42,6 +43,10 @@ _MOST_WAL_BYTES = 128 << 20
 _BLOCK_BYTES = 8 << 20
 
 
+class IndexFailed(StorageFailed):
+    """The index cannot be read any more; what it knew is in the journal."""
+
+
 class Mark(BaseModel):
     """How far an index goes, and what the files looked like then."""
 
@@ -60,7 +65,7 @@ class Mark(BaseModel):
 class Index:
     """An open index file; `find` and `save` may be called in different threads.
 
-    Every method raises sqlite3.Error when the file is damaged or the disk refuses.
+    Every method raises sqlite3.Error when the file is damaged or the disk refuses, but `find` IndexFailed.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -87,7 +92,7 @@ class Index:
         if self._writer.execute("SELECT 1 FROM cells LIMIT 1").fetchone() is None:
             self._prefixes = mmap(-1, 16**_PREFIX_DIGITS)
         if not _beside(path, "sum").exists():
-            self._settle()
+            _write_sum(path)
 
     def mark(self) -> Mark | None:
         """Return how far the index goes; None when it is new, or of another version."""
@@ -102,13 +107,23 @@ class Index:
         """Return where a cell stands; None when nothing is known of it."""
         if self._prefixes is not None and not self._prefixes[int(key[:_PREFIX_DIGITS], 16)]:
             return None
-        row = self._reader.execute(
-            "SELECT kind, at, detail, replies, times FROM cells WHERE key = ?", (bytes.fromhex(key),)
-        ).fetchone()
+        row = self._row_of(key)
         if row is None:
             return None
         kind, at, detail, replies, times = row
         return Standing(kind, at, detail, tuple(orjson.loads(replies)) if replies else (), times)
+
+    def _row_of(self, key: str) -> tuple[Kind, int, str, bytes | None, int] | None:
+        try:
+            found = self._reader.execute(
+                "SELECT kind, at, detail, replies, times FROM cells WHERE key = ?", (bytes.fromhex(key),)
+            )
+            row: tuple[Kind, int, str, bytes | None, int] | None = found.fetchone()
+        except sqlite3.Error as error:
+            raise IndexFailed(
+                f"{self._path} cannot be read ({error}); run the same command again: it is made anew then."
+            ) from error
+        return row
 
     def keys(self, kind: Kind, detail: str | None = None) -> list[str]:
         """Return the keys of all cells that stand so."""
@@ -172,16 +187,18 @@ class Index:
                 self._writer.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (file, start, end, crc))
 
     def _settle(self) -> None:
+        sound = _is_as_left(self._path)  # else someone has been at it: let the next opening see that
         self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        _write_sum(self._path)
+        if sound:
+            _write_sum(self._path)
 
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
+            if not self._read_only and _size(_beside(self._path, "wal")):
+                self._settle()
             self._reader.close()
             self._writer.close()
-        if not self._read_only:
-            _write_sum(self._path)
 
 
 def open_index(path: Path) -> Index | None:
@@ -209,7 +226,10 @@ def _size(path: Path) -> int:
 
 
 def _is_as_left(path: Path) -> bool:
-    return _beside(path, "sum").read_bytes() == _sum(path)
+    try:
+        return _beside(path, "sum").read_bytes() == _sum(path)
+    except OSError:
+        return False
 
 
 def _write_sum(path: Path) -> None:

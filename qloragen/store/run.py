@@ -15,7 +15,7 @@ from ..logs import get_logger
 from ..types import Record
 from .files import Disk, Files
 from .handle import Run
-from .index import Index, Mark, open_index
+from .index import Index, IndexFailed, Mark, open_index
 from .lines import record_of
 from .lock import locked
 from .names import INDEX, JOURNAL, SINK
@@ -60,7 +60,7 @@ def _opened(folder: Path, files: Files, *, anew: bool) -> Run:
             if index and anew:
                 index.clear()
             return Run(folder, files, index)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, IndexFailed) as error:
             log.warning("index_failed", path=str(folder / INDEX), error=str(error))
             return Run(folder, files, None)
     except OSError as error:
@@ -86,7 +86,8 @@ def _read(folder: Path) -> State:
     journal = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
     index: Index | None = None
     try:
-        with suppress(sqlite3.Error):
+        # A damaged one may fail in any of these ways.
+        with suppress(sqlite3.Error, IndexFailed, ValueError):
             index = Index(folder / INDEX, read_only=True)
             mark = index.mark()
             if mark and mark.journal_end <= os.fstat(journal).st_size:
