@@ -3,7 +3,8 @@
 Several lanes run side by side, each with a simulated provider of its own: a process works in a run directory and is
 killed, another one goes on, until one ends with exit code 0. Then the directory is compared with an undisturbed run of
 the same job, and with what the provider has billed; a new directory follows. A call is in flight at a kill when it was
-billed and its reply is not in the journal.
+billed and its reply is not in the journal. Kills that leave an unfinished line are rare, so a file gets one by hand
+after each twentieth.
 
 All chance comes from the seed: lane n uses the seed + n, so `--lanes 1 --seed S` replays one lane alone. That replays
 articles, latencies, faults, and the dice for the moments of the kills; the moments themselves are wall time, so what a
@@ -167,6 +168,7 @@ def _row(totals: Totals, options: argparse.Namespace, taken_s: float) -> dict[st
         "repeats, max": max(totals.repeats, default=0),
         "allowed": 2 * options.concurrency if options.signal == "SIGKILL" and not options.fatal else 0,
         "torn tails": totals.torn,
+        "torn by hand": totals.torn_by_hand,
         "kills/s": totals.kills / taken_s,
         "s": round(taken_s),
     }

@@ -7,12 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import orjson
 
 import qloragen
 
 from .provider import Notes, Paid
+
+FILES = ("journal.jsonl", "records.jsonl")
+"""The files of a run that grow by lines."""
 
 Row = tuple[str, str, str, str]
 """Id, instruction, input, output."""
@@ -70,6 +74,17 @@ def is_torn(path: Path) -> bool:
     """Tell whether a file ends within a line."""
     raw = path.read_bytes() if path.exists() else b""
     return bool(raw) and not raw.endswith(b"\n")
+
+
+def tear(path: Path, dice: Random) -> bool:
+    """Append the beginning of another line, as a kill in the middle of a write leaves it; returns whether it did."""
+    lines = path.read_bytes().splitlines() if path.exists() and not is_torn(path) else []
+    if not lines:
+        return False
+    line = dice.choice(lines)
+    with path.open("ab") as file:
+        file.write(line[: dice.randrange(1, len(line))])
+    return True
 
 
 def judge(folder: Path, notes: Notes, ends: Sequence[End], undisturbed: Iterable[Row], per_model: int) -> Verdict:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from .book import End, Row, ids_of, is_torn, judge, rows_of
+from .book import FILES, End, Row, ids_of, is_torn, judge, rows_of, tear
 from .job import Job, Process, write_articles
 from .provider import UNDISTURBED, Reader, Server, Terms, Visit, serving
 from .totals import Totals
@@ -45,6 +45,8 @@ class Plan:
     """In each run: at least, at most."""
     jobs: int = 6
     """Different collections of articles; each is run undisturbed once."""
+    tear: float = 0.05
+    """The share of kills after which a file gets an unfinished line by hand: kills that leave one are rare."""
     terms: Terms = field(default_factory=lambda: Terms(0))
 
     @property
@@ -150,6 +152,7 @@ class _Lane:
     def _one(self, job: Job, visit: Visit, usual: _Undisturbed) -> End:
         """Let one process work until it ends or, at a random moment, is told to."""
         plan = self._plan
+        torn_before = _torn(job)
         self._server.forget()
         process = Process(job, visit)
         spared = self.totals.kills >= plan.kills or plan.terms.fatal is not None
@@ -161,7 +164,9 @@ class _Lane:
             code = process.end(_PATIENCE_S)
         interrupted = signalled or (plan.terms.fatal is not None and code == _STOPPED_BY_PROVIDER)
         self.totals.kills += interrupted
-        torn = sum(is_torn(job.out / name) for name in ("journal.jsonl", "records.jsonl"))
+        torn = len(_torn(job) - torn_before)
+        if code == -signal.SIGKILL and self._dice.random() < plan.tear:
+            self.totals.torn_by_hand += tear(job.out / self._dice.choice(FILES), self._dice)
         return End(interrupted, plan.drained, code, torn, ids_of(job.out / "records.jsonl"))
 
     def _until_a_moment(self, process: Process, usual: _Undisturbed) -> int | None:
@@ -199,3 +204,7 @@ class _Lane:
     def _next(self) -> int:
         self._runs += 1
         return self._runs
+
+
+def _torn(job: Job) -> set[str]:
+    return {name for name in FILES if is_torn(job.out / name)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .book import Verdict
 
-_SUMS = ("kills", "runs", "lost", "duplicates", "twice", "on_the_way", "torn", "idle_kills", "fatal")
+_SUMS = ("kills", "runs", "lost", "duplicates", "twice", "on_the_way", "torn", "torn_by_hand", "idle_kills", "fatal")
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class Totals:
     on_the_way: int = 0
     torn: int = 0
     """Unfinished last lines that a kill had left, each mended by the next process."""
+    torn_by_hand: int = 0
+    """The same, added by us, because they are rare."""
     idle_kills: int = 0
     """Kills with no call in flight."""
     fatal: int = 0
