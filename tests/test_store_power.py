@@ -18,7 +18,7 @@ from qloragen.store.names import JOURNAL
 from .disks import Image, Memory, after_power_cut, quick_folder, rounds, seeded, sound_lines
 from .lives import Author, Opened, check, index_files, journal_of, put_index
 
-LIVES, CUTS_A_LIFE = 150, 40
+LIVES, CUTS_A_LIFE = 144, 40
 """5,000 cuts together; a short life has less than its share."""
 
 
@@ -146,7 +146,12 @@ def cut_often(folder: Path, chance: Random, page_bytes: int) -> int:
 def cut_while_recovering(folder: Path, disk: Memory, chance: Random, page_bytes: int) -> Memory:
     """Let power fail once more, somewhere in putting things in order."""
     moments: list[tuple[Image, dict[str, bytes]]] = []
-    disk.snapshot = lambda: moments.append((disk.image(), index_files(folder)))
+
+    def look() -> None:
+        if not moments or chance.random() < 0.3:
+            moments.append((disk.image(), index_files(folder)))
+
+    disk.snapshot = look
     opened = Opened(folder, disk)
     opened.run.flush()
     opened.kill()
