@@ -9,7 +9,7 @@ from .ledger import Counts, Statistics
 from .plan import Plan
 from .provider import Provider
 from .server import SimulatorServer
-from .settings import Capacity, Latency, Limits, Model, Outage, PromptCache, Simulation
+from .settings import Capacity, Flex, Latency, Limits, Model, Outage, PromptCache, Simulation
 
 __all__ = [
     "KINDS",
@@ -19,6 +19,7 @@ __all__ = [
     "Counts",
     "Effect",
     "Fault",
+    "Flex",
     "Latency",
     "Limits",
     "Model",

@@ -30,5 +30,16 @@ def not_negative(where: str, **values: float | None) -> None:
             raise SettingsError(f"Simulator: {where}: {name} must be 0 or more{_not(value)}.")
 
 
+def shares(where: str, **values: float) -> None:
+    """Let through numbers from 0 to 1.
+
+    Raises:
+        SettingsError: one is not; it is named.
+    """
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise SettingsError(f"Simulator: {where}: {name} must be from 0 to 1, not {value:g}.")
+
+
 def _not(value: float) -> str:
     return f" and at most {_MOST:g}, not {value:g}" if not value <= _MOST else f", not {value:g}"

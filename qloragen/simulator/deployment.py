@@ -10,6 +10,7 @@ from .draws import Draws, lognormal
 from .limits import ServerLimits
 from .requests import NameRules, rules_for
 from .settings import Capacity, Latency, Model, PromptCache
+from .tiers import Service, latency_at
 
 
 class Served(NamedTuple):
@@ -34,14 +35,14 @@ class Deployment:
         """Whether usage says what was written to the cache."""
         return isinstance(self.cache, BreakpointCache)
 
-    def first_token_s(self, draws: Draws) -> float:
+    def first_token_s(self, draws: Draws, service: Service) -> float:
         """Return the time to first token of a call."""
-        latency = self.model.latency
+        latency = latency_at(self.model, service)
         return lognormal(latency.median_s, latency.p99_s, draws.first)
 
-    def serve(self, tokens: int, draws: Draws, *, in_flight: int, now_s: float) -> Served:
+    def serve(self, tokens: int, draws: Draws, service: Service, *, in_flight: int, now_s: float) -> Served:
         """Give a call its time: for the first token, and for each of `tokens`, when its turn has come."""
-        seconds = self.first_token_s(draws) + tokens * _token_s(self.model.latency, draws)
+        seconds = self.first_token_s(draws, service) + tokens * _token_s(latency_at(self.model, service), draws)
         return self._places.serve(seconds, in_flight=in_flight, now_s=now_s)
 
 

@@ -31,9 +31,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from ..errors import SettingsError
 from .effects import Effect
 from .faults import Fault
-from .settings import Capacity, Latency, Limits, Model, Outage, PromptCache, Simulation
+from .settings import Capacity, Flex, Latency, Limits, Model, Outage, PromptCache, Simulation
 
-for _settings in (Simulation, Model, Limits, Capacity, Latency, PromptCache, Outage, Fault, Effect):
+for _settings in (Simulation, Model, Limits, Capacity, Latency, PromptCache, Flex, Outage, Fault, Effect):
     with_config(ConfigDict(extra="forbid"))(_settings)
 
 

@@ -24,16 +24,18 @@ def identify(body: bytes, seed: int) -> bytes:
 class Draws:
     """The random numbers of one call, each uniform between 0 and 1 (both excluded)."""
 
-    __slots__ = ("fault", "first", "sticky", "token")
+    __slots__ = ("fault", "first", "sticky", "tier", "token")
 
     def __init__(self, identity: bytes, nth: int) -> None:
         words = blake2b(identity + nth.to_bytes(8, "little"), digest_size=48).digest()
-        first, token, fault, *_ = _WORDS.unpack(words)
+        first, token, fault, tier, *_ = _WORDS.unpack(words)
         self.first = (first + 0.5) * _SCALE
         """For the time to first token."""
         self.token = (token + 0.5) * _SCALE
         """For the time per token."""
         self.fault = (fault + 0.5) * _SCALE
+        self.tier = (tier + 0.5) * _SCALE
+        """For what becomes of a call at the flex tier."""
         self.sticky = (int.from_bytes(identity, "little") + 0.5) * _SCALE
         """For the faults that strike every repetition of a body."""
 

@@ -45,12 +45,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import SettingsError
 from . import edits
 from .draws import Draws
 from .effects import Effect, Wire, error
 from .waits import retry_after
+
+Endpoint = Literal["chat", "batched", "decisions", "files", "batches"]
+"""Where a call arrives: `batched` is a chat completion out of the file of a batch."""
 
 _HTML = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 _BAD, _SERVER, _SOON = "invalid_request_error", "server_error", retry_after(1.0)
@@ -132,6 +136,8 @@ class Fault:
     sticky: bool = False
     """A body that is struck once is struck whenever it comes: an article that no retry helps."""
     effect: Effect | None = None
+    endpoints: tuple[Endpoint, ...] = ("chat",)
+    """Only calls that arrive there."""
 
     def __post_init__(self) -> None:
         if self.effect is None and self.kind not in KINDS:
@@ -143,9 +149,10 @@ class Fault:
         if self.every is not None and self.every < 1:
             raise SettingsError(f"The fault {self.kind!r} can strike every call or less often, not every {self.every}.")
 
-    def applies(self, model: str | None, now_s: float) -> bool:
+    def applies(self, model: str | None, now_s: float, endpoint: Endpoint = "chat") -> bool:
         """Tell whether it is on for `model` at `now_s` seconds since the simulator began."""
-        return self.start_s <= now_s < self.end_s and (not self.models or model in self.models)
+        meant = (not self.models or model in self.models) and endpoint in self.endpoints
+        return meant and self.start_s <= now_s < self.end_s
 
     @property
     def does(self) -> Effect:
@@ -153,11 +160,19 @@ class Fault:
         return self.effect or KINDS[self.kind]
 
 
-def struck(faults: tuple[Fault, ...], *, model: str, index: int, now_s: float, draws: Draws) -> Fault | None:
+def struck(
+    faults: tuple[Fault, ...],
+    *,
+    model: str | None,
+    index: int,
+    now_s: float,
+    draws: Draws,
+    endpoint: Endpoint = "chat",
+) -> Fault | None:
     """Return the fault that strikes a call, if one does."""
     if not faults:
         return None
-    on = [fault for fault in faults if fault.applies(model, now_s)]
+    on = [fault for fault in faults if fault.applies(model, now_s, endpoint)]
     counted = next((fault for fault in on if fault.every is not None and index % fault.every == 0), None)
     if counted is not None or not on:
         return counted

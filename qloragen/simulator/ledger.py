@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from ..types import Usage
 from .draws import Repetitions
+from .plan import Plan
 
 _NOTHING = Usage()
 
@@ -37,11 +38,19 @@ class Statistics:
     """By model, as far as a call got to say which."""
     duplicates: int
     """Good answers to a body that had got one before; faults and refusals do not count."""
+    services: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+    """What `models` has, by what is to be paid for, then by model: `default`, `flex` and `priority` are the tiers that
+    chat completions were served at (or refused, or struck: then the tier that was asked for), `batch` those out of the
+    files of batches, `decisions` calls of that endpoint."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON shows it: the total's fields on top, then `duplicates` and `models`."""
+        """Return it as JSON shows it: the total's fields on top, then the others."""
         models = {name: _shown(counts) for name, counts in self.models.items()}
-        return {**_shown(self.total), "duplicates": self.duplicates, "models": models}
+        services = {
+            service: {name: _shown(counts) for name, counts in found.items()}
+            for service, found in self.services.items()
+        }
+        return {**_shown(self.total), "duplicates": self.duplicates, "models": models, "services": services}
 
 
 def _shown(counts: Counts) -> dict[str, object]:
@@ -88,24 +97,40 @@ class Ledger:
     """All accounts."""
 
     def __init__(self, remembered_calls: int) -> None:
-        self.total = Account()
+        self._total = Account()
         self._models: dict[str, Account] = {}
+        self._services: dict[tuple[str, str], Account] = {}
         self._answered = Repetitions(remembered_calls)
         self._duplicates = 0
 
-    def account(self, model: str) -> Account:
-        """Return the account of a model."""
-        found = self._models.get(model)
-        if found is None:
-            found = self._models[model] = Account()
-        return found
+    def in_flight(self, model: str) -> int:
+        """Return the calls to a model that are not yet answered."""
+        account = self._models.get(model)
+        return 0 if account is None else account.in_flight
 
-    def answered(self, identity: bytes) -> None:
-        """Note a good answer to a body."""
-        if self._answered.count(identity):
+    def begin(self, plan: Plan) -> None:
+        """Count a call that has come."""
+        for account in self._accounts(plan):
+            account.begin()
+
+    def end(self, plan: Plan, outcome: str, *, delivered: bool) -> None:
+        """Count what became of a call."""
+        for account in self._accounts(plan):
+            account.end(outcome, plan.usage, delivered=delivered)
+        if outcome == "answered" and self._answered.count(plan.identity):
             self._duplicates += 1
+
+    def _accounts(self, plan: Plan) -> tuple[Account, ...]:
+        """Return all accounts that a plan is on."""
+        if plan.model is None:
+            return (self._total,)
+        model = self._models.setdefault(plan.model, Account())
+        return self._total, model, self._services.setdefault((plan.service, plan.model), Account())
 
     def statistics(self) -> Statistics:
         """Return what was seen until now."""
         models = {name: account.counts() for name, account in self._models.items()}
-        return Statistics(self.total.counts(), models, self._duplicates)
+        services: dict[str, dict[str, Counts]] = {}
+        for (service, name), account in self._services.items():
+            services.setdefault(service, {})[name] = account.counts()
+        return Statistics(self._total.counts(), models, self._duplicates, services)

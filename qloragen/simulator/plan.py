@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..types import Usage
 from .calls import Call
 from .effects import Json, Wire
+from .tiers import Service
 
 TRICKLED_PIECES = 60
 
@@ -40,6 +41,7 @@ class Plan:
     """How it is stored, where the call asked for that."""
     model: str | None = None
     """None when the call did not get to say."""
+    service: Service = "default"
     identity: bytes = b""
     call: Call | None = None
 

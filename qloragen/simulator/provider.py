@@ -23,6 +23,7 @@ from .requests import read_body, refused_by_form
 from .service import Arrival, Reading, own_headers, refused, serve
 from .settings import ANY, Simulation
 from .shelf import Shelf
+from .tiers import service_of
 
 _OUTAGES = {"reset": Wire.RESET_BEFORE_HEADERS, "refuse": Wire.REFUSED}
 
@@ -89,9 +90,7 @@ class Provider:
         plan = self._gate(arrival.index, headers, now_s) or self._read(arrival, body)
         if plan.kept is not None:
             self.shelf.expect(plan.kept, clock_s + plan.first_s, clock_s)
-        self._ledger.total.begin()
-        if plan.model is not None:
-            self._ledger.account(plan.model).begin()
+        self._ledger.begin(plan)
         return plan
 
     def look(self, headers: Mapping[str, str], clock_s: float) -> Plan | None:
@@ -101,11 +100,7 @@ class Provider:
     def end(self, plan: Plan, clock_s: float, *, whole: bool) -> None:
         """Count what became of a plan; `whole` tells whether the client has got all of the reply."""
         outcome = plan.outcome if whole or plan.wire not in {Wire.WHOLE, Wire.TRICKLE} else "abandoned"
-        self._ledger.total.end(outcome, plan.usage, delivered=whole)
-        if plan.model is not None:
-            self._ledger.account(plan.model).end(outcome, plan.usage, delivered=whole)
-        if outcome == "answered":
-            self._ledger.answered(plan.identity)
+        self._ledger.end(plan, outcome, delivered=whole)
         if plan.call is not None and whole:
             plan.call.answered, plan.call.status, plan.call.reply = clock_s, plan.status, plan.reply
             plan.call.usage = plan.reply.get("usage") if plan.reply else None
@@ -133,8 +128,9 @@ class Provider:
         if deployment is None:
             return refused(refusals.no_model(body["model"]), own_headers(arrival.index), call=call)
         prompt = read_prompt(body)
-        in_flight = self._ledger.account(body["model"]).in_flight + 1
-        reading = Reading(arrival, body, body["model"], deployment, prompt, prompt.text, in_flight, call)
+        in_flight = self._ledger.in_flight(body["model"]) + 1
+        service = service_of(body, deployment.model.flex, arrival.draws)
+        reading = Reading(arrival, body, body["model"], deployment, prompt, prompt.text, in_flight, call, service)
         scripted_fault = scripted(self._script, call) if call is not None else None
         return serve(reading, scripted_fault, self.simulation.faults, self._answers)
 

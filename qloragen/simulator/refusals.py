@@ -150,6 +150,12 @@ def too_many(limit: int) -> Refusal:
     return Refusal(429, message, "rejected_concurrency", type="requests", code="rate_limit_exceeded")
 
 
+def no_capacity() -> Refusal:
+    """Return the 429 of the flex tier without capacity."""
+    message = "Resource unavailable: there is no capacity for flex processing now. Please try again later."
+    return Refusal(429, message, "flex_unavailable", type="server_error", code="resource_unavailable")
+
+
 def outage() -> Refusal:
     """Return the 503 of an outage."""
     message = "The server is currently unavailable. Please try again later."

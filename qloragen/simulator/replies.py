@@ -14,10 +14,6 @@ CREATED = 1_790_000_000
 the same calls in the same order are the same bytes. Only what is stored has a time of its own."""
 
 
-_TIERS = ("flex", "priority")
-"""Those that a reply names when they were asked for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Generated:
     """What the model wrote before it stopped or was stopped."""
@@ -68,7 +64,7 @@ def cut(text: str, tokens: int) -> str:
 
 
 def reply_to(
-    body: Json, index: int, generated: Generated, usage: Usage, *, reports_writes: bool, created_s: int
+    body: Json, index: int, generated: Generated, usage: Usage, *, service: str, reports_writes: bool, created_s: int
 ) -> Json:
     """Return the chat completion for a request."""
     choice = {"index": 0, "message": _message(generated.answer, index), "finish_reason": generated.finish_reason}
@@ -79,7 +75,7 @@ def reply_to(
         "model": body["model"],
         "choices": [{**choice, "logprobs": None}],
         "usage": _usage(usage, reports_writes=reports_writes),
-        "service_tier": body["service_tier"] if body.get("service_tier") in _TIERS else "default",
+        "service_tier": service,
     }
 
 

@@ -26,9 +26,12 @@ _ALWAYS_REASONS = re.compile(r"^gpt-6(\.\d+)?-astra|^gpt-6\.[1-9]\d*-sol")
 
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_CHOSEN = frozenset({"reasoning_effort", "response_format", "prompt_cache_options", "tools", "store", "metadata"})
+_CHOSEN = frozenset(
+    {"reasoning_effort", "response_format", "prompt_cache_options", "service_tier", "tools", "store", "metadata"}
+)
 _FORMATS = ("text", "json_object", "json_schema")
 _CACHE_MODES = ("implicit", "explicit")
+_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def _choices(body: Json) -> Refusal | None:
         ("reasoning_effort", body.get("reasoning_effort"), _EFFORTS),
         ("response_format.type", format_.get("type") if isinstance(format_, dict) else None, _FORMATS),
         ("prompt_cache_options.mode", options.get("mode") if isinstance(options, dict) else None, _CACHE_MODES),
+        ("service_tier", body.get("service_tier"), _TIERS),
     )
     for param, value, known in said:
         if value is not None and value not in known:

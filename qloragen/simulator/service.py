@@ -6,7 +6,7 @@ In this order: limits, faults, what the model takes, context window, answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -25,6 +25,7 @@ from .refusals import Refusal, error_body
 from .replies import CREATED, Generated, altered, generate, reply_to
 from .requests import refused_by_name, structured
 from .shelf import kept_form
+from .tiers import Service, refused_by_tier
 from .tokens import count_tokens
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
@@ -63,6 +64,7 @@ class Reading:
     in_flight: int
     """Calls to this model, this one included."""
     call: Call | None
+    service: Service
 
 
 def serve(
@@ -91,13 +93,14 @@ def refused(
     *,
     first_s: float = 0.0,
     wire: Wire = Wire.WHOLE,
-    model: str | None = None,
     call: Call | None = None,
+    reading: Reading | None = None,
 ) -> Plan:
     """Return the plan of a refusal."""
     headers.update(refusal.headers)
     headers["content-type"] = _JSON
-    return Plan(refusal.outcome, refusal.status, headers, refusal.body, first_s, wire, model=model, call=call)
+    plan = Plan(refusal.outcome, refusal.status, headers, refusal.body, first_s, wire, call=call)
+    return plan if reading is None else replace(plan, model=reading.model, service=reading.service, call=reading.call)
 
 
 def own_headers(index: int) -> dict[str, str]:
@@ -116,13 +119,13 @@ def _admit(reading: Reading) -> Refusal | None:
         return refusals.too_many(most)
     rejection = limits.admit(len(reading.text), cap_tokens(reading.body), reading.arrival.now_s)
     if rejection is None:
-        return None
+        return refused_by_tier(reading.body, reading.deployment.model.flex, reading.arrival.draws)
     return refusals.rate_limited(reading.model, rejection, limits.retry_after(rejection))
 
 
 def _refused_reading(reading: Reading, refusal: Refusal, headers: dict[str, str]) -> Plan:
     seconds = reading.deployment.model.latency.refusal_s
-    return refused(refusal, headers, first_s=seconds, model=reading.model, call=reading.call)
+    return refused(refusal, headers, first_s=seconds, reading=reading)
 
 
 def _overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
@@ -153,13 +156,22 @@ def _without_answer(effect: Effect) -> bool:
 def _broken(reading: Reading, kind: str, effect: Effect, headers: dict[str, str]) -> Plan:
     """Return the plan of a call that no model answers; a client's mistake is seen soon, a server's later."""
     latency = reading.deployment.model.latency
-    late = reading.deployment.first_token_s(reading.arrival.draws)
+    late = reading.deployment.first_token_s(reading.arrival.draws, reading.service)
     seconds = effect.delay_s + (latency.refusal_s if 400 <= effect.status < 500 else late)
     headers.update(effect.headers)
     headers["content-type"] = _JSON if effect.raw is None or effect.raw.startswith(b"{") else _HTML
     body = error_body(effect.error) if effect.raw is None else effect.raw
     return Plan(
-        kind, effect.status, headers, body, seconds, effect.wire, effect.gap_s, model=reading.model, call=reading.call
+        kind,
+        effect.status,
+        headers,
+        body,
+        seconds,
+        effect.wire,
+        effect.gap_s,
+        model=reading.model,
+        service=reading.service,
+        call=reading.call,
     )
 
 
@@ -180,7 +192,7 @@ def _answer(
     generated = _generated(reading, effect, answers(reading.body))
     arrival = reading.arrival
     served = reading.deployment.serve(
-        generated.completion_tokens, arrival.draws, in_flight=reading.in_flight, now_s=arrival.now_s
+        generated.completion_tokens, arrival.draws, reading.service, in_flight=reading.in_flight, now_s=arrival.now_s
     )
     seconds = served.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
@@ -202,6 +214,7 @@ def _answer(
         reply=reply,
         kept=kept,
         model=reading.model,
+        service=reading.service,
         identity=arrival.identity,
         call=reading.call,
     )
@@ -230,5 +243,14 @@ def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:
     writes = reading.deployment.reports_writes
     created_s = int(reading.arrival.wall_s) if reading.body.get("store") else CREATED
-    reply = reply_to(reading.body, reading.arrival.index, generated, usage, reports_writes=writes, created_s=created_s)
+    service = reading.service
+    reply = reply_to(
+        reading.body,
+        reading.arrival.index,
+        generated,
+        usage,
+        service=service,
+        reports_writes=writes,
+        created_s=created_s,
+    )
     return reply if effect.edit is None else effect.edit(reply)

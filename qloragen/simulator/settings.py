@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import SettingsError
-from .checks import not_negative, positive
+from .checks import not_negative, positive, shares
 from .faults import Fault
 
 Charge = Literal["sum", "max"]
@@ -102,6 +102,23 @@ class PromptCache:
 
 
 @dataclass(frozen=True, slots=True)
+class Flex:
+    """The flex tier of one model (`service_tier: "flex"`): half the price, slower, and not always there."""
+
+    latency: Latency | None = None
+    """None is that of the default tier."""
+    unavailable: float = 0.0
+    """Share of the calls that find no capacity: 429 `resource_unavailable`, and nothing is billed."""
+    downgraded: float = 0.0
+    """Share of the other calls that are served, named and billed at the default tier."""
+    offered: bool = True
+    """Otherwise the tier is refused with 400, as for models without it."""
+
+    def __post_init__(self) -> None:
+        shares("flex", unavailable=self.unavailable, downgraded=self.downgraded)
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """The behaviour of one model, or of all that have no other."""
 
@@ -109,6 +126,7 @@ class Model:
     capacity: Capacity = field(default_factory=Capacity)
     latency: Latency = field(default_factory=Latency)
     cache: PromptCache = field(default_factory=PromptCache)
+    flex: Flex = field(default_factory=Flex)
     context_tokens: int | None = None
     """Prompt and cap together; None is endless."""
     reasoning_tokens: int = 0
@@ -180,4 +198,6 @@ def total_rate(faults: Iterable[Fault]) -> float:
     named = tuple(fault for fault in faults if fault.every is None)
     moments = {fault.start_s for fault in named}
     models: set[str | None] = {None, *(model for fault in named for model in fault.models)}
-    return max((sum(f.rate for f in named if f.applies(m, s)) for m in models for s in moments), default=0.0)
+    places = {endpoint for fault in named for endpoint in fault.endpoints}
+    at_once = (sum(f.rate for f in named if f.applies(m, s, p)) for m in models for s in moments for p in places)
+    return max(at_once, default=0.0)
