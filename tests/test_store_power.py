@@ -13,11 +13,14 @@ from random import Random
 
 import pytest
 
+from qloragen.store.lines import record_line
 from qloragen.store.names import JOURNAL
 
 from .disks import Image, Memory, after_power_cut, quick_folder, rounds, seeded, sound_lines
 from .lives import Author, Opened, check, index_files, journal_of, put_index
+from .values import a_record
 
+NEXT = a_record("what is done next")
 LIVES, CUTS_A_LIFE = 144, 40
 """5,000 cuts together; a short life has less than its share."""
 
@@ -61,33 +64,34 @@ class Life:
                     author.put(opened.run)
                 self._act(opened)
             self._leave(opened)
+        self.written.add(record_line(NEXT))
         self.written.update(sound_lines(journal_of(self.disk, self.folder)))
 
     def _act(self, opened: Opened) -> None:
         run = opened.run
         match self.chance.randrange(6):
             case 0:
-                run.write(run.end)  # as for a reply that is to survive the death of the process
+                run.filing.write(run.filing.end)  # as for a reply that is to survive the death of the process
             case 1:
-                run.write(run.end)
-                run.sync()
+                run.filing.write(run.filing.end)
+                run.filing.sync()
                 self._acknowledge()
             case 2 | 3:
                 run.flush()
                 self._acknowledge()
             case 4:
                 moment = run.moment()
-                run.write(moment.ends.journal)
-                run.sync()
-                run.project(moment.ends.sink)
-                run.save(moment)
+                run.filing.write(moment.ends.journal)
+                run.filing.sync()
+                run.filing.project(moment.ends.sink)
+                run.filing.save(moment.changes, moment.mark, run.filing.checked())
                 run.saved(moment)
                 self._acknowledge()
             case 5:
-                run.write(run.end)  # as for those who leave it to the kernel when to write
-                if not run.synced:
-                    run.sync()
-                run.project(run.ends().sink)
+                run.filing.write(run.filing.end)  # as for those who leave it to the kernel when to write
+                if not run.filing.synced:
+                    run.filing.sync()
+                run.filing.project(run.filing.ends.sink)
         self._notice()
 
     def _leave(self, opened: Opened) -> None:
@@ -135,9 +139,12 @@ def cut_often(folder: Path, chance: Random, page_bytes: int) -> int:
             disk = cut_while_recovering(folder, disk, chance, page_bytes)
         opened = Opened(folder, disk)
         judge(opened, disk, folder, cut, life.written)
+        opened.run.add_record(NEXT)
+        opened.run.flush()
         opened.close() if chance.random() < 0.5 else opened.kill()
         again = Opened(folder, disk, index=chance.random() < 0.5)
         assert again.run.recovery.sentences == []
+        assert again.run.record(NEXT.id) == NEXT
         judge(again, disk, folder, cut, life.written)
         again.kill()
     return len(cuts)
