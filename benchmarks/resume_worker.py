@@ -64,7 +64,7 @@ def _build(folder: Path, records: int) -> int:
     with open_run(folder) as run:
         for story in stories(records):
             _add(run, story)
-            if run.unsaved >= SAVE_EVERY:
+            if run.state.unsaved >= SAVE_EVERY:
                 _save(run)
     return records
 
@@ -74,7 +74,7 @@ def _kill(folder: Path, records: int) -> int:
     with open_run(folder) as run:
         first = run.state.totals.classified
         for story in stories(records, first=first):
-            if run.unsaved >= SAVE_EVERY:
+            if run.state.unsaved >= SAVE_EVERY:
                 break
             _add(run, story)
         run.flush()
@@ -85,7 +85,7 @@ def _kill(folder: Path, records: int) -> int:
 def _save(run: Run) -> None:
     run.flush()
     moment = run.moment()
-    run.save(moment)
+    run.filing.save(moment.changes, moment.mark, run.filing.checked())
     run.saved(moment)
 
 

@@ -78,7 +78,7 @@ class Logbook:
             last_process=last_process(now.tally),
             unheard_since=self._unheard_since(now, ended=ended),
         )
-        await anyio.to_thread.run_sync(self._run.write_manifest, manifest.model_dump(mode="json"))
+        await anyio.to_thread.run_sync(self._run.filing.write_manifest, manifest.model_dump(mode="json"))
 
     async def keep(self, look: Callable[[], Now]) -> None:
         """Replace the manifest every few seconds; a failure is said where it matters, by whoever writes the journal."""

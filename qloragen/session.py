@@ -254,7 +254,7 @@ class Session:
         specs = await anyio.to_thread.run_sync(specs_of, settings)
         self._options = options_of(settings, self._job, specs)
         self._run = await exits.enter_async_context(threaded(open_run(self.folder)))
-        self.resumed = self._run.written > 0
+        self.resumed = self._run.filing.written > 0
         for sentence in self._run.recovery.sentences:
             log.warning("run_recovered", folder=str(self.folder), what=sentence)
         self._committer = await exits.enter_async_context(committing(self._run, self._terms()))

@@ -47,7 +47,7 @@ def rebuild(folder: str | Path) -> Rebuilt:
     path = _run(folder)
     with open_run(path, anew=True) as run:
         run.flush()
-        run.rebuild_sink()
+        run.filing.rebuild_sink(run.state)
         return Rebuilt(run.state.totals.records, run.recovery.sentences)
 
 

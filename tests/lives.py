@@ -39,12 +39,12 @@ class Author:
         self._count += 1
         name = f"c{self._count}"
         empty = len(record_line(a_record(name, output="")))
-        run.add_record(a_record(name, output="x" * self._length(run.end + empty)))
+        run.add_record(a_record(name, output="x" * self._length(run.filing.end + empty)))
 
     def _reply(self, run: Run) -> None:
         cell = a_cell(f"c{self._count + self._chance.randint(0, 2)}")
         empty = len(reply_line(a_reply(cell, body="")))
-        run.add_reply(a_reply(cell, body="x" * self._length(run.end + empty)))
+        run.add_reply(a_reply(cell, body="x" * self._length(run.filing.end + empty)))
 
     def _revised(self, run: Run) -> None:
         name = self._known()

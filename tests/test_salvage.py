@@ -100,7 +100,7 @@ async def test_adopted_replies_count_against_the_spending_limit(tmp_path):
     cut_off = CutOff()
     async with cut_off.server as server:
         await cut_off.work(tmp_path / "run", calls=4, salvage=True)
-        before = qloragen.summary(tmp_path / "run").cost_usd
+        before = qloragen.summary(tmp_path / "run").cost_usd or Decimal(0)
         async with Session(
             tmp_path / "run", base_url=server.base_url, salvage=True, max_cost_usd=before + Decimal("0.000001")
         ) as session:

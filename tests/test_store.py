@@ -209,8 +209,8 @@ def test_after_a_revised_record_was_read_back_new_ones_are_in_the_sink_at_once(f
 
     with open_run(folder) as run:
         run.add_record(a_record("c2"))
-        run.write(run.end)
-        run.project(run.ends().sink)
+        run.filing.write(run.filing.end)
+        run.filing.project(run.filing.ends.sink)
 
         assert records(folder) == [a_record("c1", output="Better."), a_record("c2")]
 
@@ -218,7 +218,7 @@ def test_after_a_revised_record_was_read_back_new_ones_are_in_the_sink_at_once(f
 def test_a_run_is_readable_while_it_is_open_and_after_its_process_was_killed(folder):
     with open_run(folder) as run:
         run.add_reply(a_reply())
-        run.write(run.end)
+        run.filing.write(run.filing.end)
 
         assert read_run(folder).ledger.total().calls == 1
     with open_run(folder) as run:
@@ -244,8 +244,8 @@ def test_a_file_in_the_place_of_the_run_directory_is_refused(folder):
 
 def test_the_manifest_is_replaced_whole(folder):
     with open_run(folder) as run:
-        run.write_manifest({"status": "running"})
-        run.write_manifest({"status": "ended"})
+        run.filing.write_manifest({"status": "running"})
+        run.filing.write_manifest({"status": "ended"})
 
     assert orjson.loads((folder / "run.json").read_bytes()) == {"status": "ended"}
     assert not list(folder.glob("*.new"))

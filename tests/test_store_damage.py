@@ -181,7 +181,7 @@ def worked_on(folder: Path, chance: Random) -> tuple[Memory, list[dict[str, byte
         indexes.append(index_files(folder))
         if chance.random() < 0.5:
             moment = opened.run.moment()
-            opened.run.save(moment)
+            opened.run.filing.save(moment.changes, moment.mark, opened.run.filing.checked())
             opened.run.saved(moment)
             author.put(opened.run)
             opened.run.flush()
@@ -307,7 +307,7 @@ with open_run(Path(sys.argv[1])) as run:
         run.add_record(a_record(f"c{n}"))
     moment = run.moment()
     run.flush()
-    run.save(moment)
+    run.filing.save(moment.changes, moment.mark, run.filing.checked())
     if sys.argv[2] == "killed":
         os.kill(os.getpid(), 9)
 """

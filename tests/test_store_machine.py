@@ -137,7 +137,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @rule()
     def keep(self):
-        self.opened.run.write(self.opened.run.end)
+        self.opened.run.filing.write(self.opened.run.filing.end)
         self.written = len(self.model.steps)
 
     @rule()
@@ -150,10 +150,10 @@ class AnyLife(RuleBasedStateMachine):
     def save_the_index(self):
         run = self.opened.run
         moment = run.moment()
-        run.write(moment.ends.journal)
-        run.sync()
-        run.project(moment.ends.sink)
-        run.save(moment)
+        run.filing.write(moment.ends.journal)
+        run.filing.sync()
+        run.filing.project(moment.ends.sink)
+        run.filing.save(moment.changes, moment.mark, run.filing.checked())
         run.saved(moment)
         self.written = len(self.model.steps)
         self.in_sink = None if run.state.sink_is_stale else dict(self.model.records)

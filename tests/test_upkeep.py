@@ -90,7 +90,7 @@ def test_an_index_with_other_sums_is_found(folder):
 def test_a_run_at_work_can_be_verified(folder):
     with open_run(folder) as run:
         run.add_reply(a_reply(a_cell("c5")))
-        run.write(run.end)
+        run.filing.write(run.filing.end)
         with (folder / JOURNAL).open("ab") as journal:
             journal.write(b'{"k":"just being wri')
 

@@ -23,11 +23,13 @@ from typing import Literal
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from ..background import background
 from ..errors import StorageFailed
 from ..logs import get_logger
-from .handle import Ends, Moment, Run, refused
+from .filing import Ends, Written, refused
+from .handle import Moment, Run
 
 Durability = Literal["process", "group", "record"]
 
@@ -64,14 +66,16 @@ class Committer:
         self.failed: StorageFailed | None = None
         """Why nothing more will be written."""
         self._run = run
+        self._files = run.filing
         self._terms = terms
-        self._committed = run.written
+        self._committed = self._files.written
         self._kept, self._durable = _Waiters(), _Waiters()
         self._news = anyio.Event()
         self._closing = False
         self._impatient = anyio.Event()
         self._due_s = inf
         """When the group that is open is to be synced."""
+        self._saving = False
 
     async def kept(self) -> None:
         """Return when everything queued so far would survive the death of the process.
@@ -79,7 +83,7 @@ class Committer:
         Raises:
             StorageFailed: It never will.
         """
-        await self._reached(self._kept, self._run.written)
+        await self._reached(self._kept, self._files.written)
 
     async def durable(self) -> None:
         """Return when all that is queued so far is acknowledged, as the durability says, and in the sink.
@@ -103,8 +107,7 @@ class Committer:
         """Commit until closed. Not to be cancelled: what others have queued is paid for."""
         with anyio.CancelScope(shield=True):
             try:
-                while not (self._closing and self._committed == self._run.end):
-                    await self._round()
+                await self._rounds()
             except StorageFailed as error:
                 self.failed = error
                 self._kept.fail(error)
@@ -113,22 +116,36 @@ class Committer:
     async def _reached(self, waiters: _Waiters, end: int) -> None:
         if self.failed:
             raise self.failed
-        if end < self._run.end:
+        if end < self._files.end:
             self._news.set()
-            await waiters.until(self._run.end)
+            await waiters.until(self._files.end)
 
-    async def _round(self) -> None:
+    async def _rounds(self) -> None:
+        failed: StorageFailed | None = None
+        async with anyio.create_task_group() as saver:
+            try:
+                while not (self._closing and self._committed == self._files.end):
+                    await self._round(saver)
+            except StorageFailed as error:
+                failed = error
+        if failed:
+            raise failed
+
+    async def _round(self, saver: TaskGroup) -> None:
         if not self._closing:
             with anyio.move_on_after(self._due_s - anyio.current_time()):
                 await self._news.wait()
             self._news = anyio.Event()
-        moment = self._run.moment() if self._run.unsaved >= SAVE_EVERY else None
-        ends = moment.ends if moment else self._run.ends()
-        if self._run.written < ends.journal:
-            await self._tried(partial(self._run.write, ends.journal))
+        moment = self._run.moment() if self._run.state.unsaved >= SAVE_EVERY and not self._saving else None
+        ends = moment.ends if moment else self._files.ends
+        if self._files.written < ends.journal:
+            await self._tried(partial(self._files.write, ends.journal))
             self._kept.reached(ends.journal)
         if self._is_due(ends) or moment:
-            await self._commit(ends, moment)
+            await self._commit(ends, synced=moment is not None)
+        if moment:
+            self._saving = True
+            saver.start_soon(self._save, moment, self._files.checked())
 
     def _is_due(self, ends: Ends) -> bool:
         if self._committed == ends.journal:
@@ -139,17 +156,20 @@ class Committer:
         self._due_s = min(self._due_s, now_s + self._terms.commit_s)
         return now_s >= self._due_s
 
-    async def _commit(self, ends: Ends, moment: Moment | None) -> None:
+    async def _commit(self, ends: Ends, *, synced: bool) -> None:
         self._due_s = inf
         # At least once: were only records left of a run by a loss of power, it could not be gone on with.
-        if self._terms.durability != "process" or not self._run.synced:
-            await self._once(self._run.sync)
-        await self._tried(partial(self._run.project, ends.sink))
+        if synced or self._terms.durability != "process" or not self._files.synced:
+            await self._once(self._files.sync)
+        await self._tried(partial(self._files.project, ends.sink))
         self._committed = ends.journal
         self._durable.reached(ends.journal)
-        if moment:
-            await self._once(partial(self._run.save, moment))
-            self._run.saved(moment)
+
+    async def _save(self, moment: Moment, written: Written) -> None:
+        """Bring the index up to date, while commits go on."""
+        await anyio.to_thread.run_sync(self._files.save, moment.changes, moment.mark, written)
+        self._run.saved(moment)
+        self._saving = False
 
     async def _once(self, act: Callable[[], None]) -> None:
         try:
