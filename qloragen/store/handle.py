@@ -77,10 +77,11 @@ class Run:
 
     def add_record(self, record: Record, *, revised: bool = False) -> None:
         """Settle a cell with a record, unless it has one; a `revised` one takes the place of the one before."""
-        if self.state.record_offset(record.id) is not None and not revised:
+        has_one = self.state.record_offset(record.id) is not None
+        if has_one and not revised:
             return
         line = record_line(record, kind="revised" if revised else "record")
-        in_sink = None if revised or self.state.sink_is_stale else sink_line(line)
+        in_sink = None if has_one or self.state.sink_is_stale else sink_line(line)
         self.state.add_record(record.id, record.type_slug, self._put(line, in_sink), revised=revised)
 
     def add_rejection(self, rejection: Rejection) -> None:
