@@ -171,6 +171,15 @@ class Memory:
         self._step()
         self._names[path] = self._names.pop(draft)
 
+    def remove(self, path: Path) -> None:
+        self._step()
+        self._names.pop(path, None)
+
+    def make_folder(self, path: Path) -> None:
+        # For real: the lock and the index are not in memory.
+        self._step()
+        path.mkdir(parents=True, exist_ok=True)
+
     def close(self, file: int) -> None:
         self._step()
         del self._open[file]
@@ -275,6 +284,14 @@ class Faulty:
     def replace(self, draft: Path, path: Path) -> None:
         self._do("replace", path)
         self.disk.replace(draft, path)
+
+    def remove(self, path: Path) -> None:
+        self._do("remove", path)
+        self.disk.remove(path)
+
+    def make_folder(self, path: Path) -> None:
+        self._do("make_folder", path)
+        self.disk.make_folder(path)
 
     def close(self, file: int) -> None:
         # The descriptor is gone also when closing reports an error (Linux, close(2)).

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -58,6 +58,18 @@ class Files(Protocol):
 
     def replace(self, draft: Path, path: Path) -> None:
         """Give `draft` the name `path`, at once and for good: a reader sees the old file or the new one."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Delete the file `path`, if it is there."""
+        ...
+
+    def make_folder(self, path: Path) -> None:
+        """Make sure that there is a folder `path`, private to its owner when new, and that a loss of power leaves it.
+
+        Raises:
+            FileExistsError: `path` is a file.
+        """
         ...
 
     def close(self, file: int) -> None:
@@ -114,6 +126,21 @@ class Disk:
         """Rename, and make the new name durable."""
         draft.replace(path)
         _sync_folder(path.parent)
+
+    def remove(self, path: Path) -> None:
+        """Delete; that alone need not be durable."""
+        path.unlink(missing_ok=True)
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, and make their names durable.
+
+        That of `path` also when it is there: whoever made it may have died before.
+        """
+        absent = [folder for folder in path.parents if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (path, *absent):
+            with suppress(PermissionError):  # in a folder that may not be listed, files can be made all the same
+                _sync_folder(folder.parent)
 
     def close(self, file: int) -> None:
         """Close a descriptor."""

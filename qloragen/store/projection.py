@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from .aside import MOST_KEPT_BYTES, keep_part, keep_whole
@@ -54,12 +55,15 @@ def mend(files: Files, path: Path, journal: int, state: State, start: tuple[int,
 def rebuild(files: Files, path: Path, expected: Iterable[bytes]) -> int:
     """Write the file at `path` anew, at once or, on any failure, not at all; returns its CRC-32."""
     draft = path.with_name(f"{path.name}.new")
-    with opened(files, draft) as file:
-        files.cut(file, 0)
-        _write(files, file, expected, 0)
-        files.sync(file)
-        crc = checksum(files, file, 0, files.stamp(file).size)
-    files.replace(draft, path)
+    with ExitStack() as on_failure:
+        on_failure.callback(_drop, files, draft)
+        with opened(files, draft) as file:
+            files.cut(file, 0)
+            _write(files, file, expected, 0)
+            files.sync(file)
+            crc = checksum(files, file, 0, files.stamp(file).size)
+        files.replace(draft, path)
+        on_failure.pop_all()
     return crc or 0
 
 
@@ -84,6 +88,12 @@ def _completed(files: Files, path: Path, sink: int, bad: tuple[int, int], rest: 
     done = [f"{end - start} bytes were set aside"] if start < end else []
     done += [f"{restored} lines that were missing were written from the journal"] if restored else []
     return f"{path.name}: {' and '.join(done)}"
+
+
+def _drop(files: Files, draft: Path) -> None:
+    """Give back the space of a draft, which a full disk needs; it is the first failure that should be told."""
+    with suppress(OSError):
+        files.remove(draft)
 
 
 def _chained(batch: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
