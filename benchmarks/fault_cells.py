@@ -51,6 +51,8 @@ class Cell:
     """What becomes of the state file of the killed run."""
     disk: bool = False
     """The disk is full from the middle of the run on, until nothing moves any more."""
+    latency_s: float = 0.1
+    """Of each reply."""
     surrogate: bool = False
     """One article holds half of a character."""
 
@@ -133,7 +135,7 @@ CELLS = (
     Cell("sigkill", "SIGKILL", signal=SIGKILL),
     Cell("sigint", "SIGINT", signal=SIGINT),
     Cell("sigterm", "SIGTERM", signal=SIGTERM, group=False),
-    Cell("two", "two processes, one directory", processes=2),
+    Cell("two", "two processes, one directory", processes=2, latency_s=1.0),
     Cell("tail", "700 bytes cut off the state", signal=SIGKILL, damage=_tail_cut),
     Cell("changed", "a word changed in the state", signal=SIGKILL, damage=_words_changed),
     Cell("not-utf8", "two bytes no UTF-8 in the state", signal=SIGKILL, damage=_bytes_changed),

@@ -17,7 +17,6 @@ from fault_cells import Asked, Cell
 from qloragen.simulator import Answer, Call, Effect, Latency, Model, Provider, Simulation, SimulatorServer, Wire
 from qloragen.simulator.answers import answer
 
-LATENCY_S = 0.1
 _ARTICLE = re.compile(r"Article (\d+) of the ring")
 _UNBILLED = frozenset({Wire.RESET_BEFORE_HEADERS, Wire.HANG, Wire.REFUSED})
 
@@ -80,7 +79,7 @@ class FaultyProvider:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Listen on `base_url` within the block."""
-        simulation = Simulation(models={"*": Model(latency=Latency(median_s=LATENCY_S))})
+        simulation = Simulation(models={"*": Model(latency=Latency(median_s=self._cell.latency_s))})
         server = SimulatorServer(Provider(simulation, script=self._strike, answers=self._answer))
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
             self.base_url = server.base_url

@@ -149,11 +149,11 @@ def anyio_backend():
 _ARTICLE = re.compile(r"Article (\d+) of the ring")
 
 
-def articles() -> list[dict[str, str]]:
+def articles(count: int = ARTICLES) -> list[dict[str, str]]:
     sentence = "Node {n} keeps its replicas in step with hinted handoff, read repair and nightly repair jobs. "
     return [
         {"id": str(n), "content": f"Article {n} of the ring\n\n{sentence.format(n=n) * 3}\n\nIt listens on {7000 + n}."}
-        for n in range(ARTICLES)
+        for n in range(count)
     ]
 
 
@@ -272,6 +272,23 @@ async def test_a_poisoned_article_is_the_only_one_missing_and_says_why(tmp_path,
     assert work.tally.missing == 1
     assert [*work.summary.rejections, *work.summary.failures] == [POISON[kind]]
     assert trouble.calls["generate", poisoned] <= MOST_CALLS
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("500", 5), ("html_page", 4), ("reset_before_headers", 5)])
+async def test_an_article_that_fails_while_others_do_not_is_not_asked_for_again_by_later_runs(
+    tmp_path, said, kind, calls
+):
+    trouble = Trouble(KINDS[kind], lambda article, _nth: article == 5)
+
+    runs = [session(tmp_path, trouble, seed=1, max_concurrency=4) for _ in range(2)]
+    for run in runs:
+        async with run as work:
+            await work.process(articles(100))
+
+    assert [run.tally.missing for run in runs] == [1, 1]
+    assert [run.summary.rejections for run in runs] == [{POISON[kind]: 1}] * 2
+    assert trouble.calls["generate", 5] == calls
+    assert len(good_rows(tmp_path)) == 99
 
 
 @pytest.mark.parametrize("seed", SEEDS)
