@@ -117,10 +117,7 @@ class Disk:
 
     def is_at(self, path: Path, file: int) -> bool:
         """Compare what a path names with an open file."""
-        try:
-            return os.path.samestat(path.stat(), os.fstat(file))
-        except FileNotFoundError:
-            return False
+        return is_at(path, file)
 
     def replace(self, draft: Path, path: Path) -> None:
         """Rename, and make the new name durable."""
@@ -157,6 +154,14 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def is_at(path: Path, file: int) -> bool:
+    """Whether the open file is still what `path` names; raises OSError."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

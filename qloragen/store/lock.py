@@ -13,8 +13,10 @@ from pathlib import Path
 from time import sleep
 
 from ..errors import RunLocked, StorageFailed
+from .files import is_at
 from .names import LOCK
 
+_TRIES, _BETWEEN_TRIES_S = 20, 0.005
 _LOOKS, _BETWEEN_LOOKS_S = 20, 0.01
 _NAMED = re.compile(r"process (\d{1,9}) on (.+) since ")
 
@@ -56,18 +58,31 @@ def _held(path: Path, owner: Path, held: ExitStack) -> int:
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         held.callback(os.close, file)
-        _take(file, owner)
-        if _is_at(path, file):  # else someone has deleted or replaced it since it was opened
+        if not _taken(file):
+            raise RunLocked(
+                f"{owner.parent} is in use by {_who(owner)}; wait for it to end, or choose another directory."
+            )
+        held.callback(_let_go, file, os.getpid())
+        if is_at(path, file):  # else someone has deleted or replaced it since it was opened
             return file
 
 
-def _take(file: int, owner: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RunLocked(
-            f"{owner.parent} is in use by {_who(owner)}; wait for it to end, or choose another directory."
-        ) from error
+def _taken(file: int) -> bool:
+    """Take the lock, unless someone has it for longer than `in_use` needs."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sleep(_BETWEEN_TRIES_S)
+        else:
+            return True
+    return False
+
+
+def _let_go(file: int, taker: int) -> None:
+    """Let go of the lock for forked processes as well, which have it too; but when one of them ends, keep it."""
+    if os.getpid() == taker:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _say_who(file: int) -> None:
@@ -100,10 +115,3 @@ def _is_dead(said: str) -> bool:
     except OSError as error:
         return isinstance(error, ProcessLookupError)  # else it lives, under another user
     return False
-
-
-def _is_at(path: Path, file: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file))
-    except FileNotFoundError:
-        return False
