@@ -45,7 +45,7 @@ def rebuild(folder: str | Path) -> Rebuilt:
         StorageFailed: A file cannot be written; the old ones are still there.
     """
     path = _run(folder)
-    with open_run(path, anew=True) as run:
+    with open_run(path, anew=True, most_loss_usd=None) as run:
         run.flush()
         run.filing.rebuild_sink(run.state)
         return Rebuilt(run.state.totals.records, run.recovery.sentences)

@@ -95,7 +95,7 @@ class Opened:
     def __init__(self, folder: Path, disk: Memory, *, index: bool = True) -> None:
         self.index: Index | None = open_index(folder / INDEX) if index else None
         self._folder = folder
-        self.run = Run(folder, disk, self.index)
+        self.run = Run(folder, disk, self.index, most_loss_usd=None)
 
     def close(self) -> None:
         """End in good order."""

@@ -13,11 +13,12 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
+from pydantic import ValidationError
 
 from qloragen.errors import SetupError, StorageFailed
 from qloragen.store.aside import MOST_KEPT_BYTES
 from qloragen.store.frame import is_whole, sink_line
-from qloragen.store.lines import record_line
+from qloragen.store.lines import record_line, record_of
 from qloragen.store.names import ASIDE, INDEX, JOURNAL, SINK
 from qloragen.store.run import open_run, read_run
 from qloragen.store.scan import lines
@@ -278,7 +279,16 @@ def is_refused(journal: bytes, sink: bytes) -> bool:
     """Whether going on would make it worse: nothing is left of the journal, or it is not as this program writes it."""
     first = journal.split(b"\n")[0]
     other = first.startswith(b'{"') and first[:6] != b'{"k":"'[: len(first)]
-    return (not journal and bool(sink)) or other or (first.endswith(b"\r") and is_sound(first[:-1]))
+    records = any(is_record(line) for line in sink.split(b"\n"))
+    return records or other or (first.endswith(b"\r") and is_sound(first[:-1]))
+
+
+def is_record(line: bytes) -> bool:
+    try:
+        record_of(line)
+    except ValidationError:
+        return False
+    return True
 
 
 def test_an_index_with_anything_wrong_in_it_is_made_anew(folder):

@@ -64,6 +64,8 @@ class Committer:
 
     def __init__(self, run: Run, terms: Terms) -> None:
         self.failed: StorageFailed | None = None
+        """Why what was queued last could not be written."""
+        self._ended: StorageFailed | None = None
         """Why nothing more will be written."""
         self._run = run
         self._files = run.filing
@@ -108,14 +110,19 @@ class Committer:
         with anyio.CancelScope(shield=True):
             try:
                 await self._rounds()
+                self._end(StorageFailed(f"The run in {self._run.folder} is closed; open it again to go on."))
             except StorageFailed as error:
                 self.failed = error
-                self._kept.fail(error)
-                self._durable.fail(error)
+                self._end(error)
+
+    def _end(self, error: StorageFailed) -> None:
+        self._ended = error
+        self._kept.fail(error)
+        self._durable.fail(error)
 
     async def _reached(self, waiters: _Waiters, end: int) -> None:
-        if self.failed:
-            raise self.failed
+        if self._ended:
+            raise _again(self._ended)
         if end < self._files.end:
             self._news.set()
             await waiters.until(self._files.end)
@@ -136,7 +143,7 @@ class Committer:
             with anyio.move_on_after(self._due_s - anyio.current_time()):
                 await self._news.wait()
             self._news = anyio.Event()
-        moment = self._run.moment() if self._run.state.unsaved >= SAVE_EVERY and not self._saving else None
+        moment = self._run.moment() if self._is_save_due() else None
         ends = moment.ends if moment else self._files.ends
         if self._files.written < ends.journal:
             await self._tried(partial(self._files.write, ends.journal))
@@ -146,6 +153,9 @@ class Committer:
         if moment:
             self._saving = True
             saver.start_soon(self._save, moment, self._files.checked())
+
+    def _is_save_due(self) -> bool:
+        return self._files.indexed and not self._saving and self._run.state.unsaved >= SAVE_EVERY
 
     def _is_due(self, ends: Ends) -> bool:
         if self._committed == ends.journal:
@@ -198,6 +208,11 @@ class Committer:
                 return
 
 
+def _again(error: StorageFailed) -> StorageFailed:
+    """Return the same error for another one who waits: one alone, raised in many tasks, would grow by a trace in each."""
+    return StorageFailed(str(error))
+
+
 class _Waiters:
     """Those who wait for the journal to be safe up to some offset, in order."""
 
@@ -222,7 +237,7 @@ class _Waiters:
         while self._waiters:
             _, future = self._waiters.popleft()
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(_again(error))
 
 
 @asynccontextmanager

@@ -84,6 +84,11 @@ class Filing:
         return Ends(self._journal.end, self._sink.end)
 
     @property
+    def unwritten(self) -> int:
+        """How many lines of the journal are not with the kernel."""
+        return self._journal.unwritten
+
+    @property
     def indexed(self) -> bool:
         """Whether there is an index, and it works."""
         return self._index is not None
@@ -105,7 +110,7 @@ class Filing:
         except OSError as error:
             raise unreadable(self._journal.path, error) from error
         if not is_whole(line) or key not in (None, key_of(line)):
-            self._distrust()
+            self.distrust()
             raise StorageFailed(
                 f"{self._journal.path} is damaged near byte {at}; run the same command again: it is found, set aside "
                 "and done again."
@@ -212,6 +217,9 @@ class Filing:
         """
         if self._index is None or self._journal.end == self._sealed_end:
             return
+        if not (self._journal.is_as_left() and self._sink.is_as_left()):
+            self.distrust()
+            return
         self.save(changes, mark, self.checked())
         try:
             self._sink.sync()
@@ -239,7 +247,7 @@ class Filing:
         self._files.set_mtime(file.file, now_ns - now_ns % _A_SECOND_NS - _A_SECOND_NS)
         return self._files.stamp(file.file)
 
-    def _distrust(self) -> None:
+    def distrust(self) -> None:
         """Let the next opening read the whole journal."""
         if self._index is not None:
             with suppress(sqlite3.Error):
@@ -261,5 +269,5 @@ def refused(path: Path, error: OSError) -> StorageFailed:
     """Return what to say when the disk refuses."""
     return StorageFailed(
         f"{path} cannot be written ({error.strerror}); mend that, then run the same command again: "
-        "everything that was finished is kept."
+        "everything that was written before is kept."
     )

@@ -20,8 +20,14 @@ _LEAST_BYTES = _KIND_AT + _SUFFIX_BYTES
 
 
 def framed(key: str, kind: str, fields: dict[str, object]) -> bytes:
-    """Return the line, without its LF, that says `fields` (at least one) of `key`."""
-    body = orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+    """Return the line, without its LF, that says `fields` (at least one) of `key`.
+
+    Whatever text it is, it is kept: surrogates, which have no UTF-8, are joined where they are a pair, else U+FFFD.
+    """
+    try:
+        body = orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+    except orjson.JSONEncodeError:
+        body = orjson.dumps(_encodable(fields), option=orjson.OPT_UTC_Z)
     whole = b'{"k":"%b","t":"%b",%b' % (key.encode(), kind.encode(), body[1:-1])
     return b'%b,"c":"%08x"}' % (whole, crc32(whole))
 
@@ -50,3 +56,15 @@ def sink_line(line: bytes) -> bytes:
     """Return what a whole line of a record is in the sink: its `k` as `id`, without kind and checksum."""
     fields_at = line.index(b",", _KIND_AT)
     return b'{"id":"%b"%b}' % (line[_KEY_AT : _KEY_AT + KEY_CHARS], line[fields_at:-_SUFFIX_BYTES])
+
+
+def _encodable(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {_encodable(key): _encodable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_encodable(inner) for inner in value]
+        case _:
+            return value

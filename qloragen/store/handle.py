@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from ..errors import StorageFailed
 from ..types import Article, Cell, Record, Rejection, Reply
 from .files import Files
 from .filing import Ends, Filing, refused
@@ -46,8 +48,8 @@ class Run:
     safe waits for the `Committer`, or calls `flush`.
     """
 
-    def __init__(self, folder: Path, files: Files, index: Index | None) -> None:
-        opened = recover(folder, files, index)
+    def __init__(self, folder: Path, files: Files, index: Index | None, *, most_loss_usd: Decimal | None) -> None:
+        opened = recover(folder, files, index, most_loss_usd=most_loss_usd)
         self.folder = folder
         self.state = opened.state
         """Read it freely; it changes only through the methods of this class."""
@@ -55,6 +57,8 @@ class Run:
         """What opening it has found and done."""
         self.filing = Filing(folder, files, index, sealed=opened.sealed)
         self._lines = opened.lines
+        self._taken_in = True
+        """The state says what the lines say. False for good once something came between the two."""
 
     # ------------------------------------------------------------------------------------------------------ adding
 
@@ -63,6 +67,7 @@ class Run:
         if self.state.article_offset(article.content_hash, article.format) is None:
             at = self._put(article_line(article))
             self.state.add_article(article.content_hash, article.format, article.id, at)
+            self._taken_in = True
 
     def add_reply(self, reply: Reply) -> None:
         """Keep a paid reply. To be called before anything is made of it."""
@@ -70,10 +75,12 @@ class Run:
         at = self._put(reply_line(reply))
         account = Account(cell.model, cell.stage, cell.type_slug)
         self.state.add_reply(cell.key, account, reply.usage, reply.cost_usd, at)
+        self._taken_in = True
 
     def add_types(self, cell: Cell, types: tuple[int, ...]) -> None:
         """Settle a classification."""
         self.state.add_types(cell.key, types, self._put(types_line(cell, types)))
+        self._taken_in = True
 
     def add_record(self, record: Record, *, revised: bool = False) -> None:
         """Settle a cell with a record, unless it has one; a `revised` one takes the place of the one before."""
@@ -83,21 +90,25 @@ class Run:
         line = record_line(record, kind="revised" if revised else "record")
         in_sink = None if has_one or self.state.sink_is_stale else sink_line(line)
         self.state.add_record(record.id, record.type_slug, self._put(line, in_sink), revised=revised)
+        self._taken_in = True
 
     def add_rejection(self, rejection: Rejection) -> None:
         """Give a cell up for good."""
         at = self._put(rejection_line(rejection, kind="rejection"))
         self.state.add_rejection(rejection.cell.key, rejection.reason, at)
+        self._taken_in = True
 
     def add_failure(self, failure: Rejection) -> None:
         """Give a cell up until the next run."""
         at = self._put(rejection_line(failure, kind="failure"))
         self.state.add_failure(failure.cell.key, failure.reason, at)
+        self._taken_in = True
 
     def retry(self, key: str, time: datetime) -> None:
         """Open a rejected cell again."""
         self._put(retry_line(key, time))
         self.state.add_retry(key)
+        self._taken_in = True
 
     # ----------------------------------------------------------------------------------------------------- reading
 
@@ -167,14 +178,34 @@ class Run:
         try:
             try:
                 if not self.filing.broken:
-                    self.flush()
-                    moment = self.moment()
-                    self.filing.seal(moment.changes, moment.mark)
+                    self._finish()
             finally:
                 self.filing.close()
         except OSError as error:
             raise refused(self.folder, error) from error
 
+    def _finish(self) -> None:
+        try:
+            self.flush()
+        except StorageFailed as error:
+            if (lost := self.filing.unwritten) == 0:
+                raise
+            raise StorageFailed(
+                f"{error} But the last {lost} lines, with what had just arrived, could not be kept: what was paid for "
+                "them is paid again."
+            ) from error
+        self._seal()
+
+    def _seal(self) -> None:
+        if not self._taken_in:
+            self.filing.distrust()
+            return
+        moment = self.moment()
+        self.filing.seal(moment.changes, moment.mark)
+
     def _put(self, line: bytes, in_sink: bytes | None = None) -> int:
+        if not self._taken_in:
+            raise StorageFailed(f"The run in {self.folder} is not to be gone on with; open it again.")
+        self._taken_in = False
         self._lines += 1
         return self.filing.put(line, in_sink)

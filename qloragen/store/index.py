@@ -65,7 +65,7 @@ class Mark(BaseModel):
 class Index:
     """An open index file; `find` and `save` may be called in different threads.
 
-    Every method raises sqlite3.Error when the file is damaged or the disk refuses, but `find` IndexFailed.
+    Every method raises sqlite3.Error when the file is damaged or the disk refuses, but `find` and `keys` IndexFailed.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -120,16 +120,20 @@ class Index:
             )
             row: tuple[Kind, int, str, bytes | None, int] | None = found.fetchone()
         except sqlite3.Error as error:
-            raise IndexFailed(
-                f"{self._path} cannot be read ({error}); run the same command again: it is made anew then."
-            ) from error
+            raise self._failed(error) from error
         return row
+
+    def _failed(self, error: sqlite3.Error) -> IndexFailed:
+        return IndexFailed(f"{self._path} cannot be read ({error}); run the same command again: it is made anew then.")
 
     def keys(self, kind: Kind, detail: str | None = None) -> list[str]:
         """Return the keys of all cells that stand so."""
-        rows = self._reader.execute(
-            "SELECT hex(key) FROM cells WHERE kind = ?1 AND (?2 IS NULL OR detail = ?2)", (kind, detail)
-        )
+        try:
+            rows = self._reader.execute(
+                "SELECT hex(key) FROM cells WHERE kind = ?1 AND (?2 IS NULL OR detail = ?2)", (kind, detail)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
         return [key.lower() for (key,) in rows]
 
     def segments(self, file: FileName) -> list[Segment]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import deque
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from zlib import crc32
 
 from ..errors import StorageFailed
-from .files import Files
+from .files import Files, Stamp
 
 _BLOCK_BYTES = 1 << 16
 _BATCH_BYTES = 4 << 20
@@ -33,45 +31,51 @@ class Log:
         """
         self.path = path
         self._files = files
-        self.file, self.written = _opened(path, files)
+        self.file, stamp = _opened(path, files)
+        self.written = stamp.size
         """Bytes that are with the kernel."""
         self.synced = self.written
         """Bytes that a loss of power leaves: as far as `sync` was called."""
         self.end = self.written
         """Where the next line will start."""
-        self._queue: deque[bytes] = deque()
-        self._rest = memoryview(b"")
-        self._batch: tuple[int, Sequence[bytes]] = (self.written, ())
-        """Lines that are being written, and the offset of the first."""
-        self._whole = self.written
+        self.touched = False
+        """Someone else has changed the file, and left its size as it was."""
+        self._queued: dict[int, bytes] = {}
+        """Lines by where they start: from the first one of the batch that is being written on."""
+        self._first = self.written
+        """Where the first of them starts."""
+        self._batch = (self.written, b"")
+        """What is being written, and where it starts."""
         self._segment = segment or (self.written, 0)
+        self._mtime_ns = stamp.mtime_ns
 
     def put(self, line: bytes) -> int:
         """Queue `line`, which holds no LF, and return the offset at which it will start."""
         start = self.end
-        self._queue.append(line)
+        self._queued[start] = line
         self.end = start + len(line) + 1
         return start
 
     def write(self, end: int) -> None:
         """Hand everything before the offset `end`, which is that of a line, to the kernel.
 
+        An exception at any moment, also that of a signal, leaves what was not written to the next call.
+
         Raises:
             OSError: The disk refuses; calling it again goes on.
             StorageFailed: The file is not as it was left: replaced, or written by someone else.
         """
-        while self._rest or self.written < end:
-            if not self._rest:
+        while self.written < end:
+            start, batch = self._batch
+            if self.written >= start + len(batch):
                 self._check_in_place()
-                self._take(end)
-            count = self._files.write(self.file, self._rest, self.written)
+                start, batch = self._batch = (self.written, self._joined(end))
+            count = self._files.write(self.file, memoryview(batch)[self.written - start :], self.written)
             if count <= 0:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-            self._rest = self._rest[count:]
             self.written += count
-            if not self._rest:
-                self._whole = self.written
-                self._batch = (self.written, ())
+            if self.written == start + len(batch):
+                self._finish(start, batch)
 
     def sync(self) -> None:
         """Return once everything that is written would survive a loss of power. Not to be repeated after a failure:
@@ -86,6 +90,20 @@ class Log:
             self._files.sync(self.file)
             self.synced = written
 
+    @property
+    def unwritten(self) -> int:
+        """How many lines are not, or not wholly, with the kernel."""
+        return sum(at + len(line) >= self.written for at, line in self._queued.items())
+
+    def is_as_left(self) -> bool:
+        """Whether nobody else has changed the file since it was opened.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        stamp = self._files.stamp(self.file)
+        return not self.touched and (stamp.size, stamp.mtime_ns) == (self.written, self._mtime_ns)
+
     def segment(self) -> tuple[int, int, int]:
         """Return start, end and CRC-32 of what was written since this was asked last."""
         start, crc = self._segment
@@ -98,7 +116,7 @@ class Log:
         Raises:
             OSError: The disk refuses.
         """
-        if offset >= self._whole and (queued := self._queued(offset)) is not None:
+        if (queued := self._queued.get(offset)) is not None:
             return queued
         parts: list[bytes] = []
         while block := self._files.read(self.file, _BLOCK_BYTES, offset):
@@ -113,53 +131,43 @@ class Log:
         """Close the file."""
         self._files.close(self.file)
 
-    def _take(self, end: int) -> None:
-        """Put as many queued lines together as are written at once."""
-        at = start = self.written
+    def _joined(self, end: int) -> bytes:
+        """Return as many queued lines as are written at once."""
+        at = self.written
         lines: list[bytes] = []
-        for line in tuple(self._queue):
-            if at >= end or at - start >= _BATCH_BYTES:
-                break
+        while at < end and at - self.written < _BATCH_BYTES:
+            line = self._queued[at]
             lines.append(line)
             at += len(line) + 1
-        # A line is here before it leaves the queue, and in the file before it leaves here; `read` looks in that order.
-        self._batch = (start, lines)
-        for _ in lines:
-            self._queue.popleft()
-        batch = b"\n".join([*lines, b""])
-        start, crc = self._segment
-        self._segment = (start, crc32(batch, crc))
-        self._rest = memoryview(batch)
+        return b"\n".join([*lines, b""])
 
-    def _queued(self, offset: int) -> bytes | None:
-        """Return a line that is not written yet; None when it is by now, or was never put."""
-        at = self.end
-        for line in reversed(tuple(self._queue)):
-            at -= len(line) + 1
-            if at == offset:
-                return line
-        at, lines = self._batch
-        for line in lines:
-            if at == offset:
-                return line
-            at += len(line) + 1
-        return None
+    def _finish(self, start: int, batch: bytes) -> None:
+        """Forget lines that are in the file now: `read` finds them there."""
+        self._mtime_ns = self._files.stamp(self.file).mtime_ns
+        checked_from, crc = self._segment
+        if checked_from <= start:
+            self._segment = (checked_from, crc32(batch, crc))
+        while self._first < self.written:
+            line = self._queued.pop(self._first)
+            self._first += len(line) + 1
 
     def _check_in_place(self) -> None:
         if not self._files.is_at(self.path, self.file):
             raise StorageFailed(f"{self.path} was deleted or replaced while the run was going on; put it back.")
-        if self._files.stamp(self.file).size != self.written:
+        stamp = self._files.stamp(self.file)
+        if stamp.size != self.written:
             raise StorageFailed(
                 f"{self.path} was changed by something else while the run was going on; "
                 "end that, then run the same command again: what is damaged is found and done again."
             )
+        self.touched |= stamp.mtime_ns != self._mtime_ns
 
 
-def _opened(path: Path, files: Files) -> tuple[int, int]:
-    """Return the descriptor of a file and its size; on a failure it is not left open."""
+def _opened(path: Path, files: Files) -> tuple[int, Stamp]:
+    """Return the descriptor of a file and its stamp; on a failure it is not left open."""
     file = files.open(path)
     with ExitStack() as held:
         held.callback(files.close, file)
-        size = files.stamp(file).size
+        stamp = files.stamp(file)
         held.pop_all()
-    return file, size
+    return file, stamp

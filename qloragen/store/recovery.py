@@ -11,14 +11,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
-from ..errors import SetupError
+from pydantic import ValidationError
+
+from ..errors import ChangesNotAccepted, SetupError
 from .aside import keep_part
 from .files import Files, opened, write_all
 from .frame import is_whole
 from .index import Index, Mark
-from .lines import damaged_line
+from .lines import damaged_line, record_of
 from .names import JOURNAL, SINK
 from .projection import mend
 from .reading import Contents, read_journal, save
@@ -32,6 +35,8 @@ LISTED = 10
 class Recovery:
     """What opening a run has found and done."""
 
+    missing_bytes: int = 0
+    """By how much the journal is shorter than it was when the index was saved."""
     torn_bytes: int = 0
     """Bytes of an unfinished end of the journal that were set aside."""
     damaged: list[int] = field(default_factory=list)
@@ -45,6 +50,10 @@ class Recovery:
     def sentences(self) -> list[str]:
         """What a person should know; nothing when all was in order."""
         said: list[str] = []
+        if self.missing_bytes:
+            said.append(
+                f"{JOURNAL} ends {self.missing_bytes} bytes before it did: what they held is done, and paid for, again"
+            )
         if self.torn_bytes:
             said.append(f"the last {self.torn_bytes} bytes of {JOURNAL} were no whole line and were set aside")
         if self.damaged:
@@ -68,12 +77,14 @@ class Opened:
     """Everything was as the process that ended last has left it."""
 
 
-def recover(folder: Path, files: Files, index: Index | None) -> Opened:
+def recover(folder: Path, files: Files, index: Index | None, *, most_loss_usd: Decimal | None) -> Opened:
     """Read the files of a run, which may be absent, and put them in order.
 
     Raises:
         OSError: The disk refuses.
         SetupError: They are not files that this version can go on with.
+        ChangesNotAccepted: The journal has lost its end, which no crash does to what was synced, and what it held cost
+            more than `most_loss_usd` (None: goes on in any case).
         sqlite3.Error: The index fails.
     """
     path = folder / JOURNAL
@@ -81,11 +92,16 @@ def recover(folder: Path, files: Files, index: Index | None) -> Opened:
         mark = index.mark() if index else None
         if mark and mark.sealed == (files.stamp(journal), files.stamp(sink)):
             return Opened(State(index), Recovery(), mark.lines, sealed=True)
+        missing_bytes = mark.journal_end - files.stamp(journal).size if mark else 0
+        if mark and most_loss_usd is not None:
+            _refuse_loss(folder, mark, missing_bytes, most_loss_usd)
         mark = _trusted(files, journal, index, mark)
         state = State(index)
         contents = read_journal(files, journal, state, index, mark)
         _refuse_others(folder, files, journal, sink, contents)
-        recovery = Recovery(lines_read=contents.lines - (mark.lines if mark else 0))
+        recovery = Recovery(
+            max(0, missing_bytes - contents.unended), lines_read=contents.lines - (mark.lines if mark else 0)
+        )
         recovery.torn_bytes = _mend_end(files, path, journal, contents)
         recovery.damaged = _set_aside(files, path, journal, contents, state)
         start = _agreed(files, sink, state, index, mark)
@@ -172,15 +188,34 @@ def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents
     """
     if contents.end:
         return
-    if files.stamp(sink).size and not files.stamp(journal).size:
-        raise SetupError(
-            f"{folder / JOURNAL}, which says what was paid for, is missing or empty, but {SINK} is not: "
-            "put the journal back, or start in another directory."
-        )
     first = next(iter(lines(files, journal)), None)
     if first and first[1].startswith(b'{"') and not b'{"k":"'.startswith(first[1][:6]):
         raise SetupError(f"{folder} was not made by this version of qloragen; start in another directory.")
     if first and first[1].endswith(b"\r") and is_whole(first[1][:-1]):
         raise SetupError(
             f"The lines of {folder / JOURNAL} end in CR LF now, which looks damaged: put LF back (dos2unix), and go on."
+        )
+    if any(_is_record(line) for _, line, _ in lines(files, sink)):
+        raise SetupError(
+            f"{folder / JOURNAL}, which says what was paid for, is missing or holds not one whole line, but {SINK} has "
+            "records: put the journal back, or start in another directory."
+        )
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        record_of(line)
+    except ValidationError:
+        return False
+    return True
+
+
+def _refuse_loss(folder: Path, mark: Mark, missing_bytes: int, most_usd: Decimal) -> None:
+    paid_usd = sum((bill.cost_usd for _, bill in mark.bills), Decimal(0))
+    lost_usd = paid_usd * missing_bytes / max(1, mark.journal_end)
+    if lost_usd > most_usd:
+        raise ChangesNotAccepted(
+            f"{folder / JOURNAL} ends {missing_bytes} bytes before it did, so something has cut or replaced it: put "
+            "the whole file back; or go on with --yes (accept_changes), and pay again for what is missing, "
+            f"about ${lost_usd:.2f}."
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,18 +24,24 @@ from .reading import read_journal
 from .scan import lines
 from .state import State
 
+MOST_LOSS_USD = Decimal(1)
+"""What a journal that lost its end may have held, in US dollars, to be gone on with unless it is said otherwise."""
 _DISK = Disk()
 
 log = get_logger()
 
 
 @contextmanager
-def open_run(folder: Path, *, files: Files = _DISK, anew: bool = False) -> Iterator[Run]:
+def open_run(
+    folder: Path, *, files: Files = _DISK, anew: bool = False, most_loss_usd: Decimal | None = MOST_LOSS_USD
+) -> Iterator[Run]:
     """Open the run directory `folder`, made when absent, for this process alone; written and closed after the block.
 
-    `anew` reads the whole journal, whatever the index says.
+    `anew` reads the whole journal, whatever the index says. A journal that has lost its end is gone on with when what
+    it held cost no more than `most_loss_usd` (None: in any case).
 
     Raises:
+        ChangesNotAccepted: It cost more.
         RunLocked: Another process has it open.
         StorageFailed: It cannot be made, read, mended or written.
         SetupError: `folder` is a file, or holds something else than a run.
@@ -46,27 +53,41 @@ def open_run(folder: Path, *, files: Files = _DISK, anew: bool = False) -> Itera
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be made ({error.strerror}); choose another directory.") from error
     with locked(folder, JOURNAL):
-        run = _opened(folder, files, anew=anew)
+        run = _opened(folder, files, anew=anew, most_loss_usd=most_loss_usd)
         try:
             yield run
         finally:
             run.close()
 
 
-def _opened(folder: Path, files: Files, *, anew: bool) -> Run:
+def _opened(folder: Path, files: Files, *, anew: bool, most_loss_usd: Decimal | None) -> Run:
     index = open_index(folder / INDEX)
     try:
-        try:
-            if index and anew:
-                index.clear()
-            return Run(folder, files, index)
-        except (sqlite3.Error, IndexFailed) as error:
-            log.warning("index_failed", path=str(folder / INDEX), error=str(error))
-            return Run(folder, files, None)
+        with ExitStack() as held:
+            held.callback(_close, index)
+            run = _indexed(folder, files, index, anew=anew, most_loss_usd=most_loss_usd)
+            held.pop_all()
+            return run
     except OSError as error:
         raise StorageFailed(
             f"{folder} cannot be read or mended ({error.strerror}); mend that, then run the same command again."
         ) from error
+
+
+def _indexed(folder: Path, files: Files, index: Index | None, *, anew: bool, most_loss_usd: Decimal | None) -> Run:
+    try:
+        if index and anew:
+            index.clear()
+        return Run(folder, files, index, most_loss_usd=most_loss_usd)
+    except (sqlite3.Error, IndexFailed) as error:
+        log.warning("index_failed", path=str(folder / INDEX), error=str(error))
+        _close(index)
+        return Run(folder, files, None, most_loss_usd=most_loss_usd)
+
+
+def _close(index: Index | None) -> None:
+    if index:
+        index.close()
 
 
 def read_run(folder: Path) -> State:
