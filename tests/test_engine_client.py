@@ -16,7 +16,7 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 from qloragen.engine.client import ConnectionLost, connect
 from qloragen.errors import AccessDenied
 from qloragen.simulator import Effect, Wire, error
-from tests.recorder import Recorder, over, trickle
+from tests.recorder import Recorder, as_bytes, over, trickle
 from tests.simulated import Simulated
 
 BODY = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
@@ -61,6 +61,15 @@ async def test_header_names_in_capitals_are_found_in_lower_case(transport):
         reply = await client.post(BODY, timeout_s=5)
 
     assert reply.headers.get("x-ratelimit-limit-tokens") == "7"
+
+
+async def test_headers_that_are_no_utf8_arrive_as_text_that_can_be_written_down(transport):
+    answer = b"HTTP/1.1 200 OK\r\nX-Request-Id: r\xe9\xff\r\nContent-Length: 2\r\n\r\n{}"
+
+    async with as_bytes(answer) as url, over(transport, AsyncOpenAI(base_url=url, api_key=KEY)) as client:
+        reply = await client.post(BODY, timeout_s=5)
+
+    assert reply.headers.get("x-request-id") == "r\xe9\xff"
 
 
 async def test_the_body_and_the_key_reach_the_server_as_they_are(connected):

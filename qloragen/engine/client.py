@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +29,14 @@ class HttpReply:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     """To be looked up with lower-case names."""
+
+
+def header_texts(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers with lower-case names; their bytes, of any encoding or none, are read as Latin-1 (RFC 9110, 5.5).
+
+    So they are texts that can be written down, whatever a server or proxy puts there.
+    """
+    return {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
 
 
 class ConnectionLost(Exception):

@@ -14,7 +14,7 @@ import httpx2
 from multidict import CIMultiDict
 from yarl import URL
 
-from .client import HttpReply
+from .client import HttpReply, header_texts
 from .lost import lost, redacted
 from .openai_client import CONNECT_S, OpenAIClient, Prepared
 
@@ -82,7 +82,7 @@ class FastClient:
             content = await response.read()
         if response.status >= 300:
             content = redacted(content, prepared.secrets)
-        return HttpReply(response.status, content, response.headers)
+        return HttpReply(response.status, content, header_texts(response.raw_headers))
 
 
 def _translated(prepared: Prepared) -> tuple[URL, CIMultiDict[str]]:

@@ -16,7 +16,7 @@ import openai as package
 import orjson
 from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient, Omit, omit
 
-from .client import PLACEHOLDER_KEY, HttpReply
+from .client import PLACEHOLDER_KEY, HttpReply, header_texts
 from .lost import lost, redacted
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _secrets(headers: httpx2.Headers) -> tuple[bytes, ...]:
 
 
 def _reply(response: httpx2.Response) -> HttpReply:
-    headers = {name.lower().decode("ascii"): value.decode("latin-1") for name, value in response.headers.raw}
+    headers = header_texts(response.headers.raw)
     if response.status_code < 300:
         return HttpReply(response.status_code, response.content, headers)
     body = redacted(response.content, _secrets(response.request.headers))
