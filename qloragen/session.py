@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -66,13 +66,17 @@ class Session:
         Raises:
             SettingsError: A knob has a value that it cannot have, or its name is unknown.
         """
-        self.folder = Path(out)
+        self.folder = Path(out).absolute()
         self.settings = settings or load(**knobs)
         self.resumed = False
         """Whether there was work in the directory already when it was opened."""
         self._client = client
         self._exits = AsyncExitStack()
-        self._streams: set[MemoryObjectReceiveStream[Record]] = set()
+        self._streams: dict[MemoryObjectReceiveStream[Record], Shared[Article | Skip]] = {}
+        self._at_work = 0
+        """Calls of `process` and `stream` that are under way."""
+        self._idle: anyio.Event | None = None
+        """Set while the session is open: to be told when nothing is under way any more."""
 
     async def __aenter__(self) -> Self:
         """Open the run, the connection and, where it is asked for, the local model.
@@ -84,21 +88,44 @@ class Session:
         async with AsyncExitStack() as exits:
             await self._open(exits)
             self._exits = exits.pop_all()
+        self._idle = anyio.Event()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         """Finish what is in flight, unless the block is being cancelled; then close everything."""
-        for records in self._streams:
+        idle, self._idle = self._idle, None
+        for records, articles in self._streams.items():
+            articles.close()
             records.close()
-        if not isinstance(error, Exception):
-            return await self._exits.__aexit__(kind, error, trace)
-        if self._begun.is_set():
+        if isinstance(error, Exception) and self._begun.is_set():
             # What was sent is paid for, so an error of the caller's must not cancel it.
             self.stop(Interrupted("The session was left by an error; run it again to go on."))
-        await self._exits.__aexit__(None, None, None)
+        elif self._at_work:
+            self.stop(Interrupted("The session was left while work was under way; run it again to go on."))
+        try:
+            if idle and self._at_work:
+                await idle.wait()  # else what other tasks are sent could not be kept any more
+        finally:
+            if isinstance(error, Exception):
+                await self._exits.__aexit__(None, None, None)
+            else:
+                await self._exits.__aexit__(kind, error, trace)
         return None
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        if self._idle is None:
+            raise SetupError("The session is not open: work with it inside of `async with Session(...) as session`.")
+        idle = self._idle
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            if not self._at_work and self._idle is not idle:
+                idle.set()
 
     @property
     def stopped(self) -> RunStopped | None:
@@ -160,12 +187,13 @@ class Session:
             RunStopped: The run cannot go on; everything finished is kept.
             SourceError: The source cannot be read.
         """
-        await self._begin(source, limit)
-        async with aclosing(self._read(source)) as items:
-            shared = Shared(_first(items, limit))
-            await self._flow.process(shared)
-        await self._acknowledged()
-        self._raise_if_ended_early(shared)
+        with self._working():
+            await self._begin(source, limit)
+            async with aclosing(self._read(source)) as items:
+                shared = Shared(_first(items, limit))
+                await self._flow.process(shared)
+            await self._acknowledged()
+            self._raise_if_ended_early(shared)
 
     async def stream(self, source: Source, *, limit: int | None = None) -> AsyncIterator[Record]:
         """Yield the records of `source`'s articles as they are stored, those of earlier sessions included.
@@ -178,7 +206,8 @@ class Session:
             RunStopped: The run cannot go on; every record there is has been yielded.
             SourceError: The source cannot be read.
         """
-        await self._begin(source, limit)
+        with self._working():
+            await self._begin(source, limit)
         send, receive = anyio.create_memory_object_stream[Record](0)
         items = self._read(source)
         shared = Shared(_first(items, limit))
@@ -195,13 +224,14 @@ class Session:
                 await self._acknowledged()
 
         self._tasks.start_soon(feed)
-        self._streams.add(receive)
+        self._streams[receive] = shared
         try:
             async with receive:
                 async for record in receive:
                     yield record
         finally:
-            self._streams.discard(receive)
+            shared.close()
+            self._streams.pop(receive, None)
         self._raise_if_ended_early(shared)
 
     async def _begin(self, source: Source, limit: int | None) -> None:
@@ -253,7 +283,8 @@ class Session:
         self._job = await anyio.to_thread.run_sync(job_of, settings)
         specs = await anyio.to_thread.run_sync(specs_of, settings)
         self._options = options_of(settings, self._job, specs)
-        self._run = await exits.enter_async_context(threaded(open_run(self.folder)))
+        most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
+        self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))
         self.resumed = self._run.filing.written > 0
         for sentence in self._run.recovery.sentences:
             log.warning("run_recovered", folder=str(self.folder), what=sentence)

@@ -209,7 +209,7 @@ class Committer:
 
 
 def _again(error: StorageFailed) -> StorageFailed:
-    """Return the same error for another one who waits: one alone, raised in many tasks, would grow by a trace in each."""
+    """Return the same error for another waiter: raised in many tasks, a single one would grow by a trace in each."""
     return StorageFailed(str(error))
 
 

@@ -45,8 +45,13 @@ class Contents:
     """CRC-32 of that."""
     unended: bool = False
     """The last line is whole but for its LF."""
-    damaged: list[Damage] = field(default_factory=list)
-    """Damage before `end` that was not dealt with before."""
+    damage: dict[int, Damage] = field(default_factory=dict)
+    """By where it starts: damage that was not dealt with before, that of the unfinished end included."""
+
+    @property
+    def damaged(self) -> list[Damage]:
+        """Damaged lines before `end`, in order."""
+        return [damage for damage in self.damage.values() if damage.start < self.end]
 
 
 def read_journal(files: Files, journal: int, state: State, index: Index | None, mark: Mark | None) -> Contents:
@@ -56,15 +61,11 @@ def read_journal(files: Files, journal: int, state: State, index: Index | None, 
         OSError: The disk refuses.
     """
     contents = Contents(mark.journal_end, mark.lines, mark.journal_end, mark.journal_end) if mark else Contents(0, 0, 0)
-    pending: list[Damage] = []
-    for at, line, ended in lines(files, journal, contents.end):
-        number = contents.lines + len(pending) + 1
+    for number, (at, line, ended) in enumerate(lines(files, journal, contents.end), contents.lines + 1):
         if not _take(state, contents, line, at):
-            pending.append(Damage(number, at, at + len(line) + ended))
+            contents.damage[at] = Damage(number, at, at + len(line) + ended)
             continue
-        contents.damaged += pending
         contents.lines, contents.end, contents.unended = number, at + len(line) + 1, not ended
-        pending.clear()
         if index and state.unsaved > BATCH and ended:
             save(files, journal, state, index, contents)
     return contents
@@ -98,13 +99,12 @@ def _take(state: State, contents: Contents, line: bytes, at: int) -> bool:
         return False
     try:
         if kind_of(line) == "damaged":
-            offset = orjson.loads(line)["offset"]
-            contents.damaged = [damage for damage in contents.damaged if damage.start != offset]
+            contents.damage.pop(orjson.loads(line)["offset"], None)
             state.totals.damaged_lines += 1
         elif state.apply(line, at):
             sunk = sink_line(line) + b"\n"
             contents.sink_bytes += len(sunk)
             contents.sink_crc = crc32(sunk, contents.sink_crc)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, ArithmeticError):
         return False
     return True

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import ChangesNotAccepted, SetupError
-from .aside import keep_part
+from .aside import keep_lines, keep_part
 from .files import Files, opened, write_all
 from .frame import is_whole
 from .index import Index, Mark
@@ -167,17 +167,16 @@ def _mend_end(files: Files, path: Path, journal: int, contents: Contents) -> int
 
 def _set_aside(files: Files, path: Path, journal: int, contents: Contents, state: State) -> list[int]:
     """Copy damaged lines aside and let the journal say so, before the index passes them; returns their numbers."""
-    if not contents.damaged:
+    damaged = contents.damaged
+    if not damaged:
         return []
-    news = b""
-    for number, start, end in contents.damaged:
-        keep_part(files, path, journal, (start, end), f"damaged line {number}")
-        news += damaged_line(number, start, end - start) + b"\n"
+    keep_lines(files, path, journal, damaged)
+    news = b"".join(damaged_line(number, start, end - start) + b"\n" for number, start, end in damaged)
     contents.end = write_all(files, journal, news, contents.end)
     files.sync(journal)
-    contents.lines += len(contents.damaged)
-    state.totals.damaged_lines += len(contents.damaged)
-    return [damage.number for damage in contents.damaged]
+    contents.lines += len(damaged)
+    state.totals.damaged_lines += len(damaged)
+    return [damage.number for damage in damaged]
 
 
 def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents: Contents) -> None:

@@ -47,7 +47,7 @@ def open_run(
         SetupError: `folder` is a file, or holds something else than a run.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.make_folder(folder)
     except FileExistsError as error:
         raise SetupError(f"{folder} is a file; give a directory for the run with --out.") from error
     except OSError as error:

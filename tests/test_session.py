@@ -1,0 +1,91 @@
+"""A session's beginning and end, whoever else still works with it."""
+
+import os
+
+import anyio
+import pytest
+
+import qloragen
+from qloragen import Session, SetupError
+from qloragen.simulator import KINDS
+from qloragen.store.run import open_run, read_run
+
+from .simulated import Simulated
+
+ARTICLES = [
+    {"id": str(n), "content": f"Compaction number {n} merges SSTables and drops what was deleted. " * 5}
+    for n in range(40)
+]
+
+
+async def test_leaving_a_stream_early_takes_no_more_articles_even_if_none_of_them_gives_a_record(tmp_path):
+    good = iter([True])
+
+    def faults(call):
+        return None if call.kind == "classify" or next(good, False) else KINDS["refusal"]
+
+    async with Simulated(classify=lambda _: "1, 2", faults=faults) as server:
+        async with Session(tmp_path / "run", base_url=server.base_url, max_concurrency=2) as session:
+            async for _ in session.stream(ARTICLES):
+                break
+
+    assert session.tally.articles < len(ARTICLES)
+    assert session.tally.articles == session.tally.finished_articles
+
+
+async def test_leaving_a_session_waits_for_what_other_tasks_have_under_way_and_keeps_it(tmp_path):
+    async with Simulated(classify=lambda _: "1, 2", delay_s=0.05) as server, anyio.create_task_group() as tasks:
+        ends: list[str] = []
+
+        async def work(session: Session) -> None:
+            try:
+                await session.process(ARTICLES)
+            except qloragen.Interrupted as reason:
+                ends.append(str(reason))
+
+        async with Session(tmp_path / "run", base_url=server.base_url, max_concurrency=4) as session:
+            tasks.start_soon(work, session)
+            while server.in_flight == 0:
+                await anyio.wait_all_tasks_blocked()
+
+    assert ends == ["The session was left while work was under way; run it again to go on."]
+    assert read_run(tmp_path / "run").ledger.total().calls == len(server.calls)
+
+
+async def test_a_session_that_is_not_open_is_refused(tmp_path):
+    async with Simulated() as server:
+        session = Session(tmp_path / "run", base_url=server.base_url)
+        with pytest.raises(SetupError, match="not open"):
+            await session.process(ARTICLES[:1])
+        async with session:
+            await session.process(ARTICLES[:1])
+        calls = len(server.calls)
+        with pytest.raises(SetupError, match="not open"):
+            await session.process(ARTICLES[:2])
+
+    assert len(server.calls) == calls
+
+
+async def test_a_change_of_the_working_directory_moves_no_run(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    async with Simulated(classify=lambda _: "1, 2") as server, Session("run", base_url=server.base_url) as session:
+        async for _ in session.stream(ARTICLES[:3]):
+            os.chdir(tmp_path / "elsewhere")
+
+    assert read_run(tmp_path / "run").totals.records == 6
+
+
+async def test_a_journal_that_lost_much_is_asked_about_and_one_that_lost_little_is_not(tmp_path):
+    async with Simulated(classify=lambda _: "1, 2") as server:
+        await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url)
+        journal = tmp_path / "run/journal.jsonl"
+        journal.write_bytes(journal.read_bytes()[:-3000])
+        calls = len(server.calls)
+        with pytest.raises(qloragen.ChangesNotAccepted, match=r"3000 bytes before it did.*about \$0\.00"):
+            await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url, confirm_above_usd=0)
+        assert len(server.calls) == calls
+        outcome = await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url)
+
+    assert outcome.summary.records == 6
+    with open_run(tmp_path / "run") as run:
+        assert run.recovery.sentences == []
