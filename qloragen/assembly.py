@@ -14,6 +14,7 @@ from .engine.pricing import Price, lookup
 from .engine.spec import ModelSpec
 from .errors import SettingsError
 from .local import LocalServer
+from .logs import without_secrets
 from .packs import load_pack
 from .pipeline.job import Job, OpenArticle
 from .settings import ModelLimits, Settings
@@ -69,8 +70,10 @@ def job_of(settings: Settings) -> Job:
 
 
 def _own_parameters(settings: Settings, model: str) -> str:
+    """Return what is set for the replies of `model`, without secrets: they say nothing about replies, change with time,
+    and this text is written down."""
     own = settings.own(model).parameters
-    return orjson.dumps(own, option=orjson.OPT_SORT_KEYS).decode() if own else ""
+    return orjson.dumps(without_secrets({**own}), option=orjson.OPT_SORT_KEYS).decode() if own else ""
 
 
 def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:

@@ -7,6 +7,7 @@ records, and nothing is printed unless the host configures logging. Only the com
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -14,16 +15,27 @@ from typing import Literal, Protocol
 
 import orjson
 import structlog
+from pydantic import JsonValue
 from structlog.stdlib import BoundLogger, ExtraAdder, ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _NAME = "qloragen"
 _LONGEST_VALUE = 500
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\bsk-[\w-]{8,}"), "sk-***"),
-    (re.compile(r"\b(bearer)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),
-    (re.compile(r"(?<=://)[^/@\s]+@"), "***@"),
+_HIDDEN = "***"
+_NAMES = (
+    r"(?:(?:api|access|private|secret|subscription)[-_]?key|(?:api|auth|access|bearer|refresh|session)[-_]?token"
+    r"|secret|password|passwd|passphrase|credentials?|authorization|signature)"
 )
+_SECRET_NAME = re.compile(rf"{_NAMES}|^(?:key|token|auth|sig)$", re.IGNORECASE)
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\bsk-[\w-]{8,}"), f"sk-{_HIDDEN}"),
+    (re.compile(r"\b(bearer)\s+[\w.~+/=-]+", re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (re.compile(r"(?<=://)[^/@\s]+@"), f"{_HIDDEN}@"),
+    (re.compile(rf"({_NAMES}=|[?&](?:key|token|auth|sig)=)[^\s&#\"',;]+", re.IGNORECASE), rf"\1{_HIDDEN}"),
+    (re.compile(rf"({_NAMES}([\"'])\s*:\s*([\"'])).+?\3", re.IGNORECASE), rf"\1{_HIDDEN}\3"),
+)
+_LEAST_KEY_CHARS = 16
+"""Shorter ones are placeholders for servers that ask for none, and often words."""
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -44,10 +56,31 @@ class Stream(Protocol):
 
 
 def redact(text: str) -> str:
-    """Return `text` without what looks like an API key, a bearer token, or credentials in an address."""
+    """Return `text` without what looks like an API key, a bearer token, or credentials in an address; and without the
+    key of `OPENAI_API_KEY`, whatever it looks like."""
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if len(key) >= _LEAST_KEY_CHARS:
+        text = text.replace(key, _HIDDEN)
     for secret, stand_in in _SECRETS:
         text = secret.sub(stand_in, text)
     return text
+
+
+def without_secrets(value: JsonValue, name: str = "") -> JsonValue:
+    """Return `value`, which is called `name`, with stand-ins for what looks like a secret or is called like one."""
+    match value:
+        case dict():
+            return {key: without_secrets(inner, key) for key, inner in value.items()}
+        case list():
+            return [without_secrets(inner, name) for inner in value]
+        case None | bool():
+            return value
+        case _ if _SECRET_NAME.search(name):
+            return _HIDDEN
+        case str():
+            return redact(value)
+        case _:
+            return value
 
 
 def escape(text: str) -> str:

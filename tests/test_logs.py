@@ -11,8 +11,9 @@ import sys
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
-from qloragen.logs import configure, escape, get_logger, redact
+from qloragen.logs import configure, escape, get_logger, redact, without_secrets
 
 SILENT = """
 import structlog
@@ -136,11 +137,55 @@ def test_long_values_are_cut(lines):
         ("authorization: bearer x", "authorization: bearer ***"),
         ("https://user:pass@host/v1", "https://***@host/v1"),
         ("https://host/v1?mail=a@b", "https://host/v1?mail=a@b"),
+        ("https://host/v1?v=1&api_key=abc&key=def", "https://host/v1?v=1&api_key=***&key=***"),
+        ("OPENAI_API_KEY=abc, client_secret=def", "OPENAI_API_KEY=***, client_secret=***"),
+        (
+            """{"api_key": "a'b", 'token': 1, 'x-api-key': 'c'}""",
+            """{"api_key": "***", 'token': 1, 'x-api-key': '***'}""",
+        ),
+        ("No API key: set OPENAI_API_KEY, max_tokens=5", "No API key: set OPENAI_API_KEY, max_tokens=5"),
         ("task-scheduler and risk-averse", "task-scheduler and risk-averse"),
     ],
 )
 def test_keys_tokens_and_credentials_are_redacted(text, redacted):
     assert redact(text) == redacted
+
+
+def test_the_key_in_use_is_redacted_whatever_it_looks_like(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "4f1c-a-key-of-a-gateway")
+
+    assert redact("no access for 4f1c-a-key-of-a-gateway") == "no access for ***"
+
+
+@pytest.mark.parametrize("placeholder", ["", "none", "lm-studio", "not-needed"])
+def test_a_placeholder_for_the_key_is_left_in_texts(monkeypatch, placeholder):
+    monkeypatch.setenv("OPENAI_API_KEY", placeholder)
+
+    assert redact("none of lm-studio is not-needed") == "none of lm-studio is not-needed"
+
+
+def test_values_that_are_called_like_secrets_or_look_like_them_are_hidden_and_no_others():
+    values: JsonValue = {
+        "api_key": "a",
+        "X-Api-Key": "b",
+        "auth_token": 7,
+        "user": "sk-abcdefgh12345",
+        "max_tokens": 7,
+        "prompt_cache_key": "c",
+        "eos_token": "</s>",
+        "deep": {"password": "d", "use_secret": True, "list": [{"token": "e"}, "Bearer f", None]},
+    }
+
+    assert without_secrets(values) == {
+        "api_key": "***",
+        "X-Api-Key": "***",
+        "auth_token": "***",
+        "user": "sk-***",
+        "max_tokens": 7,
+        "prompt_cache_key": "c",
+        "eos_token": "</s>",
+        "deep": {"password": "***", "use_secret": True, "list": [{"token": "***"}, "Bearer ***", None]},
+    }
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))

@@ -7,12 +7,15 @@ from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from qloragen.assembly import job_of
 from qloragen.engine.models import Family
 from qloragen.errors import SettingsError
+from qloragen.pipeline.circumstances import circumstances_of
 from qloragen.settings import ModelLimits, ModelSettings, Price, Settings, explain, load
 from qloragen.types import Stage
 
@@ -257,6 +260,34 @@ def test_what_is_written_down_holds_no_credentials():
     assert written["base_url"] == "https://***@host/v1"
     assert written["max_cost_usd"] == "2.50"
     assert set(written) == set(Settings.model_fields)
+
+
+def test_neither_a_query_nor_a_table_is_written_down_with_its_secrets():
+    given = {
+        "base_url": "https://h/v1?tenant=a&code=secret1&secret2",
+        "models": {"m": {"parameters": {"api_key": "secret3", "seed": 1}, "rpm": 5}},
+        "pack_variables": {"password": "secret4", "audience": "experts"},
+    }
+
+    written = load(**given).public()
+    told = {knob.name: knob.value for knob in explain(**given)}
+
+    assert written["base_url"] == told["base_url"] == "https://h/v1?tenant=***&code=***&***"
+    assert written["pack_variables"] == {"password": "***", "audience": "experts"}
+    assert (told["models.m.parameters.api_key"], told["models.m.parameters.seed"]) == ("***", 1)
+    assert (told["models.m.rpm"], told["pack_variables.password"]) == (5, "***")
+    assert "secret" not in orjson.dumps(written).decode()
+
+
+def test_a_key_among_the_parameters_is_no_part_of_what_a_run_is_worked_under():
+    def circumstances(**parameters: str | int):
+        return circumstances_of(job_of(load(models={"gpt-6-luna": {"parameters": parameters}})))
+
+    now = circumstances(api_key="secret1", seed=1)
+
+    assert "secret" not in repr(now)
+    assert now == circumstances(api_key="secret2", seed=1)
+    assert now != circumstances(api_key="secret1", seed=2)
 
 
 def test_a_models_own_limit_wins_over_its_stages_over_everyones():

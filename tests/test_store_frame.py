@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qloragen.store.frame import framed, is_whole
@@ -29,6 +29,7 @@ def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_is_joined(text, kept)
 
 
 @given(ANY_TEXT, ANY_TEXT)
+@example("\ud800", "\udfff")
 def test_a_paid_reply_is_kept_whatever_its_texts(body, slug):
     line = reply_line(a_reply(a_cell(type_slug=slug), body=body))
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from ..logs import redact
 from ..types import Structure
 from .client import ConnectionLost, HttpReply
 from .failures import Failure, Kind
@@ -158,5 +159,5 @@ def _origin(location: str) -> str | None:
 
 def _shortened(message: str) -> str:
     """Return at most 200 characters on one line, with anything that looks like a key taken out."""
-    safe = sub(r"(?i)\b(sk-|gsk_|xai-|bearer\s+)\S+", "[key]", message)
+    safe = sub(r"(?i)\b(sk-|gsk_|xai-|bearer\s+)\S+", "[key]", redact(message))
     return " ".join("".join(c if c.isprintable() else " " for c in safe).split())[:200]

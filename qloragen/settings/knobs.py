@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..logs import redact
+from ..logs import redact, without_secrets
 from ..types import ClassifyForm, InputMode, Stage, Structure
 from .layers import below_environment
 
@@ -97,6 +97,9 @@ class ModelSettings(BaseModel):
     cache_key: bool | None = Field(None, description="Takes prompt_cache_key")
     service_tier: Name | None = Field(None, description="Service tier to ask for")
 
+
+TABLES = ("models", "pack_variables")
+"""Knobs with knobs, or names of the user's own, inside."""
 
 _NOT_OF_FAMILIES = {"rpm", "tpm", "max_concurrency", "price"}
 
@@ -259,9 +262,10 @@ class Settings(BaseSettings):
         return everyones | self.own(model).model_dump(exclude_none=True, exclude=_NOT_OF_FAMILIES)
 
     def public(self) -> dict[str, JsonValue]:
-        """Return every knob as JSON values, without the credentials that a `base_url` can hold."""
+        """Return every knob as JSON values, without the credentials that an address or a table can hold."""
         values: dict[str, JsonValue] = self.model_dump(mode="json")
-        return values | {"base_url": redact(self.base_url) if self.base_url else None}
+        tables = {name: without_secrets(values[name]) for name in TABLES}
+        return values | tables | {"base_url": _without_values(self.base_url) if self.base_url else None}
 
     def _for_stage(self, stage: Stage) -> ModelLimits:
         rpm, tpm, max_concurrency = self._for_all()
@@ -277,6 +281,15 @@ class Settings(BaseSettings):
 
     def _for_all(self) -> ModelLimits:
         return ModelLimits(self.rpm, self.tpm, self.max_concurrency)
+
+
+def _without_values(url: str) -> str:
+    """Return an address without credentials and without the values of its query: any of them may be a key."""
+    address, mark, query = url.partition("?")
+    if not mark:
+        return redact(url)
+    fields = (field.partition("=") for field in query.split("&"))
+    return f"{redact(address)}?" + "&".join(f"{name}=***" if equals else "***" for name, equals, _ in fields)
 
 
 def _least(limits: Iterable[int | None]) -> int | None:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from pydantic import JsonValue, ValidationError
 
 from ..errors import SettingsError
-from .knobs import ModelSettings, Price, Settings
+from ..logs import without_secrets
+from .knobs import TABLES, ModelSettings, Price, Settings
 from .layers import Layer, layers, variable
-from .mistakes import TABLES, path_name, refuse_unknown, refuse_unreadable, sentence
+from .mistakes import path_name, refuse_unknown, refuse_unreadable, sentence
 
 
 class Knob(NamedTuple):
@@ -46,7 +47,8 @@ def explain(**arguments: object) -> tuple[Knob, ...]:
     given = _given(arguments)
     places = _layers(given)
     settings = _build(given, places)
-    values = settings.public() | settings.model_dump(mode="json", include=set(TABLES), exclude_unset=True)
+    tables = settings.model_dump(mode="json", include=set(TABLES), exclude_unset=True)
+    values = settings.public() | {name: without_secrets(table) for name, table in tables.items()}
     return tuple(
         _knob(path, value, places) for name in Settings.model_fields for path, value in _leaves((name,), values[name])
     )

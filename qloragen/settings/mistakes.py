@@ -12,13 +12,12 @@ import orjson
 
 from ..errors import SettingsError
 from ..logs import redact
-from .knobs import ModelSettings, Price, Settings
+from .knobs import TABLES, ModelSettings, Price, Settings
 from .layers import Layer, raw, variable, variables
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-TABLES = ("models", "pack_variables")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _CREDENTIALS = re.compile(r"[^/@\s'\"]+@")
 _SHOWN_CHARS = 80
