@@ -21,6 +21,7 @@ class Segment(NamedTuple):
 
 _BLOCK_BYTES = 8 << 20
 _SUM_BLOCK_BYTES = 1 << 20
+_LISTED = 10
 MOST_LINE_BYTES = 256 << 20
 """A longer line is damage (a file filled with zeros, say), and is handed on in pieces so that it fits in memory."""
 
@@ -50,6 +51,12 @@ def lines(files: Files, file: int, start: int = 0) -> Iterator[tuple[int, bytes,
             offset += len(line) + 1
     if carry:
         yield offset, carry, False
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Name lines by their numbers: `line 3`, or `lines 3, 8, ...` with the first ten."""
+    first = ", ".join(map(str, numbers[:_LISTED])) + (", ..." if len(numbers) > _LISTED else "")
+    return f"{'line' if len(numbers) == 1 else 'lines'} {first}"
 
 
 def checksum(files: Files, file: int, start: int, end: int) -> int | None:

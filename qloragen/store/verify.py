@@ -19,10 +19,9 @@ from .lines import article_key
 from .lock import in_use
 from .names import INDEX, JOURNAL, SINK
 from .projection import agreeing, projected
-from .scan import lines
+from .scan import lines, listed
 from .state import State
 
-LISTED = 10
 _DISK = Disk()
 
 
@@ -88,9 +87,9 @@ def _read(journal: int, found: Verification, *, at_work: bool) -> tuple[State, i
         elif not _is_true(state, line, at):
             wrong.append(found.lines)
     if damaged:
-        found.problems.append(f"{JOURNAL} has {_numbered(list(damaged.values()))} damaged")
+        found.problems.append(f"{JOURNAL} has {listed([*damaged.values()])} damaged")
     if wrong:
-        found.problems.append(f"{JOURNAL} has {_numbered(wrong)} whole, but not of this program or with another text")
+        found.problems.append(f"{JOURNAL} has {listed(wrong)} whole, but not of this program or with another text")
     return state, end
 
 
@@ -134,8 +133,3 @@ def _check_index(folder: Path, state: State, end: int, found: Verification) -> N
         found.problems.append(f"{INDEX} is damaged ({error})")
     finally:
         index.close()
-
-
-def _numbered(numbers: list[int]) -> str:
-    listed = ", ".join(map(str, numbers[:LISTED])) + (", ..." if len(numbers) > LISTED else "")
-    return f"{'line' if len(numbers) == 1 else 'lines'} {listed}"
