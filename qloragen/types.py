@@ -145,6 +145,9 @@ class Request:
     max_cost_usd: Decimal | None = None
     """What all attempts at this request may cost, those whose bill never came at their worst; None: as `max_lost` of
     the retry policy allows. Needs a model with a known price."""
+    max_attempts: int | None = None
+    """Failed attempts after which this request is given up, whoever's fault they were; refusals for the rate are none.
+    None: as the retry policy says."""
     metadata: Mapping[str, str] | None = None
     """Asks the provider to store the request and its reply under these words, for the engine's `stored` to find it: 16
     pairs at most, keys of up to 64 characters and values of up to 512. How long it keeps the texts is its own affair. A

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import anyio
@@ -114,3 +115,37 @@ async def test_many_bad_requests_are_all_found_although_some_others_fail_at_rand
     bad_ones = [result for result, text in zip(results, texts, strict=True) if text == "bad"]
     own = [isinstance(result, RequestFailed) and result.own for result in bad_ones]
     assert sum(own) >= 0.98 * len(bad_ones)  # the last ones have nobody to be compared with
+
+
+async def test_bad_requests_that_are_left_alone_at_the_end_are_no_outage():
+    client = ScriptedClient(bad(refusal(500)), latency_s=0.2)
+    engine = engine_for(client, spec(max_concurrency=8))
+    texts = ["bad" if number % 6 == 0 else "good" for number in range(36)]
+    with anyio.fail_after(180):
+        results = await outcomes(engine, [request_for(text=text) for text in texts])
+
+    assert sum(isinstance(result, RequestFailed) for result in results) == 6
+    assert sum("bad" in str(call.body) for call in client.calls) <= 6 * 10
+
+
+async def test_a_request_may_ask_for_fewer_attempts_also_of_a_provider_that_has_never_answered():
+    client = ScriptedClient(lambda _: refusal(500))
+    engine = engine_for(client)
+
+    results = await outcomes(engine, [replace(request_for(text=str(number)), max_attempts=1) for number in range(6)])
+
+    assert [isinstance(result, RequestFailed) and result.own for result in results] == [False] * 6
+    assert len(client.calls) == 6
+
+
+async def test_a_request_that_had_its_chances_when_the_run_stops_is_a_failure_of_its_own_and_not_of_the_run_alone():
+    started = anyio.current_time()
+
+    def ill(_body: Body) -> Answer:
+        return reply() if anyio.current_time() < started + 5 else refusal(503)
+
+    engine = engine_for(ScriptedClient(ill, latency_s=1.0), spec(max_concurrency=4), retry=RetryPolicy(patience_s=900))
+
+    results = await outcomes(engine, [request_for()] * 40)
+
+    assert any(isinstance(result, RequestFailed) and result.reason == "server_error" for result in results)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
 
-from ..errors import RequestFailed, RunStopped
+from ..errors import ProviderUnavailable, RequestFailed, RunStopped
 from ..types import Completion, Request
 from .admission import Ticket
 from .client import Client, ConnectionLost, HttpReply
@@ -22,6 +22,8 @@ Keep = Callable[[Completion], Awaitable[None]]
 """Puts a paid reply where it is safe; see `Engine.complete`."""
 
 _FREE = Decimal(0)
+_HAD_ITS_CHANCES = 3
+"""Failed attempts of a request, when the run stops for nothing but failures, that are worth being noted as its own."""
 
 
 class Answering:
@@ -33,7 +35,17 @@ class Answering:
 
     async def answer(self, lane: Lane, request: Request, keep: Keep | None) -> Completion:
         """Try until there is a reply; see `Engine.complete`."""
-        effort = Effort()
+        effort = Effort(most=request.max_attempts)
+        try:
+            return await self._answered(lane, request, effort, keep)
+        except ProviderUnavailable as reason:
+            # Of a model that has answered others: whoever asks again should know that this one had its chances.
+            if lane.recovery.answered and effort.count >= _HAD_ITS_CHANCES and effort.last is not None:
+                failed = effort.last[0].split()[0]
+                raise RequestFailed(str(reason), reason=failed, final=False) from reason
+            raise
+
+    async def _answered(self, lane: Lane, request: Request, effort: Effort, keep: Keep | None) -> Completion:
         while True:
             outcome = await self._attempt(lane, request, effort, keep)
             if isinstance(outcome, Completion):

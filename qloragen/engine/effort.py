@@ -28,6 +28,8 @@ class Attempt:
 class Effort:
     """The attempts at one request. A failure is its own when a call that was sent later had a good reply."""
 
+    most: int | None = None
+    """Failed attempts after which it is given up, whoever's fault they were; None: as the policy says."""
     sent: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts by kind, which is reason and status; refusals for the rate are none."""
@@ -50,6 +52,11 @@ class Effort:
     def count(self) -> int:
         """Failed attempts in all."""
         return sum(self.failures.values())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has failed as often as its request may."""
+        return self.most is not None and self.count >= self.most
 
     def failed(self, kind: str, attempt: Attempt, well_at_s: float) -> None:
         """Take in a failure; `well_at_s` is when the last of the calls was sent that have had a good reply.

@@ -31,7 +31,7 @@ OUTAGE_AFTER, FIRST_OUTAGE_AFTER = 10, 3
 """Failures in a row that say that the provider is ill: with one call in two failing, one chance in a thousand. Fewer
 are enough for one that has never answered."""
 _OF_SEVERAL = 3
-"""So many requests must have failed in that row: one alone may be bad."""
+"""So many requests must have failed in that row that were not at fault before: what is left at the end may be bad."""
 SLOWEST_PROBE_S = 15.0
 """Longest wait between two probes in an outage: four a minute."""
 REFUSED_AFTER = 20
@@ -65,8 +65,8 @@ class Recovery:
         self._random = random
         self._budget = RetryBudget()
         self._failed_in_a_row = 0
-        self._failing: set[int] = set()
-        """The requests that failed in that row."""
+        self._failing: dict[int, bool] = {}
+        """The requests that failed in that row, and whether each had failed by its own fault before."""
         self._refused_in_a_row = self._stops_in_a_row = 0
         self._episodes = 0
         """Times that the gate was shut for the rate since the last good reply."""
@@ -167,11 +167,11 @@ class Recovery:
     def _failed(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
         effort.failed(f"{row.reason} {failure.status}", attempt, self._well_at_s)
         self._failed_in_a_row += 1
-        self._failing.add(id(effort))
+        self._failing[id(effort)] = any(effort.own.values())
         in_outage = self.gate.cause is Cause.OUTAGE
-        if in_outage and not attempt.probe:
+        if in_outage and not attempt.probe and not effort.is_spent:
             return 0.0  # it was in flight when the outage was found
-        if in_outage or self._is_ill():
+        if (in_outage and attempt.probe) or (not in_outage and self._is_ill()):
             self._probes = self._probes + 1 if in_outage else 0
             first = in_outage and effort.count == 1
             self._first_attempts = self._first_attempts + first if in_outage else 0
@@ -179,7 +179,11 @@ class Recovery:
             effort.again = False  # the next probe is another request
         bad = effort.is_bad(self._policy, row.attempts)
         since_s = max(self._well_at_s, self._resumed_at_s)
-        if bad or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), since_s=since_s):
+        if (
+            bad
+            or effort.is_spent
+            or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), since_s=since_s)
+        ):
             self._bad += bad
             raise given_up(self._model, row, failure, own=bad and not self._weather.explains(effort.count))
         if self.gate.cause is Cause.OUTAGE:
@@ -188,10 +192,11 @@ class Recovery:
         return max(wait_s, self._budget.take_s())
 
     def _is_ill(self) -> bool:
-        """Whether the provider fails, and not only some requests."""
+        """Whether the provider fails, and not only some requests: at the end of a run only the bad ones may be left."""
         if not self.answered:
             return self._failed_in_a_row >= FIRST_OUTAGE_AFTER
-        return self._failed_in_a_row >= OUTAGE_AFTER and len(self._failing) >= _OF_SEVERAL
+        without_blame = sum(not blamed for blamed in self._failing.values())
+        return self._failed_in_a_row >= OUTAGE_AFTER and without_blame >= _OF_SEVERAL
 
     def _alone_s(self) -> float:
         """Return how long a request is tried where nothing shows whose fault it is."""
