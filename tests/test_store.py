@@ -300,7 +300,7 @@ def test_a_damaged_line_is_set_aside_with_its_number_once_and_its_neighbours_are
 
     with open_run(folder) as run:
         assert run.recovery.damaged == [3]
-        assert "1 damaged lines of journal.jsonl (number 3)" in run.recovery.sentences[0]
+        assert "journal.jsonl has line 3 damaged (1 in all), copied aside" in run.recovery.sentences[0]
         assert not run.state.settled(key("c1"))
         assert run.replies(key("c1")) == [a_reply(a_cell("c1"))]
         assert run.state.totals.records == 2

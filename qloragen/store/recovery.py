@@ -25,10 +25,8 @@ from .lines import damaged_line, record_of
 from .names import JOURNAL, SINK
 from .projection import mend
 from .reading import Contents, read_journal, save
-from .scan import Segment, agrees, checksum, lines
+from .scan import Segment, agrees, checksum, lines, listed
 from .state import State
-
-LISTED = 10
 
 
 @dataclass(slots=True)
@@ -57,10 +55,9 @@ class Recovery:
         if self.torn_bytes:
             said.append(f"the last {self.torn_bytes} bytes of {JOURNAL} were no whole line and were set aside")
         if self.damaged:
-            numbers = ", ".join(map(str, self.damaged[:LISTED])) + (", ..." if len(self.damaged) > LISTED else "")
             said.append(
-                f"{len(self.damaged)} damaged lines of {JOURNAL} (number {numbers}) were set aside, "
-                "and what they held is done again where no other line says it"
+                f"{JOURNAL} has {listed(self.damaged)} damaged ({len(self.damaged)} in all), copied aside and passed "
+                "over; what was there is done again where no other line says it"
             )
         return [*said, self.sink] if self.sink else said
 
@@ -106,6 +103,7 @@ def recover(folder: Path, files: Files, index: Index | None, *, most_loss_usd: D
         recovery.damaged = _set_aside(files, path, journal, contents, state)
         start = _agreed(files, sink, state, index, mark)
         if not _follows(files, sink, state, contents, start):
+            files.sync(journal)  # first: what is taken out of the sink must not come back without it
             recovery.sink = mend(files, folder / SINK, journal, state, start)
         state.sink_is_stale = False
         if index:
