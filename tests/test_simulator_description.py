@@ -5,7 +5,20 @@ from __future__ import annotations
 import pytest
 
 from qloragen.errors import SettingsError
-from qloragen.simulator import Capacity, Effect, Fault, Latency, Limits, Model, Outage, PromptCache, Simulation, Wire
+from qloragen.simulator import (
+    Batches,
+    Capacity,
+    Effect,
+    Fault,
+    Flex,
+    Latency,
+    Limits,
+    Model,
+    Outage,
+    PromptCache,
+    Simulation,
+    Wire,
+)
 from qloragen.simulator import description as example
 from qloragen.simulator.description import read_simulation
 
@@ -19,9 +32,14 @@ limits = { rpm = 500, tpm = 200_000, charge = "max", rejected_requests = 0 }
 capacity = { concurrency = 5 }
 latency = { median_s = 0.5, p99_s = 3, refusal_s = 0.1 }
 cache = { rule = "none", entries = 10 }
+flex = { unavailable = 0.1, latency = { median_s = 9 } }
 context_tokens = 1000
 
 [models."*"]
+
+[batches]
+median_s = 60
+enqueued_tokens = 5_000
 
 [[faults]]
 kind = "503"
@@ -32,6 +50,7 @@ models = ["one"]
 [[faults]]
 kind = "odd"
 every = 5
+endpoints = ["files", "batched"]
 effect = { status = 418, wire = "trickle", gap_s = 0.5 }
 
 [[outages]]
@@ -49,9 +68,10 @@ def test_a_file_says_all_that_a_simulation_can_be(tmp_path):
         Capacity(concurrency=5),
         Latency(0.5, 3, refusal_s=0.1),
         PromptCache("none", entries=10),
+        Flex(Latency(9), 0.1),
         context_tokens=1000,
     )
-    odd = Fault("odd", every=5, effect=Effect(status=418, wire=Wire.TRICKLE, gap_s=0.5))
+    odd = Fault("odd", every=5, effect=Effect(status=418, wire=Wire.TRICKLE, gap_s=0.5), endpoints=("files", "batched"))
     assert read_simulation(tmp_path / "s.toml") == Simulation(
         {"one": one, "*": Model()},
         (Fault("503", 0.02, sticky=True, models=("one",)), odd),
@@ -59,6 +79,7 @@ def test_a_file_says_all_that_a_simulation_can_be(tmp_path):
         7,
         "k",
         10,
+        batches=Batches(median_s=60, enqueued_tokens=5_000),
     )
 
 

@@ -1,6 +1,8 @@
 """A simulated provider: an OpenAI-compatible server on loopback, to prove the engine on and to rehearse runs."""
 
 from .answers import Answer
+from .ask import Ask
+from .batch_settings import Batches
 from .calls import Call, Script
 from .client import SimulatedClient
 from .effects import Effect, Wire, error
@@ -14,6 +16,8 @@ from .settings import Capacity, Flex, Latency, Limits, Model, Outage, PromptCach
 __all__ = [
     "KINDS",
     "Answer",
+    "Ask",
+    "Batches",
     "Call",
     "Capacity",
     "Counts",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .effects import Effect, Json
-from .faults import Fault
+from .faults import Endpoint, Fault
 from .requests import structured
 
 Kind = Literal["classify", "generate"]
@@ -30,6 +30,7 @@ class Call:
     usage: Json | None = None
     """What the reply billed, as the client saw it; None where it saw no bill."""
     reply: Json | None = None
+    endpoint: Endpoint = "chat"
 
     @property
     def model(self) -> str:

@@ -41,5 +41,15 @@ def shares(where: str, **values: float) -> None:
             raise SettingsError(f"Simulator: {where}: {name} must be from 0 to 1, not {value:g}.")
 
 
+def spread(where: str, name: str, p99: float | None, median: float) -> None:
+    """Let through a percentile that a lognormal distribution with this median can have.
+
+    Raises:
+        SettingsError: it is below the median, or the median is 0.
+    """
+    if p99 is not None and (p99 < median or p99 > 0 == median):
+        raise SettingsError(f"Simulator: {where}: {name}, {p99:g}, needs a median above 0 that it is not below.")
+
+
 def _not(value: float) -> str:
     return f" and at most {_MOST:g}, not {value:g}" if not value <= _MOST else f", not {value:g}"

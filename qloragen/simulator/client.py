@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 import anyio
 
 from ..engine.client import ConnectionLost, HttpReply
+from .ask import Ask, route_of
 from .effects import Wire
+from .multipart import Part, write_form
 from .plan import Plan
 from .provider import Provider
 from .routes import Look, look_up
@@ -36,22 +38,16 @@ class SimulatedClient:
         Raises:
             ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
         """
-        plan = self._provider.arrive(body, self._headers, anyio.current_time())
-        whole = False
-        try:
-            await _wait(plan, timeout_s)
-            whole = True
-        finally:
-            self._provider.end(plan, anyio.current_time(), whole=whole)
-        return HttpReply(plan.status, plan.body, plan.headers)
+        return await self._act_out(self._provider.arrive(body, self._headers, anyio.current_time()), timeout_s)
 
     async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
         """See `engine.client.Listing.get`; a look takes no time.
 
         Raises:
-            ConnectionLost: an outage lets nobody in.
+            ConnectionLost: an outage lets nobody in, or a fault at files or batches breaks the reply.
         """
-        del timeout_s
+        if route_of(path) is not None:
+            return await self.ask(Ask("GET", path, urlencode(query)), timeout_s=timeout_s)
         now_s = anyio.current_time()
         kept_out = self._provider.look(self._headers, now_s)
         if kept_out is not None and kept_out.wire is not Wire.WHOLE:
@@ -59,6 +55,36 @@ class SimulatedClient:
         if kept_out is not None:
             return HttpReply(kept_out.status, kept_out.body, kept_out.headers)
         return HttpReply(*look_up(self._provider, Look("GET", path, urlencode(query)), now_s))
+
+    async def ask(self, ask: Ask, *, timeout_s: float) -> HttpReply:
+        """Make one attempt at any call to `/files` or `/batches`, such as `Ask("POST", "/batches", body=...)`.
+
+        Raises:
+            ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
+            ValueError: the address is another.
+        """
+        route = route_of(ask.path)
+        if route is None:
+            raise ValueError(f"{ask.path} is neither of files nor of batches")
+        return await self._act_out(self._provider.manage(ask, route, self._headers, anyio.current_time()), timeout_s)
+
+    async def upload(self, content: bytes, filename: str, *, timeout_s: float) -> HttpReply:
+        """Make one attempt at `POST /files` with the file of a batch.
+
+        Raises:
+            ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
+        """
+        kind, body = write_form({"purpose": Part(b"batch"), "file": Part(content, filename)})
+        return await self.ask(Ask("POST", "/files", body=body, content_type=kind), timeout_s=timeout_s)
+
+    async def _act_out(self, plan: Plan, timeout_s: float) -> HttpReply:
+        whole = False
+        try:
+            await _wait(plan, timeout_s)
+            whole = True
+        finally:
+            self._provider.end(plan, anyio.current_time(), whole=whole)
+        return HttpReply(plan.status, plan.body, plan.headers)
 
 
 async def _wait(plan: Plan, timeout_s: float) -> None:

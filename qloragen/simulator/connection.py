@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from .ask import Ask, route_of
 from .effects import Wire
 from .http1 import CONTINUE, HttpRequest, NotHttp, RequestReader, head
 from .outlet import Outlet
@@ -83,8 +84,8 @@ class Connection(asyncio.Protocol):
 
     def _take_up(self, request: HttpRequest) -> None:
         self._keep_alive = request.keep_alive
-        if request.method == "POST" and request.path.endswith(CHAT):
-            self._plan = self._provider.arrive(request.body, request.headers, self._loop.time())
+        self._plan = self._planned(request)
+        if self._plan is not None:
             if self._plan.wire is not Wire.HANG:
                 self._later(self._plan.first_s, self._answer)
             return
@@ -96,6 +97,17 @@ class Connection(asyncio.Protocol):
         else:
             look = Look(request.method, request.path, request.query)
             self._show(request, *look_up(self._provider, look, self._loop.time()))
+
+    def _planned(self, request: HttpRequest) -> Plan | None:
+        """Return the plan of a call that is more than a look."""
+        if request.method == "POST" and request.path.endswith(CHAT):
+            return self._provider.arrive(request.body, request.headers, self._loop.time())
+        route = route_of(request.path)
+        if route is None or request.method == "HEAD":
+            return None
+        kind = request.headers.get("content-type", "")
+        ask = Ask(request.method, request.path, request.query, request.body, kind)
+        return self._provider.manage(ask, route, request.headers, self._loop.time())
 
     def _show(self, request: HttpRequest, status: int, body: bytes) -> None:
         beginning = head(status, {"content-type": "application/json"}, len(body), keep_alive=self._keep_alive)

@@ -29,11 +29,12 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from ..errors import SettingsError
+from .batch_settings import Batches
 from .effects import Effect
 from .faults import Fault
 from .settings import Capacity, Flex, Latency, Limits, Model, Outage, PromptCache, Simulation
 
-for _settings in (Simulation, Model, Limits, Capacity, Latency, PromptCache, Flex, Outage, Fault, Effect):
+for _settings in (Simulation, Model, Limits, Capacity, Latency, PromptCache, Flex, Batches, Outage, Fault, Effect):
     with_config(ConfigDict(extra="forbid"))(_settings)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 MOST_HEAD_BYTES = 64 * 2**10
-MOST_BODY_BYTES = 64 * 2**20
+MOST_BODY_BYTES = 256 * 2**20
+"""Room for the file of a batch, which may have 200 MB."""
 _MOST_DIGITS = 20
 _METHOD = re.compile(rb"[\r\n]*([A-Za-z]|$)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from operator import sub
 
 from ..types import Usage
 from .draws import Repetitions
@@ -20,7 +21,8 @@ class Counts:
     calls: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
     """`answered`, `rejected_rpm`, `rejected_tpm`, `rejected_concurrency`, `invalid_request`, `unauthorized`,
-    `model_not_found`, `outage`, `abandoned` (the client went away first), or the kind of a fault."""
+    `model_not_found`, `outage`, `abandoned` (the client went away first), or the kind of a fault; `flex_unavailable`
+    also where the tier has no capacity."""
     billed: Usage = _NOTHING
     undelivered: Usage = _NOTHING
     """The part of `billed` whose reply never came whole to the client."""
@@ -31,7 +33,8 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What the simulator saw until now."""
+    """What the simulator saw until now. Requests out of batches are calls like others, at the time of their execution,
+    but are never in flight."""
 
     total: Counts
     models: Mapping[str, Counts]
@@ -42,6 +45,9 @@ class Statistics:
     """What `models` has, by what is to be paid for, then by model: `default`, `flex` and `priority` are the tiers that
     chat completions were served at (or refused, or struck: then the tier that was asked for), `batch` those out of the
     files of batches, `decisions` calls of that endpoint."""
+    endpoints: Mapping[str, Counts] = field(default_factory=dict)
+    """Calls to `files` and to `batches`, which are on no other account; `not_found`, `conflict` and `rejected_batches`
+    are outcomes of theirs."""
 
     def as_dict(self) -> dict[str, object]:
         """Return it as JSON shows it: the total's fields on top, then the others."""
@@ -50,7 +56,14 @@ class Statistics:
             service: {name: _shown(counts) for name, counts in found.items()}
             for service, found in self.services.items()
         }
-        return {**_shown(self.total), "duplicates": self.duplicates, "models": models, "services": services}
+        endpoints = {name: _shown(counts) for name, counts in self.endpoints.items()}
+        return {
+            **_shown(self.total),
+            "duplicates": self.duplicates,
+            "models": models,
+            "services": services,
+            "endpoints": endpoints,
+        }
 
 
 def _shown(counts: Counts) -> dict[str, object]:
@@ -87,6 +100,16 @@ class Account:
         if not delivered:
             self._undelivered = self._undelivered.plus(usage)
 
+    def note(self, outcome: str, usage: Usage | None) -> None:
+        """Count a call that is answered at once, and of which nothing has been delivered yet."""
+        self._calls += 1
+        self.in_flight += 1
+        self.end(outcome, usage, delivered=False)
+
+    def deliver(self, usage: Usage) -> None:
+        """Count as delivered what was not until now."""
+        self._undelivered = Usage(*map(sub, self._undelivered, usage))
+
     def counts(self) -> Counts:
         """Return the counts until now."""
         outcomes = dict(self._outcomes.most_common())
@@ -100,6 +123,7 @@ class Ledger:
         self._total = Account()
         self._models: dict[str, Account] = {}
         self._services: dict[tuple[str, str], Account] = {}
+        self._endpoints: dict[str, Account] = {}
         self._answered = Repetitions(remembered_calls)
         self._duplicates = 0
 
@@ -117,11 +141,28 @@ class Ledger:
         """Count what became of a call."""
         for account in self._accounts(plan):
             account.end(outcome, plan.usage, delivered=delivered)
-        if outcome == "answered" and self._answered.count(plan.identity):
+        self._compare(plan, outcome)
+
+    def note(self, plan: Plan) -> None:
+        """Count a request out of a batch."""
+        for account in self._accounts(plan):
+            account.note(plan.outcome, plan.usage)
+        self._compare(plan, plan.outcome)
+
+    def deliver(self, model: str, usage: Usage) -> None:
+        """Count as delivered what requests out of batches have cost."""
+        for account in (self._total, self._models[model], self._services["batch", model]):
+            account.deliver(usage)
+
+    def _compare(self, plan: Plan, outcome: str) -> None:
+        """Count a good answer to a body that had got one before."""
+        if outcome == "answered" and plan.identity and self._answered.count(plan.identity):
             self._duplicates += 1
 
     def _accounts(self, plan: Plan) -> tuple[Account, ...]:
         """Return all accounts that a plan is on."""
+        if plan.endpoint in {"files", "batches"}:
+            return (self._endpoints.setdefault(plan.endpoint, Account()),)
         if plan.model is None:
             return (self._total,)
         model = self._models.setdefault(plan.model, Account())
@@ -133,4 +174,5 @@ class Ledger:
         services: dict[str, dict[str, Counts]] = {}
         for (service, name), account in self._services.items():
             services.setdefault(service, {})[name] = account.counts()
-        return Statistics(self._total.counts(), models, self._duplicates, services)
+        endpoints = {name: account.counts() for name, account in self._endpoints.items()}
+        return Statistics(self._total.counts(), models, self._duplicates, services, endpoints)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..types import Usage
 from .calls import Call
 from .effects import Json, Wire
+from .faults import Endpoint
 from .tiers import Service
 
 TRICKLED_PIECES = 60
@@ -42,6 +43,9 @@ class Plan:
     model: str | None = None
     """None when the call did not get to say."""
     service: Service = "default"
+    endpoint: Endpoint = "chat"
+    collects: str | None = None
+    """The file whose content it is."""
     identity: bytes = b""
     call: Call | None = None
 

@@ -1,29 +1,28 @@
 """The provider itself, without clock, sockets or files: a call comes in, a plan for its reply comes out.
 
-The order in which a call is looked at: outage, key, form, model, script, limits, faults, what the model takes, context
-window; then it is answered. A call that is refused by its form or its key takes nothing from the limits.
+The order in which a call is looked at: outage, key, form, model, script, limits, capacity of its tier, faults, what the
+model takes, context window; then it is answered. A call that is refused by its form or its key takes nothing from the
+limits. A request out of a batch is looked at when it is executed, without outage, key, limits, tier and cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import time
 
 from . import refusals
 from .answers import Answer, answer
-from .calls import Call, Script, scripted
-from .deployment import Deployment
-from .draws import Draws, Repetitions, identify
-from .effects import Json, Wire
+from .ask import Ask, Route
+from .backend import Backend, Moment
+from .calls import Call, Script
+from .desk import Desk
+from .effects import Wire
 from .ledger import Ledger, Statistics
 from .plan import Plan
-from .prompts import read_prompt
-from .refusals import Refusal
-from .requests import read_body, refused_by_form
-from .service import Arrival, Reading, own_headers, refused, serve
+from .service import own_headers, refused
 from .settings import ANY, Simulation
 from .shelf import Shelf
-from .tiers import service_of
 
 _OUTAGES = {"reset": Wire.RESET_BEFORE_HEADERS, "refuse": Wire.REFUSED}
 
@@ -46,23 +45,23 @@ class Provider:
         wall_clock: Callable[[], float] = time,
     ) -> None:
         self.simulation = simulation or Simulation()
-        self.calls: list[Call] = []
-        """Every call with a readable body, in order of arrival, when they are recorded."""
         self.shelf = Shelf(self.simulation.stored_completions)
         """What is stored, for `GET /v1/chat/completions`."""
         self._wall_clock = wall_clock
-        self._script = script
-        self._answers = answers
-        self._record = record
         self._began_s: float | None = None
-        self._arrived = 0
-        self._deployments: dict[str, Deployment] = {}
-        self._repetitions = Repetitions(self.simulation.remembered_calls)
+        self._began_wall_s = 0.0
         self._ledger = Ledger(self.simulation.remembered_calls)
+        self._backend = Backend(self.simulation, self._ledger, script=script, answers=answers, record=record)
+        self._desk = Desk(self.simulation, answer=self._execute, stamp=lambda at_s: int(self._began_wall_s + at_s))
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every call to a model with a readable body, in order of arrival, when they are recorded."""
+        return self._backend.calls
 
     @property
     def statistics(self) -> Statistics:
-        """What was seen until now."""
+        """What was seen until now; of batches, what had been done when somebody last looked at files or batches."""
         return self._ledger.statistics()
 
     @property
@@ -77,35 +76,52 @@ class Provider:
     def begin(self, clock_s: float) -> None:
         """Start the time of faults and outages; otherwise the first call does."""
         if self._began_s is None:
-            self._began_s = clock_s
+            self._began_s, self._began_wall_s = clock_s, self._wall_clock()
 
     def arrive(self, body: bytes, headers: Mapping[str, str], clock_s: float) -> Plan:
         """Decide about a call that comes at `clock_s`; each call ends in `end`. Names of headers are in lower case."""
         self.begin(clock_s)
-        identity = identify(body, self.simulation.seed)
-        draws = Draws(identity, self._repetitions.count(identity))
-        now_s = clock_s - (self._began_s or 0.0)
-        arrival = Arrival(self._arrived, identity, draws, headers, now_s, clock_s, self._wall_clock())
-        self._arrived += 1
-        plan = self._gate(arrival.index, headers, now_s) or self._read(arrival, body)
+        moment = Moment(clock_s - (self._began_s or 0.0), clock_s, self._wall_clock())
+        arrival = self._backend.receive(body, headers, moment, "chat")
+        plan = self._gate(arrival.index, headers, moment.now_s) or self._backend.read(arrival, body)
         if plan.kept is not None:
             self.shelf.expect(plan.kept, clock_s + plan.first_s, clock_s)
         self._ledger.begin(plan)
         return plan
 
+    def manage(self, ask: Ask, route: Route, headers: Mapping[str, str], clock_s: float) -> Plan:
+        """Decide about a call to files or batches that comes at `clock_s`; it too ends in `end`."""
+        self.begin(clock_s)
+        now_s = clock_s - (self._began_s or 0.0)
+        plan = self._gate(self._backend.arrived, headers, now_s) or self._desk.plan(ask, route, now_s)
+        plan = replace(plan, endpoint=route.endpoint)
+        self._ledger.begin(plan)
+        return plan
+
     def look(self, headers: Mapping[str, str], clock_s: float) -> Plan | None:
         """Return the plan for a look at the models that an outage or a wrong key keeps out; looks are not counted."""
-        return self._gate(self._arrived, headers, clock_s - (clock_s if self._began_s is None else self._began_s))
+        now_s = clock_s - (clock_s if self._began_s is None else self._began_s)
+        return self._gate(self._backend.arrived, headers, now_s)
 
     def end(self, plan: Plan, clock_s: float, *, whole: bool) -> None:
         """Count what became of a plan; `whole` tells whether the client has got all of the reply."""
         outcome = plan.outcome if whole or plan.wire not in {Wire.WHOLE, Wire.TRICKLE} else "abandoned"
         self._ledger.end(plan, outcome, delivered=whole)
         if plan.call is not None and whole:
-            plan.call.answered, plan.call.status, plan.call.reply = clock_s, plan.status, plan.reply
-            plan.call.usage = plan.reply.get("usage") if plan.reply else None
+            _note(plan, plan.call, clock_s)
+        collected = self._desk.work.collect(plan.collects) if plan.collects is not None and whole else None
+        if collected is not None:
+            self._ledger.deliver(*collected)
 
-    # ------------------------------------------------------------------------------------------- before it is let in
+    def _execute(self, body: bytes, at_s: float) -> Plan:
+        """Answer and bill a request out of a batch, at so many seconds since the beginning."""
+        clock_s = (self._began_s or 0.0) + at_s
+        arrival = self._backend.receive(body, {}, Moment(at_s, clock_s, self._began_wall_s + at_s), "batched")
+        plan = replace(self._backend.read(arrival, body), endpoint="batched")
+        self._ledger.note(plan)
+        if plan.call is not None:
+            _note(plan, plan.call, clock_s)
+        return plan
 
     def _gate(self, index: int, headers: Mapping[str, str], now_s: float) -> Plan | None:
         simulation = self.simulation
@@ -117,41 +133,11 @@ class Provider:
             return refused(refusals.no_key(), own_headers(index))
         return None
 
-    def _read(self, arrival: Arrival, raw: bytes) -> Plan:
-        body = read_body(raw)
-        if isinstance(body, Refusal):
-            return refused(body, own_headers(arrival.index))
-        if (refusal := refused_by_form(body)) is not None:
-            return refused(refusal, own_headers(arrival.index) | self._announced(body.get("model"), arrival.now_s))
-        call = self._call(arrival, body)
-        deployment = self._deployment(body["model"])
-        if deployment is None:
-            return refused(refusals.no_model(body["model"]), own_headers(arrival.index), call=call)
-        prompt = read_prompt(body)
-        in_flight = self._ledger.in_flight(body["model"]) + 1
-        service = service_of(body, deployment.model.flex, arrival.draws)
-        reading = Reading(arrival, body, body["model"], deployment, prompt, prompt.text, in_flight, call, service)
-        scripted_fault = scripted(self._script, call) if call is not None else None
-        return serve(reading, scripted_fault, self.simulation.faults, self._answers)
 
-    def _announced(self, model: object, now_s: float) -> dict[str, str]:
-        """Return what is known of the limits of a model, if it is one."""
-        deployment = self._deployment(model) if isinstance(model, str) else None
-        return {} if deployment is None else deployment.limits.headers(now_s)
-
-    def _call(self, arrival: Arrival, body: Json) -> Call | None:
-        if not self._record and self._script is None:
-            return None
-        call = Call(arrival.index, body, arrival.headers, arrival.clock_s)
-        if self._record:
-            self.calls.append(call)
-        return call
-
-    def _deployment(self, model: str) -> Deployment | None:
-        found = self._deployments.get(model)
-        if found is None and (behaviour := self.simulation.behaviour(model)) is not None:
-            found = self._deployments[model] = Deployment(model, behaviour)
-        return found
+def _note(plan: Plan, call: Call, clock_s: float) -> None:
+    """Write into a recorded call what came of it."""
+    call.answered, call.status, call.reply = clock_s, plan.status, plan.reply
+    call.usage = plan.reply.get("usage") if plan.reply else None
 
 
 def _has_key(headers: Mapping[str, str], key: str) -> bool:

@@ -129,6 +129,27 @@ def not_kept(id: str) -> Refusal:
     return Refusal(404, f"Chat completion with id '{id}' not found.", "not_kept", param="completion_id")
 
 
+def no_file(id: str) -> Refusal:
+    """Return the 404 of a file that there is not."""
+    return Refusal(404, f"No such File object: {id}", "not_found", param="id")
+
+
+def no_batch(id: str) -> Refusal:
+    """Return the 404 of a batch that there is not."""
+    return Refusal(404, f"No batch found with id '{id}'.", "not_found")
+
+
+def cannot_cancel(status: str) -> Refusal:
+    """Return the 409 of a batch that has ended."""
+    return Refusal(409, f"Cannot cancel a batch with status '{status}'.", "conflict")
+
+
+def too_many_batches() -> Refusal:
+    """Return the 429 of one batch too many in an hour."""
+    message = "Rate limit reached for the creation of batches. Please try again later."
+    return Refusal(429, message, "rejected_batches", type="requests", code="rate_limit_exceeded")
+
+
 def rate_limited(model: str, rejection: Rejection, headers: Mapping[str, str]) -> Refusal:
     """Return the 429 of a call above a limit."""
     short = {"requests": "RPM", "tokens": "TPM"}[rejection.by]

@@ -15,10 +15,10 @@ from . import refusals
 from .answers import Answer
 from .cache import Cached
 from .calls import Call
-from .deployment import Deployment
+from .deployment import Deployment, Served
 from .draws import Draws
 from .effects import Effect, Json, Wire
-from .faults import Fault, struck
+from .faults import Endpoint, Fault, struck
 from .plan import Plan, travel_s
 from .prompts import Prompt, cap_tokens
 from .refusals import Refusal, error_body
@@ -49,6 +49,7 @@ class Arrival:
     """On the shell's clock."""
     wall_s: float
     """Since 1970."""
+    endpoint: Endpoint = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def serve(
     fault = scripted or _struck(reading, faults)
     if fault is None or _spared(fault.does, reading.body):
         return _answer(reading, "answered", _WELL, headers, answers)
-    if _without_answer(fault.does):
+    if without_answer(fault.does):
         return _broken(reading, fault.kind, fault.does, headers)
     return _answer(reading, fault.kind, fault.does, headers, answers)
 
@@ -103,7 +104,7 @@ def refused(
     return plan if reading is None else replace(plan, model=reading.model, service=reading.service, call=reading.call)
 
 
-def own_headers(index: int) -> dict[str, str]:
+def own_headers(index: int | str) -> dict[str, str]:
     """Return the headers of every reply."""
     return {"x-request-id": f"req_{index}", "openai-processing-ms": "0", "openai-version": "2020-10-01"}
 
@@ -112,6 +113,8 @@ def own_headers(index: int) -> dict[str, str]:
 
 
 def _admit(reading: Reading) -> Refusal | None:
+    if reading.arrival.endpoint == "batched":  # its limits are those of batches
+        return None
     limits = reading.deployment.limits
     most = reading.deployment.model.capacity.concurrency
     if most is not None and reading.in_flight > most:
@@ -141,7 +144,14 @@ def _overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
 
 def _struck(reading: Reading, faults: tuple[Fault, ...]) -> Fault | None:
     arrival = reading.arrival
-    return struck(faults, model=reading.model, index=arrival.index, now_s=arrival.now_s, draws=arrival.draws)
+    return struck(
+        faults,
+        model=reading.model,
+        index=arrival.index,
+        now_s=arrival.now_s,
+        draws=arrival.draws,
+        endpoint=arrival.endpoint,
+    )
 
 
 def _spared(effect: Effect, body: Json) -> bool:
@@ -149,7 +159,8 @@ def _spared(effect: Effect, body: Json) -> bool:
     return effect.structured and not structured(body)
 
 
-def _without_answer(effect: Effect) -> bool:
+def without_answer(effect: Effect) -> bool:
+    """Tell whether a fault leaves a call undone."""
     return effect.status != 200 or effect.raw is not None or effect.wire in _UNBILLED
 
 
@@ -158,21 +169,16 @@ def _broken(reading: Reading, kind: str, effect: Effect, headers: dict[str, str]
     latency = reading.deployment.model.latency
     late = reading.deployment.first_token_s(reading.arrival.draws, reading.service)
     seconds = effect.delay_s + (latency.refusal_s if 400 <= effect.status < 500 else late)
+    plan = broken(kind, effect, headers, seconds)
+    return replace(plan, model=reading.model, service=reading.service, call=reading.call)
+
+
+def broken(kind: str, effect: Effect, headers: dict[str, str], seconds: float) -> Plan:
+    """Return the plan of a call that a fault leaves undone."""
     headers.update(effect.headers)
     headers["content-type"] = _JSON if effect.raw is None or effect.raw.startswith(b"{") else _HTML
     body = error_body(effect.error) if effect.raw is None else effect.raw
-    return Plan(
-        kind,
-        effect.status,
-        headers,
-        body,
-        seconds,
-        effect.wire,
-        effect.gap_s,
-        model=reading.model,
-        service=reading.service,
-        call=reading.call,
-    )
+    return Plan(kind, effect.status, headers, body, seconds, effect.wire, effect.gap_s)
 
 
 # -------------------------------------------------------------------------------------------------------------- answers
@@ -191,14 +197,13 @@ def _answer(
         return _refused_reading(reading, refusal, headers)
     generated = _generated(reading, effect, answers(reading.body))
     arrival = reading.arrival
-    served = reading.deployment.serve(
-        generated.completion_tokens, arrival.draws, reading.service, in_flight=reading.in_flight, now_s=arrival.now_s
-    )
+    served = _served(reading, generated.completion_tokens)
     seconds = served.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
     usage = _usage(reading, prompt_tokens, generated, served.start_s, answered_s)
     reply = _reply(reading, generated, usage, effect)
-    kept = kept_form(reply, reading.body, f"req_{arrival.index}") if reading.body.get("store") else None
+    stores = reading.body.get("store") and arrival.endpoint == "chat"
+    kept = kept_form(reply, reading.body, f"req_{arrival.index}") if stores else None
     headers.update(effect.headers)
     headers["openai-processing-ms"] = str(int(seconds * 1000))
     headers["content-type"] = _JSON
@@ -220,6 +225,16 @@ def _answer(
     )
 
 
+def _served(reading: Reading, tokens: int) -> Served:
+    """Return when a call is worked on; when a request out of a batch is, the batch has decided."""
+    arrival = reading.arrival
+    if arrival.endpoint == "batched":
+        return Served(arrival.now_s, arrival.now_s)
+    return reading.deployment.serve(
+        tokens, arrival.draws, reading.service, in_flight=reading.in_flight, now_s=arrival.now_s
+    )
+
+
 def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     body = reading.body
     said = altered(answer, effect, structured=structured(body))
@@ -229,7 +244,7 @@ def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
 
 def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: float, answered_s: float) -> Usage:
     cache, cached = reading.deployment.cache, Cached(0, 0)
-    if cache is not None:
+    if cache is not None and reading.arrival.endpoint != "batched":
         cached = cache.use(reading.prompt, prompt_tokens, start_s=start_s, answered_s=answered_s)
     return Usage(
         prompt_tokens,
@@ -243,7 +258,7 @@ def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:
     writes = reading.deployment.reports_writes
     created_s = int(reading.arrival.wall_s) if reading.body.get("store") else CREATED
-    service = reading.service
+    service = "default" if reading.service == "batch" else reading.service
     reply = reply_to(
         reading.body,
         reading.arrival.index,

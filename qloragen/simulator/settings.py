@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import SettingsError
-from .checks import not_negative, positive, shares
+from .batch_settings import Batches
+from .checks import not_negative, positive, shares, spread
 from .faults import Fault
 
 Charge = Literal["sum", "max"]
@@ -82,8 +83,8 @@ class Latency:
     def __post_init__(self) -> None:
         not_negative("latency", median_s=self.median_s, token_s=self.token_s, refusal_s=self.refusal_s)
         not_negative("latency", p99_s=self.p99_s, token_p99_s=self.token_p99_s)
-        _spread("p99_s", self.p99_s, self.median_s)
-        _spread("token_p99_s", self.token_p99_s, self.token_s)
+        spread("latency", "p99_s", self.p99_s, self.median_s)
+        spread("latency", "token_p99_s", self.token_p99_s, self.token_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class Simulation:
     """Different bodies that are told apart from new ones (8 bytes of digest each); the oldest are forgotten first."""
     stored_completions: int = 10_000
     """Completions of calls with `store` that are kept, whole; the oldest are forgotten first."""
+    batches: Batches = field(default_factory=Batches)
 
     def __post_init__(self) -> None:
         positive("simulation", remembered_calls=self.remembered_calls, stored_completions=self.stored_completions)
@@ -186,11 +188,6 @@ class Simulation:
     def behaviour(self, model: str) -> Model | None:
         """Return how `model` behaves; None when there is no such model."""
         return self.models.get(model) or self.models.get(ANY)
-
-
-def _spread(name: str, p99: float | None, median: float) -> None:
-    if p99 is not None and (p99 < median or p99 > 0 == median):
-        raise SettingsError(f"Simulator: latency: {name}, {p99:g}, needs a median above 0 that it is not below.")
 
 
 def total_rate(faults: Iterable[Fault]) -> float:

@@ -33,10 +33,11 @@ def refused_by_storing(body: Json) -> Refusal | None:
     if metadata and not store:
         message = "The 'metadata' parameter is only allowed when 'store' is enabled."
         return refusals.invalid(message, param="metadata")
-    return _pairs(metadata)
+    return refused_pairs(metadata)
 
 
-def _pairs(metadata: Json) -> Refusal | None:
+def refused_pairs(metadata: Json) -> Refusal | None:
+    """Return what the API says of metadata that are too many, too long, or no strings."""
     if len(metadata) > _MOST_PAIRS:
         message = f"Invalid 'metadata': too many properties. Expected an object with at most {_MOST_PAIRS} properties, "
         message += f"but got an object with {len(metadata)} properties instead."

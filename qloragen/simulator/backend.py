@@ -1,0 +1,103 @@
+"""The models behind the provider: reads what is asked of them, and decides what it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from . import refusals
+from .answers import Answer
+from .calls import Call, Script, scripted
+from .deployment import Deployment
+from .draws import Draws, Repetitions, identify
+from .effects import Json
+from .faults import Endpoint
+from .ledger import Ledger
+from .plan import Plan
+from .prompts import read_prompt
+from .refusals import Refusal
+from .requests import read_body, refused_by_form
+from .service import Arrival, Reading, own_headers, refused, serve
+from .settings import Simulation
+from .tiers import service_of
+
+
+class Moment(NamedTuple):
+    """One time on three clocks, in seconds."""
+
+    now_s: float
+    """Since the simulator began."""
+    clock_s: float
+    """On the shell's clock."""
+    wall_s: float
+    """Since 1970."""
+
+
+class Backend:
+    """All models; `calls` are those that were recorded."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        ledger: Ledger,
+        *,
+        script: Script | None,
+        answers: Callable[[Mapping[str, object]], Answer],
+        record: bool,
+    ) -> None:
+        self.calls: list[Call] = []
+        self.arrived = 0
+        self._simulation = simulation
+        self._ledger = ledger
+        self._script = script
+        self._answers = answers
+        self._record = record
+        self._deployments: dict[str, Deployment] = {}
+        self._repetitions = Repetitions(simulation.remembered_calls)
+
+    def receive(self, body: bytes, headers: Mapping[str, str], moment: Moment, endpoint: Endpoint) -> Arrival:
+        """Give a call its number and its chances."""
+        identity = identify(body, self._simulation.seed)
+        draws = Draws(identity, self._repetitions.count(identity))
+        self.arrived += 1
+        return Arrival(self.arrived - 1, identity, draws, headers, *moment, endpoint)
+
+    def read(self, arrival: Arrival, raw: bytes) -> Plan:
+        """Decide about a call."""
+        body = read_body(raw)
+        if isinstance(body, Refusal):
+            return refused(body, own_headers(arrival.index))
+        if (refusal := refused_by_form(body)) is not None:
+            return refused(refusal, own_headers(arrival.index) | self._announced(body.get("model"), arrival.now_s))
+        call = self._call(arrival, body)
+        deployment = self._deployment(body["model"])
+        if deployment is None:
+            return refused(refusals.no_model(body["model"]), own_headers(arrival.index), call=call)
+        reading = self._reading(arrival, body, deployment, call)
+        scripted_fault = scripted(self._script, call) if call is not None else None
+        return serve(reading, scripted_fault, self._simulation.faults, self._answers)
+
+    def _reading(self, arrival: Arrival, body: Json, deployment: Deployment, call: Call | None) -> Reading:
+        prompt, model = read_prompt(body), body["model"]
+        in_flight = self._ledger.in_flight(model) + 1
+        service = "batch" if arrival.endpoint == "batched" else service_of(body, deployment.model.flex, arrival.draws)
+        return Reading(arrival, body, model, deployment, prompt, prompt.text, in_flight, call, service)
+
+    def _announced(self, model: object, now_s: float) -> dict[str, str]:
+        """Return what is known of the limits of a model, if it is one."""
+        deployment = self._deployment(model) if isinstance(model, str) else None
+        return {} if deployment is None else deployment.limits.headers(now_s)
+
+    def _call(self, arrival: Arrival, body: Json) -> Call | None:
+        if not self._record and self._script is None:
+            return None
+        call = Call(arrival.index, body, arrival.headers, arrival.clock_s, endpoint=arrival.endpoint)
+        if self._record:
+            self.calls.append(call)
+        return call
+
+    def _deployment(self, model: str) -> Deployment | None:
+        found = self._deployments.get(model)
+        if found is None and (behaviour := self._simulation.behaviour(model)) is not None:
+            found = self._deployments[model] = Deployment(model, behaviour)
+        return found
