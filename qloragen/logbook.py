@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from .domain.pack import Pack
 from .errors import StorageFailed
-from .manifest import Manifest, PackIdentity, last_process, new_name, read_manifest
+from .manifest import RUNNING, Manifest, PackIdentity, last_process, new_name, read_manifest
 from .pipeline.circumstances import Circumstances
 from .pipeline.tally import Tally
 from .settings import Settings
@@ -60,6 +60,10 @@ class Logbook:
         """From when on the session before may have missed replies that were paid for."""
         return self.previous.unheard_since if self.previous else None
 
+    def lost_calls(self, unheard: int) -> int:
+        """Return how many calls of this run broke off without a reply, `unheard` of them in this session."""
+        return (self.previous.lost_calls if self.previous else 0) + unheard
+
     async def write(self, now: Now, *, ended: bool = False) -> None:
         """Replace the manifest.
 
@@ -69,13 +73,14 @@ class Logbook:
         manifest = Manifest(
             qloragen=version("qloragen"),
             run=self.run,
-            status=self._status(now) if ended else "running",
+            status=self._status(now) if ended else RUNNING,
             started=self._started,
             updated=utc_now(),
             pack=PackIdentity(name=self._pack.name, version=self._pack.version, fingerprint=self._pack.fingerprint),
             settings=self._settings.public(),
             circumstances=now.circumstances,
             last_process=last_process(now.tally),
+            lost_calls=self.lost_calls(now.unheard),
             unheard_since=self._unheard_since(now, ended=ended),
         )
         await anyio.to_thread.run_sync(self._run.filing.write_manifest, manifest.model_dump(mode="json"))

@@ -16,6 +16,8 @@ from .pipeline.circumstances import Circumstances
 from .pipeline.tally import Tally
 from .store.names import MANIFEST
 
+RUNNING = "running"
+
 
 def new_name() -> str:
     """Return a name that no other run has."""
@@ -63,8 +65,15 @@ class Manifest(BaseModel):
     """Everything that cells of this run were ever worked under, the last one last: written before the first call under
     new ones."""
     last_process: LastProcess
+    lost_calls: int = 0
+    """Calls of all processes that broke off without a reply, and may have been billed."""
     unheard_since: datetime | None = None
     """From then on calls may have been paid for whose replies never came here; None when there are none such."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a process is at work, or was killed: its counts are some seconds old then."""
+        return self.status == RUNNING
 
 
 def last_process(tally: Tally) -> LastProcess:

@@ -93,7 +93,11 @@ def summary(folder: str | Path) -> Summary:
         SetupError: There is no run in `folder`.
     """
     manifest = read_manifest(Path(folder))
-    return summarise(read_run(Path(folder)), manifest.last_process if manifest else None)
+    state = read_run(Path(folder))
+    if manifest is None:
+        return summarise(state)
+    # The journal is up to the moment, what `run.json` counts is not: the two would not fit together.
+    return summarise(state, None if manifest.running else manifest.last_process, manifest.lost_calls)
 
 
 def export(

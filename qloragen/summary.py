@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .manifest import LastProcess
+from .pipeline.plan import counted
 from .store.ledger import Account, Bill, total
 from .store.state import State
 
@@ -32,9 +33,11 @@ class Summary:
     """What was paid, by model, stage and type."""
     damaged_lines: int = 0
     articles: int | None = None
-    """Articles that the last process took from its source."""
+    """Articles that the last process took from its source; None while that is not known for certain."""
     skips: Mapping[str, int] = field(default_factory=dict)
     """Reason to number of pieces of the source that the last process could not use."""
+    lost_calls: int = 0
+    """Calls that broke off without a reply: they may have been billed, and are in no sum."""
 
     @property
     def total(self) -> Bill:
@@ -70,6 +73,7 @@ class Summary:
             "rejections": dict(self.rejections),
             "failures": dict(self.failures),
             "unsettled": self.unsettled,
+            "lost_calls": self.lost_calls,
             "damaged_lines": self.damaged_lines,
             "total": _bill_fields(self.total),
             "bills": [{**account._asdict(), **_bill_fields(bill)} for account, bill in self.bills.items()],
@@ -87,9 +91,12 @@ class Summary:
         rows += [("articles classified", str(self.classified)), ("records", str(self.records))]
         rows += [("rejected", _listed(self.rejections))] if self.rejections else []
         rows += [("failed for now", _listed(self.failures))] if self.failures else []
-        rows += [("unsettled", str(self.unsettled))] if self.unsettled else []
+        rows += [("paid, not yet made into records", str(self.unsettled))] if self.unsettled else []
+        lost = f"{self.lost_calls} (may have been billed; not in the sums)"
+        rows += [("calls that broke off", lost)] if self.lost_calls else []
         rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []
-        return "\n".join(f"{name:<20} {value}" for name, value in rows)
+        width = max(20, *(len(name) for name, _ in rows))
+        return "\n".join(f"{name:<{width}} {value}" for name, value in rows)
 
     def _types(self) -> str:
         if not self.records_by_type:
@@ -108,14 +115,15 @@ class Summary:
         unpriced = self.total.unpriced_calls
         if unpriced:
             table += (
-                f"\n{unpriced} calls of models whose price is unknown: their cost is not zero, but not known. "
-                "Set it with QLORAGEN_MODELS."
+                f"\n{counted(unpriced, 'call')} of models whose price is unknown: their cost is not zero, but not "
+                "known. Set it with QLORAGEN_MODELS."
             )
         return table
 
 
-def summarise(state: State, last: LastProcess | None = None) -> Summary:
-    """Return the summary of what a run's files hold and of what the last process has read."""
+def summarise(state: State, last: LastProcess | None = None, lost_calls: int = 0) -> Summary:
+    """Return the summary of what a run's files hold, of what the last process has read, and of the calls that broke off
+    in all of them."""
     totals = state.totals
     return Summary(
         classified=totals.classified,
@@ -128,6 +136,7 @@ def summarise(state: State, last: LastProcess | None = None) -> Summary:
         damaged_lines=totals.damaged_lines,
         articles=last.articles if last else None,
         skips=last.skipped if last else {},
+        lost_calls=lost_calls,
     )
 
 

@@ -12,6 +12,8 @@ from ..oneshot import export, summary
 from ..packs import load_pack
 from ..settings import explain, load
 from ..store.lock import in_use
+from ..store.names import MANIFEST
+from ..summary import Summary
 from .parser import knobs_of
 
 
@@ -23,16 +25,25 @@ def status(arguments: argparse.Namespace) -> int:
         about = manifest.model_dump(mode="json") if manifest else None
         print(_json({"run": about, "summary": found.as_dict()}))
         return 0
-    if manifest:
-        print(f"{arguments.folder}: {_status(arguments.folder, manifest)} ({manifest.updated:%Y-%m-%d %H:%M} UTC)\n")
+    heading = _status(arguments.folder, manifest) if manifest else _unwritten(arguments.folder, found)
+    print(f"{arguments.folder}: {heading}\n")
     print(found)
     return 0
 
 
 def _status(folder: Path, manifest: Manifest) -> str:
-    if manifest.status == "running" and not in_use(folder):
-        return "the process ended without a word; the same command goes on"
-    return manifest.status
+    killed = manifest.running and not in_use(folder)
+    status = "the process ended without a word; the same command goes on" if killed else manifest.status
+    return f"{status} ({manifest.updated:%Y-%m-%d %H:%M} UTC)"
+
+
+def _unwritten(folder: Path, found: Summary) -> str:
+    """Return where a run stands that has no `run.json`; it is written before the first call."""
+    if found.calls:
+        return f"{MANIFEST} is missing or damaged; the same command goes on"
+    if in_use(folder):
+        return "a process is at work and has sent no call yet"
+    return "no call was sent yet; the same command goes on"
 
 
 def export_records(arguments: argparse.Namespace) -> int:
