@@ -251,7 +251,7 @@ class Session:
         """Look for replies that the provider finished while nobody listened."""
         since = self._logbook.unheard_since
         if since is not None:
-            await self._salvage.collect(self._connected, since, self._run.state)
+            await self._salvage.collect(self._connected, since, self._run)
 
     async def _acknowledged(self) -> None:
         try:

@@ -1,17 +1,30 @@
 """Replies that the provider finished while we were dead are adopted, where that was asked for."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import anyio
+import anyio.to_thread
 import orjson
 import pytest
 from aiohttp import ClientSession
 
 import qloragen
 from qloragen import BudgetReached, Session
-from qloragen.simulator import error
+from qloragen.assembly import job_of
+from qloragen.engine.pricing import Price
+from qloragen.logbook import Logbook, Now, utc_now
+from qloragen.manifest import read_manifest
+from qloragen.pipeline.salvage import CELL, CLOCKS_APART, RUN, StoredReplies
+from qloragen.pipeline.tally import Tally
+from qloragen.settings import load
+from qloragen.simulator import KINDS, error
+from qloragen.store.run import open_run
+from qloragen.testing import HttpReply, ScriptedClient, refusal
+from qloragen.types import Rejection
 
 from .simulated import Simulated
+from .values import NOON, a_cell, a_classification, a_record, a_reply, key
 
 ARTICLES = [
     {"id": str(n), "content": f"Compaction number {n} merges SSTables and drops what was deleted. " * 5}
@@ -34,11 +47,11 @@ class CutOff:
             self._scope.cancel()
         return self.refused if self.refused and "store" in call.body else None
 
-    async def work(self, folder, *, calls, **knobs):
+    async def work(self, folder, *, calls, articles=ARTICLES, **knobs):
         self._left, self._scope = calls, anyio.CancelScope()
         with self._scope:
             async with Session(folder, base_url=self.server.base_url, **knobs) as session:
-                await session.process(ARTICLES)
+                await session.process(articles)
         self._left = -1
         await self._finished()
 
@@ -97,17 +110,18 @@ async def test_a_provider_that_stores_nothing_is_worked_with_all_the_same(tmp_pa
 
 
 async def test_adopted_replies_count_against_the_spending_limit(tmp_path):
+    """Of one article, so that nothing else asks for the money first."""
     cut_off = CutOff()
     async with cut_off.server as server:
-        await cut_off.work(tmp_path / "run", calls=4, salvage=True)
-        before = qloragen.summary(tmp_path / "run").cost_usd or Decimal(0)
+        await cut_off.work(tmp_path / "run", calls=1, articles=ARTICLES[:1], salvage=True)
         async with Session(
-            tmp_path / "run", base_url=server.base_url, salvage=True, max_cost_usd=before + Decimal("0.000001")
+            tmp_path / "run", base_url=server.base_url, salvage=True, max_cost_usd=Decimal("0.000001")
         ) as session:
-            with pytest.raises(BudgetReached, match=r"of the limit of \$\S+ \$0\S* is left"):
-                await session.process(ARTICLES)
+            with pytest.raises(BudgetReached, match=r"of the limit of \$0\.000001 \$0 is left"):
+                await session.process(ARTICLES[:1])
 
-    assert session.tally.adopted > 0
+    assert session.tally.adopted == 1
+    assert len(server.calls) == 1
 
 
 async def test_a_run_that_ended_in_good_order_has_nothing_to_look_for(tmp_path):
@@ -115,3 +129,174 @@ async def test_a_run_that_ended_in_good_order_has_nothing_to_look_for(tmp_path):
         await qloragen.agenerate(ARTICLES[:2], tmp_path / "run", base_url=server.base_url, salvage=True)
 
     assert orjson.loads((tmp_path / "run/run.json").read_bytes())["unheard_since"] is None
+
+
+async def test_a_retry_asks_anew_and_adopts_no_reply_that_was_paid_for_before_it(tmp_path):
+    refused = Simulated(
+        classify=lambda _: "1", faults=lambda call: KINDS["refusal"] if call.kind == "generate" else None
+    )
+    async with refused as server:
+        before = await qloragen.agenerate(ARTICLES[:1], tmp_path / "run", base_url=server.base_url, salvage=True)
+        _as_if_killed(tmp_path / "run")
+        server.faults = None
+        await anyio.to_thread.run_sync(qloragen.retry, tmp_path / "run")
+        after = await qloragen.agenerate(ARTICLES[:1], tmp_path / "run", base_url=server.base_url, salvage=True)
+
+    assert before.summary.rejections == {"refusal": 2}
+    assert (after.summary.records, after.summary.rejections) == (2, {})
+    assert len(server.calls) == after.summary.calls == 1 + 2 + 2
+
+
+def _as_if_killed(folder):
+    """Leave `run.json` as a process does that was killed before it could write its last one."""
+    manifest = orjson.loads((folder / "run.json").read_bytes())
+    manifest |= {"status": "running", "unheard_since": manifest["started"]}
+    (folder / "run.json").write_bytes(orjson.dumps(manifest))
+
+
+# ------------------------------------------------------------------------------------------------- what is looked for
+
+
+NOON_S = NOON.timestamp()
+
+
+def _stored(cell, id, *, created_s=NOON_S, choices=True):
+    message = {"index": 0, "message": {"role": "assistant", "content": "1"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 10}
+    body = {"id": id, "model": "m", "created": int(created_s), "usage": usage, "object": "chat.completion"}
+    return {**body, "choices": [message] if choices else None, "metadata": {RUN: "r", CELL: key(cell)}}
+
+
+def _client(*newest_first, more=False):
+    page = HttpReply(200, orjson.dumps({"object": "list", "data": newest_first, "has_more": more}))
+    return ScriptedClient(lambda _body: refusal(500), listing=lambda _query: page)
+
+
+@pytest.fixture
+def run(tmp_path):
+    with open_run(tmp_path / "run") as run:
+        yield run
+
+
+@pytest.fixture
+def spent():
+    return []
+
+
+@pytest.fixture
+def salvage(spent):
+    price = Price(prompt=Decimal(1), cached=Decimal(1), cache_write=Decimal(1), completion=Decimal(1))
+    return StoredReplies("r", {"m": price}, spent.append)
+
+
+def _ids_of(replies):
+    return [reply.request_id for reply in replies]
+
+
+async def test_what_is_found_for_a_cell_is_given_once_oldest_first_and_booked(run, salvage, spent):
+    await salvage.collect(_client(_stored("c1", "2"), _stored("c2", "3"), _stored("c1", "1")), NOON, run)
+
+    assert salvage.untaken == 3
+    assert _ids_of(salvage.adopted(a_cell("c1"))) == ["1", "2"]
+    assert (salvage.untaken, len(spent)) == (1, 2)
+    assert salvage.adopted(a_cell("c1")) == []
+    assert all(cost > 0 for cost in spent)
+
+
+async def test_what_is_in_the_journal_is_not_found_again(run, salvage, spent):
+    run.add_reply(a_reply(a_cell("c1"), body='{"id":"1"}'))
+    run.add_reply(a_reply(a_cell("c1"), body="no JSON"))
+    run.flush()
+
+    await salvage.collect(_client(_stored("c1", "2"), _stored("c1", "1")), NOON, run)
+
+    assert salvage.untaken == 1
+    assert _ids_of(salvage.adopted(a_cell("c1"))) == ["2"]
+    assert len(spent) == 1
+
+
+async def test_what_a_retry_has_made_nothing_of_is_not_found_again_either(run, salvage):
+    run.add_reply(a_reply(a_cell("c1"), body='{"id":"1"}'))
+    run.add_rejection(Rejection(a_cell("c1"), "refusal", "No."))
+    run.retry(key("c1"), NOON)
+    run.flush()
+
+    await salvage.collect(_client(_stored("c1", "1")), NOON, run)
+
+    assert run.state.replies_of(key("c1")) == ()
+    assert salvage.untaken == 0
+
+
+async def test_the_search_ends_with_what_is_older_than_the_time_asked_for_but_for_the_clocks(run, salvage):
+    since, just, older = NOON, (NOON - CLOCKS_APART).timestamp(), (NOON - CLOCKS_APART).timestamp() - 1
+
+    await salvage.collect(
+        _client(_stored("c1", "2", created_s=just), _stored("c1", "1", created_s=older), _stored("c1", "0")), since, run
+    )
+
+    assert _ids_of(salvage.adopted(a_cell("c1"))) == ["2"]
+
+
+async def test_what_was_stored_for_settled_cells_or_for_none_is_left_where_it_is(run, salvage):
+    run.add_types(a_classification("k1"), (1,))
+    run.add_rejection(Rejection(a_cell("c2"), "refusal", "No."))
+    run.add_record(a_record("c3"))
+    stray = {**_stored("c4", "4"), "metadata": {RUN: "r", CELL: "not a key"}}
+
+    await salvage.collect(
+        _client(_stored("k1", "1"), _stored("c2", "2"), _stored("c3", "3"), stray, _stored("c5", "5")), NOON, run
+    )
+
+    assert salvage.untaken == 1
+    assert _ids_of(salvage.adopted(a_cell("c5"))) == ["5"]
+
+
+async def test_what_is_no_completion_is_not_adopted(run, salvage, spent):
+    await salvage.collect(_client(_stored("c1", "1", choices=False)), NOON, run)
+
+    assert salvage.adopted(a_cell("c1")) == []
+    assert spent == []
+
+
+# ------------------------------------------------------------------------------- from when on a later process looks
+
+
+UNHEARD_SINCE = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+async def _unheard_since(run, *, untaken=0, unheard=0, stopped=None, ended, previous=UNHEARD_SINCE):
+    """Return what `run.json` says to the next process, after one that followed on another."""
+    settings = load(timeout_s=60)
+    book = Logbook(run, settings, job_of(settings).pack, None)
+    now = Now(circumstances=(), tally=Tally(), unheard=unheard, untaken=untaken, stopped=stopped)
+    await book.write(now)
+    before = read_manifest(run.folder)
+    assert before is not None
+    book = Logbook(run, settings, job_of(settings).pack, before.model_copy(update={"unheard_since": previous}))
+    await book.write(now, ended=ended)
+    after = read_manifest(run.folder)
+    assert after is not None
+    return after.unheard_since
+
+
+async def test_a_process_that_works_notes_that_what_it_sends_from_now_on_may_be_lost(run):
+    begun = utc_now()
+
+    for previous in (None, UNHEARD_SINCE):
+        assert begun <= await _unheard_since(run, ended=False, previous=previous) <= utc_now()
+
+
+async def test_what_was_found_and_not_taken_yet_is_still_to_be_found_by_the_next_process(run):
+    assert await _unheard_since(run, untaken=1, ended=False) == UNHEARD_SINCE
+    assert await _unheard_since(run, untaken=1, ended=True, stopped="The disk is full.") == UNHEARD_SINCE
+
+
+async def test_what_no_cell_has_asked_for_in_a_run_that_ended_is_not_looked_for_again(run):
+    assert await _unheard_since(run, untaken=1, ended=True) is None
+
+
+async def test_calls_that_brought_no_reply_are_looked_for_by_the_next_process(run):
+    begun = utc_now()
+
+    assert begun <= await _unheard_since(run, unheard=1, ended=True) <= utc_now()
+    assert await _unheard_since(run, ended=True) is None

@@ -100,6 +100,7 @@ class Flow:
         self._now = now
         self._sources: set[Shared[Article | Skip]] = set()
         self._busy: dict[str, anyio.Event] = {}
+        self._begun_at = run.filing.end
 
     async def process(self, source: Shared[Article | Skip], deliver: Deliver = drop, recall: Deliver = drop) -> None:
         """Work through `source` until it ends or the run stops; why it stopped is in `stopped`.
@@ -144,21 +145,30 @@ class Flow:
     async def _article(self, article: Article, deliver: Deliver, recall: Deliver) -> None:
         opened = OpenArticle(article)
         missing: list[InstructionType] = []
+        there: list[str] = []
         for kind in await self._classify(opened):
             key = self._job.generation(article, kind).key
             standing = self._run.state.standing(key)
             if standing is None or not standing.settled:
                 missing.append(kind)
             elif standing.kind == "record":
-                await recall(self._run.record(key))
+                there.append(key)
             else:
                 self.tally.rejected_before += 1
+        await self._recall(there, recall)
         for together in (missing[:1], missing[1:]):
             async with anyio.create_task_group() as siblings:
                 for kind in together:
                     siblings.start_soon(self._generate, opened, kind, len(missing), deliver)
             if self.stopped:
                 raise self.stopped
+
+    async def _recall(self, keys: list[str], recall: Deliver) -> None:
+        if recall is drop or not keys:
+            return
+        await self._keeper.durable()  # another stream may have made them a moment ago
+        for key in keys:
+            await recall(self._run.record(key))
 
     async def _classify(self, opened: OpenArticle) -> tuple[InstructionType, ...]:
         cell = self._job.classification(opened.article)
@@ -223,13 +233,13 @@ class Flow:
         read: Callable[[list[Reply]], Answer | Invalid],
         max_asks: int,
     ) -> tuple[Answer, list[Reply]] | None:
-        """Return the cell's answer and the replies that were paid for it; None once it is given up.
+        """Return the cell's answer and the replies that it took, the accepted one last; None once it is given up.
 
         Replies that an earlier process has paid for, and those that are salvaged, are read first. `build` gets the
         replies so far and what was wrong with each.
         """
         replies = self._run.replies(cell.key)
-        for adopted in self._salvage.adopted(cell, replies):
+        for adopted in self._salvage.adopted(cell):
             self._run.add_reply(adopted)
             self.tally.adopted += 1
             replies.append(adopted)
@@ -242,7 +252,7 @@ class Flow:
                 replies.append(reply)
             answer = read(replies[: ask + 1])
             if not isinstance(answer, Invalid):
-                return answer, replies
+                return answer, replies[: ask + 1]
             complaints.append(answer)
             if answer.final:
                 break
@@ -271,11 +281,21 @@ class Flow:
 
     def _fail(self, cell: Cell, error: RequestFailed) -> None:
         given_up = Rejection(cell, error.reason, str(error))
-        failed_before = self._run.state.failures_of(cell.key, error.reason)
-        if error.final or error.own or failed_before + 1 >= MAX_FAILED_RUNS:
+        counted = self._has_failed(cell.key, error.reason)
+        failures = self._run.state.failures_of(cell.key, error.reason) + (not counted)
+        if error.final or error.own or failures >= MAX_FAILED_RUNS:
             self._run.add_rejection(given_up)
             self.tally.rejections += 1
-        else:
+        elif not counted:
             self._run.add_failure(given_up)
             self.tally.failures += 1
         log.warning("cell_failed", cell=cell.key, stage=cell.stage, reason=error.reason, final=error.final)
+
+    def _has_failed(self, key: str, reason: str) -> bool:
+        """Whether it is said already that the cell has failed for this reason since this session began."""
+        standing = self._run.state.standing(key)
+        return (
+            standing is not None
+            and (standing.kind, standing.detail) == ("failure", reason)
+            and standing.at >= self._begun_at
+        )

@@ -7,18 +7,21 @@ is privacy: articles and records lie at the provider for as long as it keeps sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+
+import anyio.to_thread
 
 from ..engine.client import Client
 from ..engine.listing import Stored, StoredUnavailable, stored
 from ..engine.pricing import Price
 from ..engine.reply import UnreadableReply, decode, json_object
 from ..logs import get_logger
-from ..store.state import State
+from ..store.handle import Run
 from ..types import Cell, Reply, Request
 from .job import reply_of
 
@@ -37,7 +40,7 @@ class Salvage(Protocol):
         """Replies that were found and not adopted yet."""
         ...
 
-    async def collect(self, client: Client, since: datetime, state: State) -> None:
+    async def collect(self, client: Client, since: datetime, run: Run) -> None:
         """Look for replies that were paid for since `since` and never arrived."""
         ...
 
@@ -45,8 +48,8 @@ class Salvage(Protocol):
         """Return `request` so that its reply can be found again."""
         ...
 
-    def adopted(self, cell: Cell, known: Sequence[Reply]) -> list[Reply]:
-        """Return the replies for `cell` that were paid for and are not `known`, each once."""
+    def adopted(self, cell: Cell) -> list[Reply]:
+        """Return the replies for `cell` that were found, each once."""
         ...
 
 
@@ -55,7 +58,7 @@ class NoSalvage:
 
     untaken = 0
 
-    async def collect(self, client: Client, since: datetime, state: State) -> None:
+    async def collect(self, client: Client, since: datetime, run: Run) -> None:
         """Look nowhere."""
 
     def marked(self, cell: Cell, request: Request) -> Request:
@@ -63,9 +66,9 @@ class NoSalvage:
         del cell
         return request
 
-    def adopted(self, cell: Cell, known: Sequence[Reply]) -> list[Reply]:
+    def adopted(self, cell: Cell) -> list[Reply]:
         """Find nothing."""
-        del cell, known
+        del cell
         return []
 
 
@@ -84,8 +87,10 @@ class StoredReplies:
         """Replies that were found and not adopted yet."""
         return sum(map(len, self._found.values()))
 
-    async def collect(self, client: Client, since: datetime, state: State) -> None:
+    async def collect(self, client: Client, since: datetime, run: Run) -> None:
         """Look for what was stored since `since` (by this machine's clock) for cells that are not settled.
+
+        What is in the journal is not found, also where a retry has let it count no more.
 
         A provider that lists nothing is no error: it is logged, and the calls are made again.
         """
@@ -94,23 +99,24 @@ class StoredReplies:
             async for one in stored(client, {RUN: self._run}):
                 if one.created_s < earliest_s:
                     break
-                if _may_be(key := one.metadata.get(CELL, "")) and not state.settled(key):
+                if _may_be(key := one.metadata.get(CELL, "")) and not run.state.settled(key):
                     self._found.setdefault(key, []).insert(0, one)
         except StoredUnavailable as error:
             log.warning("salvage_failed", error=str(error))
+        if self._found:
+            there = await anyio.to_thread.run_sync(_ids, run, set(self._found))
+            left = {key: [one for one in found if one.id not in there] for key, found in self._found.items()}
+            self._found = {key: found for key, found in left.items() if found}
         log.info("salvage", found=self.untaken, since=since.isoformat())
 
     def marked(self, cell: Cell, request: Request) -> Request:
         """Ask the provider to store the reply."""
         return replace(request, metadata={RUN: self._run, CELL: cell.key})
 
-    def adopted(self, cell: Cell, known: Sequence[Reply]) -> list[Reply]:
+    def adopted(self, cell: Cell) -> list[Reply]:
         """Return what was found for `cell`, oldest first."""
-        found = self._found.pop(cell.key, None)
-        if not found:
-            return []
-        there = _ids(known)
-        replies = [reply for one in found if one.id not in there and (reply := self._reply(cell, one))]
+        found = self._found.pop(cell.key, ())
+        replies = [reply for one in found if (reply := self._reply(cell, one))]
         for reply in replies:
             self._spent(reply.cost_usd or Decimal(0))
         return replies
@@ -127,11 +133,10 @@ def _may_be(key: str) -> bool:
     return len(key) == 32 and not set(key) - set("0123456789abcdef")
 
 
-def _ids(replies: Iterable[Reply]) -> set[object]:
+def _ids(run: Run, keys: set[str]) -> set[object]:
+    """Return the provider's ids of all replies to the cells `keys` that are in the journal."""
     ids: set[object] = set()
-    for reply in replies:
-        try:
+    for reply in run.all_replies(keys):
+        with suppress(UnreadableReply):
             ids.add(json_object(reply.body.encode("utf-8", "replace")).get("id"))
-        except UnreadableReply:
-            continue
     return ids

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from os import getpid
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from ..errors import StorageFailed
+from ..logs import get_logger
 from ..types import Article, Cell, Record, Rejection, Reply
 from .files import Files
 from .filing import Ends, Filing, refused
-from .frame import kind_of, sink_line
+from .frame import key_of, kind_of, sink_line
 from .index import Index, Mark
 from .ledger import Account
 from .lines import (
@@ -31,6 +33,8 @@ from .lines import (
 )
 from .recovery import Recovery, recover
 from .standing import Standing
+
+log = get_logger()
 
 
 class Moment(NamedTuple):
@@ -57,6 +61,8 @@ class Run:
         """What opening it has found and done."""
         self.filing = Filing(folder, files, index, sealed=opened.sealed)
         self._lines = opened.lines
+        self._process = getpid()
+        """A forked child has a copy of what is queued, which is not its to write."""
         self._taken_in = True
         """The state says what the lines say. False for good once something came between the two."""
 
@@ -114,7 +120,8 @@ class Run:
 
     def replies(self, key: str) -> list[Reply]:
         """Return the paid replies of an unsettled cell, oldest first; raises StorageFailed when one is damaged."""
-        return [reply_of(self.filing.line(at, key)) for at in self.state.replies_of(key)]
+        lines = [self.filing.line(at, key) for at in self.state.replies_of(key)]
+        return [reply for line in lines if (reply := self._reply(line)) is not None]
 
     def record(self, key: str) -> Record:
         """Return the record of a cell; raises KeyError when it has none, StorageFailed when it is damaged."""
@@ -128,12 +135,41 @@ class Run:
         at = self.state.article_offset(cell.content_hash, cell.format)
         return None if at is None else article_of(self.filing.line(at))
 
-    def all_replies(self) -> Iterator[Reply]:
-        """Yield every paid reply that is in the file, in order of arrival; raises StorageFailed if the disk refuses."""
+    def all_replies(self, keys: Container[str] | None = None) -> Iterator[Reply]:
+        """Yield every paid reply (to the cells `keys`; None: to all) that is in the file, in order of arrival.
+
+        Raises:
+            StorageFailed: The disk refuses.
+        """
         for line in self.filing.lines():
-            if kind_of(line) == "reply":
-                with suppress(ValidationError):
-                    yield reply_of(line)
+            if kind_of(line) == "reply" and (keys is None or key_of(line) in keys):
+                reply = self._reply(line)
+                if reply is not None:
+                    yield reply
+
+    def replies_that_count(self) -> Iterator[Reply]:
+        """Yield what `all_replies` does, but for replies to cells that were opened again after them.
+
+        Raises:
+            StorageFailed: The disk refuses.
+        """
+        retries = Counter(key_of(line) for line in self.filing.lines() if kind_of(line) == "retry")
+        for line in self.filing.lines():
+            kind, key = kind_of(line), key_of(line)
+            if kind == "retry":
+                retries[key] -= 1
+            elif kind == "reply" and not retries[key]:
+                reply = self._reply(line)
+                if reply is not None:
+                    yield reply
+
+    def _reply(self, line: bytes) -> Reply | None:
+        """Return the reply that a whole line holds; None, which counts as absent, where it is of another program."""
+        try:
+            return reply_of(line)
+        except ValidationError as error:
+            log.warning("reply_unreadable", folder=str(self.folder), cell=key_of(line), error=error.errors()[0]["msg"])
+            return None
 
     # ------------------------------------------------------------------------------------------------------ keeping
 
@@ -160,12 +196,21 @@ class Run:
         Raises:
             StorageFailed: The disk refuses.
         """
+        self.flush_journal()
+        if self.state.sink_is_stale:
+            self.filing.rebuild_sink(self.state)
+
+    def flush_journal(self) -> None:
+        """Do what `flush` does, but for making a stale sink anew, which takes as long as all its records are many.
+
+        Raises:
+            StorageFailed: The disk refuses.
+        """
         try:
             self.filing.write(self.filing.end)
             self.filing.sync()
-            if self.state.sink_is_stale:
-                self.filing.rebuild_sink(self.state)
-            self.filing.project(self.filing.ends.sink)
+            if not self.state.sink_is_stale:
+                self.filing.project(self.filing.ends.sink)
         except OSError as error:
             raise refused(self.folder, error) from error
 
@@ -177,7 +222,7 @@ class Run:
         """
         try:
             try:
-                if not self.filing.broken:
+                if not self.filing.broken and getpid() == self._process:
                     self._finish()
             finally:
                 self.filing.close()

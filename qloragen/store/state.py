@@ -134,9 +134,10 @@ class State:
             self._move(key, before, Standing("failure", at, reason, replies, self.failures_of(key, reason) + 1))
 
     def add_retry(self, key: str) -> None:
-        """Open a rejected cell again, as if nothing had been asked for it."""
+        """Open a cell without a result again, as if nothing had been asked for it."""
         before = self.standing(key)
-        if before and before.kind == "rejection":
+        # Its rejection may be in a line that is damaged since.
+        if before and before.kind in {"rejection", "failure", "open"}:
             self._move(key, before, Standing("open"))
 
     def apply(self, line: bytes, at: int) -> bool:
