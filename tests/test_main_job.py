@@ -334,7 +334,9 @@ async def test_reparsing_withdraws_what_a_stricter_check_refuses_and_keeps_its_r
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
     with open_run(tmp_path / "run") as run:
         (taken,), (refused,) = run.state.keys("record"), run.state.keys("rejection")
-        run.add_record(replace(run.record(taken), id=refused))  # as a check would have done that knew no placeholders
+        first = next(reply for reply in run.all_replies() if reply.cell.key == refused)
+        # As a check would have done that knew no placeholders.
+        run.add_record(replace(run.record(taken), id=refused, usage=first.usage, time=first.time))
     assert len(lines_of(tmp_path / "run/records.jsonl")) == 2
 
     result = await anyio.to_thread.run_sync(qloragen.reparse, tmp_path / "run")

@@ -1,12 +1,19 @@
-"""Today's parser and checks, applied to yesterday's paid replies, for nothing."""
+"""Today's parser and checks, applied to yesterday's paid replies, for nothing.
+
+Where a reply is lost, what is left may not come to what all of them came to. So a record is left as it was unless the
+replies that it was made of are all there.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
 from ..store.handle import Run
-from ..types import InstructionType, Invalid, Rejection, Reply
+from ..types import InstructionType, Invalid, Record, Rejection, Reply, Usage
 from .job import Job, OpenArticle, record_of
+
+MOST_QUEUED_BYTES = 4 << 20
+"""So much of what has changed is held in memory before it is written."""
 
 
 @dataclass(slots=True)
@@ -23,7 +30,7 @@ class Reparsed:
     reclassified: int = 0
     """Articles whose classification reads differently now; the next run asks for what is missing."""
     kept: int = 0
-    """Records left as they were: their prompt has changed since, or the journal has lost their article."""
+    """Records left as they were: their prompt has changed since, or the journal has lost their article or a reply."""
 
     def __str__(self) -> str:
         return (
@@ -40,75 +47,117 @@ class _Cell:
     replies: list[Reply] = field(default_factory=list)
     """Without their bodies."""
     invalid: Invalid | None = None
+    """What is wrong with the last one."""
+    found: Record | None = None
+    """What they come to now."""
+    accounted: bool = False
+    """There is no record, or the replies that it was made of are all there."""
 
 
-def reparse(run: Run, job: Job) -> Reparsed:
+def reparse(run: Run, job: Job, *, most_queued_bytes: int = MOST_QUEUED_BYTES) -> Reparsed:
     """Read every reply in the journal of `run` again and put the outcome in the place of what is there; makes no call.
+
+    Replies to a cell that was opened again after them are not read.
 
     Raises:
         StorageFailed: A file cannot be written; doing it again goes on.
     """
     result = Reparsed()
-    unsettled = _reread(run, job, result)
-    for key, cell in unsettled.items():
-        # A cell that was never settled may be asked again; one that was stays paid for and given up.
-        standing = run.state.standing(key)
-        if cell.invalid is None or cell.invalid is _OBSOLETE or standing is None or not standing.settled:
-            continue
-        result.lost += standing.kind == "record"
-        if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):
-            run.add_rejection(Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail))
+    for key, cell in _reread(run, job, result, most_queued_bytes).items():
+        _settle(run, key, cell, result)
+        _spill(run, most_queued_bytes)
     run.flush()
     result.records = run.state.totals.records
     return result
 
 
-def _reread(run: Run, job: Job, result: Reparsed) -> dict[str, _Cell]:
+def _reread(run: Run, job: Job, result: Reparsed, most_queued_bytes: int) -> dict[str, _Cell]:
     """Keep what the replies come to now; returns the cells that have no result."""
     done: set[str] = set()
-    unsettled: dict[str, _Cell] = {}
-    for reply in run.all_replies():
+    cells: dict[str, _Cell] = {}
+    for reply in run.replies_that_count():
         result.replies += 1
         key = reply.cell.key
         if key in done:
             continue
-        cell = unsettled.setdefault(key, _Cell())
+        cell = cells.setdefault(key, _Cell())
         cell.replies.append(replace(reply, body=""))
         read = _reclassify if reply.cell.stage == "classify" else _regenerate
-        cell.invalid = read(run, job, reply, [*cell.replies[:-1], reply], result)
-        if cell.invalid is None:
+        if read(run, job, cell, reply, result):
             done.add(key)
-            del unsettled[key]
-    return unsettled
+            del cells[key]
+            _spill(run, most_queued_bytes)
+    return cells
 
 
-def _reclassify(run: Run, job: Job, reply: Reply, replies: list[Reply], result: Reparsed) -> Invalid | None:
+def _settle(run: Run, key: str, cell: _Cell, result: Reparsed) -> None:
+    """Give a cell up whose replies come to nothing now.
+
+    One that was never settled may be asked again; one that was stays paid for and given up.
+    """
+    standing = run.state.standing(key)
+    if cell.invalid is _OBSOLETE or standing is None or not standing.settled:
+        return
+    if standing.kind == "record" and not cell.accounted:
+        result.kept += 1
+        return
+    if standing.kind == "types" and run.state.totals.damaged_lines:
+        return  # its second reply may be among them
+    if cell.invalid is None:
+        return
+    result.lost += standing.kind == "record"
+    if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):
+        run.add_rejection(Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail))
+
+
+def _spill(run: Run, most_queued_bytes: int) -> None:
+    if run.filing.end - run.filing.written > most_queued_bytes:
+        run.flush_journal()
+
+
+def _reclassify(run: Run, job: Job, cell: _Cell, reply: Reply, result: Reparsed) -> bool:
+    """Read a classification; returns whether its cell is done with."""
     if reply.cell.prompt_fingerprint != job.classification_fingerprint:
-        return _OBSOLETE
-    numbers = job.read_classification(replies)
+        cell.invalid = _OBSOLETE
+        return False
+    numbers = job.read_classification([*cell.replies[:-1], reply])
     if isinstance(numbers, Invalid):
-        return numbers
+        cell.invalid = numbers
+        return False
     if run.state.types_of(reply.cell.key) != numbers:
         run.add_types(reply.cell, numbers)
         result.reclassified += 1
-    return None
+    return True
 
 
-def _regenerate(run: Run, job: Job, reply: Reply, replies: list[Reply], result: Reparsed) -> Invalid | None:
+def _regenerate(run: Run, job: Job, cell: _Cell, reply: Reply, result: Reparsed) -> bool:
+    """Read a generation; returns whether its cell is done with."""
     key = reply.cell.key
-    has_one = run.state.record_offset(key) is not None
+    old = None if run.state.record_offset(key) is None else run.record(key)
     kind, article = _type_of(job, reply), run.article(reply.cell)
     if kind is None or article is None:
-        result.kept += has_one
-        return None if has_one else _OBSOLETE
-    draft = job.read_generation(OpenArticle(article), kind, reply)
-    if isinstance(draft, Invalid):
-        return draft
-    record = record_of(article, kind, draft, replies)
-    if not has_one or run.record(key) != record:
-        run.add_record(record, revised=has_one)
-        result.gained += not has_one
-    return None
+        result.kept += old is not None
+        cell.invalid = _OBSOLETE
+        return old is not None
+    if cell.found is None:
+        draft = job.read_generation(OpenArticle(article), kind, reply)
+        if isinstance(draft, Invalid):
+            cell.invalid = draft
+        else:
+            cell.found = record_of(article, kind, draft, cell.replies)
+    cell.accounted |= old is None or _is_made_of(old, cell.replies)
+    if cell.found is None or not cell.accounted:
+        return False
+    if cell.found != old:
+        run.add_record(cell.found, revised=old is not None)
+        result.gained += old is None
+    return True
+
+
+def _is_made_of(record: Record, replies: list[Reply]) -> bool:
+    """Whether these are the replies that were paid for `record`, its own the last."""
+    usage = Usage(*map(sum, zip(*(reply.usage for reply in replies), strict=True)))
+    return (record.time, record.usage) == (replies[-1].time, usage)
 
 
 def _type_of(job: Job, reply: Reply) -> InstructionType | None:
