@@ -5,6 +5,7 @@ from .ask import Ask
 from .batch_settings import Batches
 from .calls import Call, Script
 from .client import SimulatedClient
+from .decision_answers import Decider
 from .effects import Effect, Wire, error
 from .faults import KINDS, Fault
 from .ledger import Counts, Statistics
@@ -21,6 +22,7 @@ __all__ = [
     "Call",
     "Capacity",
     "Counts",
+    "Decider",
     "Effect",
     "Fault",
     "Flex",

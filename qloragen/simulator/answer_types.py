@@ -110,6 +110,17 @@ def supported(listed: Sequence[Kind], text: str) -> tuple[int, ...]:
     return tuple(sorted(number for _, number in ranked[:count]))
 
 
+def support(instructions: str, text: str) -> float:
+    """Return how clearly `text` supports what `instructions` describe, as `name: when it applies` or freely; 1 is just
+    enough, 0 is not at all."""
+    name, _, when = instructions.partition(":")
+    seen = look(text)
+    if not seen.substance:
+        return 0.0
+    always = _ALWAYS.search(instructions) is not None
+    return _support(Kind(NONE, theme_of(name, when), meaning(instructions), always=always), seen)
+
+
 _ALWAYS_SUPPORT = 100.0
 
 

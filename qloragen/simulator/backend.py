@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from . import refusals
 from .answers import Answer
 from .calls import Call, Script, scripted
+from .decision_answers import Decider
+from .decision_form import refused_by_decision_form
+from .decision_prompt import read_decision_prompt
+from .decisions import answer_decisions
 from .deployment import Deployment
 from .draws import Draws, Repetitions, identify
 from .effects import Json
@@ -17,9 +22,11 @@ from .plan import Plan
 from .prompts import read_prompt
 from .refusals import Refusal
 from .requests import read_body, refused_by_form
-from .service import Arrival, Reading, own_headers, refused, serve
+from .service import Answering, Arrival, Reading, answer_chat, own_headers, refused, serve
 from .settings import Simulation
-from .tiers import service_of
+from .tiers import Service, service_of
+
+_SERVICES: Mapping[str, Service] = {"batched": "batch", "decisions": "decisions"}
 
 
 class Moment(NamedTuple):
@@ -43,6 +50,7 @@ class Backend:
         *,
         script: Script | None,
         answers: Callable[[Mapping[str, object]], Answer],
+        decide: Decider,
         record: bool,
     ) -> None:
         self.calls: list[Call] = []
@@ -50,7 +58,9 @@ class Backend:
         self._simulation = simulation
         self._ledger = ledger
         self._script = script
-        self._answers = answers
+        chat = partial(answer_chat, answers=answers)
+        decisions = partial(answer_decisions, decider=decide)
+        self._answering: Mapping[str, Answering] = {"chat": chat, "batched": chat, "decisions": decisions}
         self._record = record
         self._deployments: dict[str, Deployment] = {}
         self._repetitions = Repetitions(simulation.remembered_calls)
@@ -67,7 +77,8 @@ class Backend:
         body = read_body(raw)
         if isinstance(body, Refusal):
             return refused(body, own_headers(arrival.index))
-        if (refusal := refused_by_form(body)) is not None:
+        decides = arrival.endpoint == "decisions"
+        if (refusal := refused_by_decision_form(body) if decides else refused_by_form(body)) is not None:
             return refused(refusal, own_headers(arrival.index) | self._announced(body.get("model"), arrival.now_s))
         call = self._call(arrival, body)
         deployment = self._deployment(body["model"])
@@ -75,12 +86,13 @@ class Backend:
             return refused(refusals.no_model(body["model"]), own_headers(arrival.index), call=call)
         reading = self._reading(arrival, body, deployment, call)
         scripted_fault = scripted(self._script, call) if call is not None else None
-        return serve(reading, scripted_fault, self._simulation.faults, self._answers)
+        return serve(reading, scripted_fault, self._simulation.faults, self._answering[arrival.endpoint])
 
     def _reading(self, arrival: Arrival, body: Json, deployment: Deployment, call: Call | None) -> Reading:
-        prompt, model = read_prompt(body), body["model"]
+        model = body["model"]
+        prompt = read_decision_prompt(body) if arrival.endpoint == "decisions" else read_prompt(body)
         in_flight = self._ledger.in_flight(model) + 1
-        service = "batch" if arrival.endpoint == "batched" else service_of(body, deployment.model.flex, arrival.draws)
+        service = _SERVICES.get(arrival.endpoint) or service_of(body, deployment.model.flex, arrival.draws)
         return Reading(arrival, body, model, deployment, prompt, prompt.text, in_flight, call, service)
 
     def _announced(self, model: object, now_s: float) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .decision_prompt import input_text, parts_text
 from .effects import Effect, Json
 from .faults import Endpoint, Fault
 from .requests import structured
@@ -44,7 +45,10 @@ class Call:
 
     @property
     def texts(self) -> list[str]:
-        """The text of each message, parts joined."""
+        """The text of each message, parts joined; for decisions that of the input, and of each question."""
+        if self.endpoint == "decisions":
+            questions = [parts_text(question.get("instructions")) for question in self.body["questions"]]
+            return [input_text(self.body["input"]), *questions]
         return [_text(message.get("content")) for message in self.body["messages"]]
 
     @property

@@ -40,6 +40,15 @@ class SimulatedClient:
         """
         return await self._act_out(self._provider.arrive(body, self._headers, anyio.current_time()), timeout_s)
 
+    async def decide(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """Make one attempt at `POST /decisions` with a JSON body.
+
+        Raises:
+            ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
+        """
+        plan = self._provider.arrive(body, self._headers, anyio.current_time(), "decisions")
+        return await self._act_out(plan, timeout_s)
+
     async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
         """See `engine.client.Listing.get`; a look takes no time.
 

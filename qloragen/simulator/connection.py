@@ -13,7 +13,7 @@ from .outlet import Outlet
 from .plan import Plan
 from .provider import Provider
 from .refusals import error_body
-from .routes import CHAT, Look, is_gated, look_up
+from .routes import CHAT, DECISIONS, Look, is_gated, look_up
 
 _MOST_WAITING_BYTES = 2**20
 """Of calls behind the one that is answered; no more is read until then."""
@@ -102,6 +102,8 @@ class Connection(asyncio.Protocol):
         """Return the plan of a call that is more than a look."""
         if request.method == "POST" and request.path.endswith(CHAT):
             return self._provider.arrive(request.body, request.headers, self._loop.time())
+        if request.method == "POST" and request.path.endswith(DECISIONS):
+            return self._provider.arrive(request.body, request.headers, self._loop.time(), "decisions")
         route = route_of(request.path)
         if route is None or request.method == "HEAD":
             return None

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import time
+from typing import Literal
 
 from . import refusals
 from .answers import Answer, answer
 from .ask import Ask, Route
 from .backend import Backend, Moment
 from .calls import Call, Script
+from .decision_answers import Decider, decide
 from .desk import Desk
 from .effects import Wire
 from .ledger import Ledger, Statistics
@@ -24,13 +26,16 @@ from .service import own_headers, refused
 from .settings import ANY, Simulation
 from .shelf import Shelf
 
+ModelEndpoint = Literal["chat", "decisions"]
+
 _OUTAGES = {"reset": Wire.RESET_BEFORE_HEADERS, "refuse": Wire.REFUSED}
 
 
 class Provider:
     """Decides what becomes of each call, and counts it.
 
-    `script` decides for tests what goes wrong with a call; `answers` gives other answers than the built-in ones;
+    `script` decides for tests what goes wrong with a call; `answers` and `decide` give other answers than the built-in
+    ones;
     `record` keeps every call with its reply in `calls`, without bound; `wall_clock` (seconds since 1970) says when what
     is stored was made. A call with `store` is answered, billed and stored to the end, whether its client waits or not.
     """
@@ -41,6 +46,7 @@ class Provider:
         *,
         script: Script | None = None,
         answers: Callable[[Mapping[str, object]], Answer] = answer,
+        decide: Decider = decide,
         record: bool = False,
         wall_clock: Callable[[], float] = time,
     ) -> None:
@@ -51,7 +57,9 @@ class Provider:
         self._began_s: float | None = None
         self._began_wall_s = 0.0
         self._ledger = Ledger(self.simulation.remembered_calls)
-        self._backend = Backend(self.simulation, self._ledger, script=script, answers=answers, record=record)
+        self._backend = Backend(
+            self.simulation, self._ledger, script=script, answers=answers, decide=decide, record=record
+        )
         self._desk = Desk(self.simulation, answer=self._execute, stamp=lambda at_s: int(self._began_wall_s + at_s))
 
     @property
@@ -78,11 +86,11 @@ class Provider:
         if self._began_s is None:
             self._began_s, self._began_wall_s = clock_s, self._wall_clock()
 
-    def arrive(self, body: bytes, headers: Mapping[str, str], clock_s: float) -> Plan:
+    def arrive(self, body: bytes, headers: Mapping[str, str], clock_s: float, endpoint: ModelEndpoint = "chat") -> Plan:
         """Decide about a call that comes at `clock_s`; each call ends in `end`. Names of headers are in lower case."""
         self.begin(clock_s)
         moment = Moment(clock_s - (self._began_s or 0.0), clock_s, self._wall_clock())
-        arrival = self._backend.receive(body, headers, moment, "chat")
+        arrival = self._backend.receive(body, headers, moment, endpoint)
         plan = self._gate(arrival.index, headers, moment.now_s) or self._backend.read(arrival, body)
         if plan.kept is not None:
             self.shelf.expect(plan.kept, clock_s + plan.first_s, clock_s)

@@ -92,6 +92,16 @@ def out_of_bounds(param: str, value: int, *, least: int, most: int) -> Refusal |
     return invalid(message + "instead.", param=param, code=f"integer_{side}_{kind}_value")
 
 
+def wrong_length(param: str, length: int, *, least: int, most: int) -> Refusal | None:
+    """Return the 400 of an array with too few or too many elements; None if it has as many as it may."""
+    if least <= length <= most:
+        return None
+    side, kind, bound = ("short", "minimum", least) if length < least else ("long", "maximum", most)
+    message = f"Invalid '{param}': array too {side}. Expected an array with {kind} length {bound}, but got an array "
+    code = f"array_{'below_min' if length < least else 'above_max'}_length"
+    return invalid(f"{message}with length {length} instead.", param=param, code=code)
+
+
 def too_long_text(param: str, most: int, length: int) -> Refusal:
     """Return the 400 of a text with too many characters."""
     message = f"Invalid '{param}': string too long. Expected a string with maximum length {most}, but got a string "

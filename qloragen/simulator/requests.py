@@ -22,6 +22,7 @@ from .strict import refused_by_strictness
 _PREFIX = re.compile(r"^(openai/|azure/|ft:)+")
 _NEW_CAP = re.compile(r"^(o\d|gpt-([5-9]|\d\d))")
 _TOOLS_NEED_NONE = re.compile(r"^gpt-([6-9]|\d\d|5\.([6-9]|\d\d))")
+_DECIDES = re.compile(r"^gpt-6-luna")
 _ALWAYS_REASONS = re.compile(r"^gpt-6(\.\d+)?-astra|^gpt-6\.[1-9]\d*-sol")
 
 
@@ -52,6 +53,11 @@ def rules_for(model: str) -> NameRules:
     name = _PREFIX.sub("", model.lower())
     newest = bool(_TOOLS_NEED_NONE.match(name))
     return NameRules(bool(_NEW_CAP.match(name)), newest, bool(_ALWAYS_REASONS.match(name)), newest)
+
+
+def decides_by_name(model: str) -> bool:
+    """Tell whether a model of this name takes requests for decisions."""
+    return bool(_DECIDES.match(_PREFIX.sub("", model.lower())))
 
 
 def read_body(body: bytes) -> Json | Refusal:

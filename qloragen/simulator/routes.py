@@ -16,6 +16,7 @@ from .storing import read_wish
 
 CHAT = "/chat/completions"
 MODELS = "/models"
+DECISIONS = "/decisions"
 STATISTICS = "/simulator/statistics"
 
 

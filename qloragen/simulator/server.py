@@ -23,7 +23,7 @@ _BACKLOG = 8192
 
 
 class SimulatorServer:
-    """The API on 127.0.0.1: chat completions, files, batches and models beneath `/v1`; `GET /simulator/statistics`.
+    """The API on 127.0.0.1: chat completions, decisions, files, batches, models; and `GET /simulator/statistics`.
 
         async with SimulatorServer(Provider(Simulation())) as server:
             ...                       # talk to server.base_url

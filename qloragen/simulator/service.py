@@ -68,24 +68,28 @@ class Reading:
     service: Service
 
 
+Answering = Callable[[Reading, str, Effect, dict[str, str]], Plan]
+"""What answers a call: gets it with its outcome, what goes wrong with it, and the headers until now."""
+
+
 def serve(
     reading: Reading,
     scripted: Fault | None,
     faults: tuple[Fault, ...],
-    answers: Callable[[Mapping[str, object]], Answer],
+    answering: Answering,
 ) -> Plan:
-    """Decide what a call gets."""
+    """Decide what a call gets; `answering` answers those that neither a limit nor a fault keeps from their model."""
     refusal = _admit(reading)
     headers = own_headers(reading.arrival.index)
     headers.update(reading.deployment.limits.headers(reading.arrival.now_s))
     if refusal is not None:
-        return _refused_reading(reading, refusal, headers)
+        return refused_reading(reading, refusal, headers)
     fault = scripted or _struck(reading, faults)
     if fault is None or _spared(fault.does, reading.body):
-        return _answer(reading, "answered", _WELL, headers, answers)
+        return answering(reading, "answered", _WELL, headers)
     if without_answer(fault.does):
         return _broken(reading, fault.kind, fault.does, headers)
-    return _answer(reading, fault.kind, fault.does, headers, answers)
+    return answering(reading, fault.kind, fault.does, headers)
 
 
 def refused(
@@ -126,12 +130,14 @@ def _admit(reading: Reading) -> Refusal | None:
     return refusals.rate_limited(reading.model, rejection, limits.retry_after(rejection))
 
 
-def _refused_reading(reading: Reading, refusal: Refusal, headers: dict[str, str]) -> Plan:
+def refused_reading(reading: Reading, refusal: Refusal, headers: dict[str, str]) -> Plan:
+    """Return the plan of a call that is refused where it is known to which model it goes."""
     seconds = reading.deployment.model.latency.refusal_s
     return refused(refusal, headers, first_s=seconds, reading=reading)
 
 
-def _overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
+def overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
+    """Return what is said of a prompt that does not fit into the context window with its cap."""
     limit = reading.deployment.model.context_tokens
     cap = cap_tokens(reading.body) or 0
     if limit is None or prompt_tokens + cap <= limit:
@@ -184,23 +190,26 @@ def broken(kind: str, effect: Effect, headers: dict[str, str], seconds: float) -
 # -------------------------------------------------------------------------------------------------------------- answers
 
 
-def _answer(
+def answer_chat(
     reading: Reading,
     outcome: str,
     effect: Effect,
     headers: dict[str, str],
     answers: Callable[[Mapping[str, object]], Answer],
 ) -> Plan:
-    prompt_tokens = count_tokens(reading.text) + _TOKENS_PER_MESSAGE * (reading.prompt.messages + 1)
-    refusal = refused_by_name(reading.body, reading.deployment.rules) or _overlong(reading, prompt_tokens)
+    """Return the plan of a chat completion, or of a refusal by the model."""
+    prompt_tokens = prompt_tokens_of(reading)
+    refusal = refused_by_name(reading.body, reading.deployment.rules) or overlong(reading, prompt_tokens)
     if refusal is not None:
-        return _refused_reading(reading, refusal, headers)
+        return refused_reading(reading, refusal, headers)
     generated = _generated(reading, effect, answers(reading.body))
     arrival = reading.arrival
-    served = _served(reading, generated.completion_tokens)
-    seconds = served.end_s - arrival.now_s + effect.delay_s
+    turn = served(reading, generated.completion_tokens)
+    seconds = turn.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
-    usage = _usage(reading, prompt_tokens, generated, served.start_s, answered_s)
+    usage = used(reading, prompt_tokens, turn.start_s, answered_s).plus(
+        Usage(completion_tokens=generated.completion_tokens, reasoning_tokens=generated.reasoning_tokens)
+    )
     reply = _reply(reading, generated, usage, effect)
     stores = reading.body.get("store") and arrival.endpoint == "chat"
     kept = kept_form(reply, reading.body, f"req_{arrival.index}") if stores else None
@@ -225,7 +234,7 @@ def _answer(
     )
 
 
-def _served(reading: Reading, tokens: int) -> Served:
+def served(reading: Reading, tokens: int) -> Served:
     """Return when a call is worked on; when a request out of a batch is, the batch has decided."""
     arrival = reading.arrival
     if arrival.endpoint == "batched":
@@ -242,17 +251,17 @@ def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     return generate(said, cap_tokens=cap_tokens(body), reasoning_tokens=thinks, effect=effect)
 
 
-def _usage(reading: Reading, prompt_tokens: int, generated: Generated, start_s: float, answered_s: float) -> Usage:
+def prompt_tokens_of(reading: Reading) -> int:
+    """Return what the prompt of a call costs in tokens."""
+    return count_tokens(reading.text) + _TOKENS_PER_MESSAGE * (reading.prompt.messages + 1)
+
+
+def used(reading: Reading, prompt_tokens: int, start_s: float, answered_s: float) -> Usage:
+    """Return what the prompt of a call is billed for, with what is read from the cache and written to it."""
     cache, cached = reading.deployment.cache, Cached(0, 0)
     if cache is not None and reading.arrival.endpoint != "batched":
         cached = cache.use(reading.prompt, prompt_tokens, start_s=start_s, answered_s=answered_s)
-    return Usage(
-        prompt_tokens,
-        cached.read_tokens,
-        cached.written_tokens,
-        generated.completion_tokens,
-        generated.reasoning_tokens,
-    )
+    return Usage(prompt_tokens, cached.read_tokens, cached.written_tokens)
 
 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:

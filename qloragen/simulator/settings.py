@@ -17,6 +17,9 @@ Charge = Literal["sum", "max"]
 CacheRule = Literal["by_name", "prefix", "breakpoints", "none"]
 """How prompts are cached: see `cache.py`; `by_name` is breakpoints from gpt-5.6 on, prefixes for other names."""
 
+Decides = Literal["by_name", "always", "never"]
+"""Whether a model takes requests for decisions; by name, that is gpt-6-luna alone."""
+
 OutageKind = Literal["503", "reset", "refuse"]
 
 ANY = "*"
@@ -128,6 +131,7 @@ class Model:
     latency: Latency = field(default_factory=Latency)
     cache: PromptCache = field(default_factory=PromptCache)
     flex: Flex = field(default_factory=Flex)
+    decides: Decides = "by_name"
     context_tokens: int | None = None
     """Prompt and cap together; None is endless."""
     reasoning_tokens: int = 0
