@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from ..manifest import Manifest, read_manifest
 from ..oneshot import export, summary
 from ..packs import load_pack
+from ..pipeline.plan import counted
 from ..settings import explain, load
 from ..store.lock import in_use
 from ..store.names import MANIFEST
@@ -49,7 +51,10 @@ def _unwritten(folder: Path, found: Summary) -> str:
 def export_records(arguments: argparse.Namespace) -> int:
     """Write training files."""
     pack = load(**knobs_of(arguments)).pack
-    export(arguments.folder, arguments.out, arguments.format, system=arguments.system, pack=pack)
+    written = export(arguments.folder, arguments.out, arguments.format, system=arguments.system, pack=pack)
+    if arguments.out:
+        old = f" ({written.outdated} of them made under earlier models or prompts)" if written.outdated else ""
+        print(f"{counted(written.records, 'example')} written to {arguments.out}{old}", file=sys.stderr)
     return 0
 
 

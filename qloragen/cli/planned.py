@@ -51,8 +51,8 @@ def _lines(folder: Path, plan: Plan) -> Iterator[str]:
         yield f"changed: {change}"
     if plan.changes:
         yield (
-            "What was made before stays in records.jsonl beside the new; `qloragen export` takes the newest record of "
-            "each article and type."
+            "What was made before stays in records.jsonl beside the new; `qloragen export` takes one record of each "
+            "article and type: made as now, or else the newest."
         )
 
 

@@ -7,8 +7,20 @@ export(Path("runs/a"), None, text(pack.training_prompt))
 
 from .alpaca import alpaca
 from .chat import messages
-from .example import Example, ExportError, examples
+from .example import Example, ExportError, Holds, examples, of_any
 from .text import text
 from .write import ExportSummary, Shape, export
 
-__all__ = ["Example", "ExportError", "ExportSummary", "Shape", "alpaca", "examples", "export", "messages", "text"]
+__all__ = [
+    "Example",
+    "ExportError",
+    "ExportSummary",
+    "Holds",
+    "Shape",
+    "alpaca",
+    "examples",
+    "export",
+    "messages",
+    "of_any",
+    "text",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from ..errors import SetupError
 
 SINK = "records.jsonl"
+
+Holds = Callable[[str, str, str], bool]
+"""Says of a record, by its id, type slug and text hash, whether it was made under the run's last circumstances."""
 
 
 class ExportError(SetupError):
@@ -29,11 +32,22 @@ class Example(BaseModel):
     output: Annotated[str, AfterValidator(str.strip)]
 
 
-def examples(run_dir: Path) -> Iterator[Example]:
-    """Yield the examples of a run in the order of its records, holding one at a time.
+def of_any(_key: str, _slug: str, _content_hash: str) -> bool:
+    """Take every record for one of today: what the run's last circumstances are is not known."""
+    return True
 
-    Of several records of one type for the same article, made before and after a prompt or the article was changed, the
-    newest counts. To know it, the file is read twice, and some 100 bytes are held for each article and type.
+
+def examples(run_dir: Path, holds: Holds = of_any) -> Iterator[Example]:
+    """Yield the examples of a run in the order of its records; see `dated_examples`."""
+    return (example for example, _ in dated_examples(run_dir, holds))
+
+
+def dated_examples(run_dir: Path, holds: Holds = of_any) -> Iterator[tuple[Example, bool]]:
+    """Yield the examples of a run in the order of its records, holding one at a time, each with whether it `holds`.
+
+    Of several records of one type for the same article, made before and after a model, a prompt or the article was
+    changed, the newest of those that hold counts, or else the newest. To know it, the file is read twice, and some 100
+    bytes are held for each article and type.
     A last line without its newline is being written, or was torn by a crash, and is left out.
 
     Raises:
@@ -48,14 +62,16 @@ def examples(run_dir: Path) -> Iterator[Example]:
         raise ExportError(none_yet) from None
     found = False
     with lines:
-        newest = dict(_places(lines))
+        chosen = _chosen(_places(lines, holds))
         lines.seek(0)
         for number, line in enumerate(lines, start=1):  # bytes, which end at \n only: U+2028 and its like are text
             if not line.endswith(b"\n"):
                 break
             found = True
-            if newest.get(_place(line), number) == number:
-                yield _example(line, run_dir / SINK, number)
+            place, _ = _place(line, of_any)
+            choice, held = chosen.get(place, (number, True))
+            if choice == number:
+                yield _example(line, run_dir / SINK, number), held
     if not found:
         raise ExportError(none_yet)
 
@@ -63,24 +79,43 @@ def examples(run_dir: Path) -> Iterator[Example]:
 class _Place(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
+    id: str = ""
     article_id: str
     type_slug: str
+    content_hash: str = ""
 
 
-def _places(lines: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield the place of each whole record, and the number of its line."""
+_Choice = tuple[int, bool]
+"""The number of a line, and whether its record holds."""
+
+
+def _chosen(places: Iterable[tuple[bytes, _Choice]]) -> Mapping[bytes, _Choice]:
+    chosen: dict[bytes, _Choice] = {}
+    for place, choice in places:
+        _, held = choice
+        if held or not chosen.get(place, choice)[1]:
+            chosen[place] = choice
+    return chosen
+
+
+def _places(lines: Iterable[bytes], holds: Holds) -> Iterator[tuple[bytes, _Choice]]:
+    """Yield the place of each whole record, with its line's number."""
     for number, line in enumerate(lines, start=1):
-        if line.endswith(b"\n") and (place := _place(line)):
-            yield place, number
+        if line.endswith(b"\n"):
+            place, held = _place(line, holds)
+            if place:
+                yield place, (number, held)
 
 
-def _place(line: bytes) -> bytes:
-    """Return what identifies the article and type of a record; nothing for a line that does not say."""
+def _place(line: bytes, holds: Holds) -> tuple[bytes, bool]:
+    """Return what identifies the article and type of a record (nothing for a line that does not say), and whether it
+    holds."""
     try:
         place = _Place.model_validate_json(line)
     except ValidationError:
-        return b""
-    return blake2b(repr((place.article_id, place.type_slug)).encode("utf-8", "replace"), digest_size=16).digest()
+        return b"", True
+    name = blake2b(repr((place.article_id, place.type_slug)).encode("utf-8", "replace"), digest_size=16).digest()
+    return name, holds(place.id, place.type_slug, place.content_hash)
 
 
 def _example(line: bytes, path: Path, number: int) -> Example:

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from .example import Example, ExportError, examples
+from .example import Example, ExportError, Holds, dated_examples, of_any
 
 Shape = Callable[[Example], Mapping[str, object]]
 """What an example's line holds."""
@@ -29,10 +29,14 @@ class ExportSummary(NamedTuple):
     records: int
     bytes: int
     """Of the lines, before any compression."""
+    outdated: int = 0
+    """Records among them that were made under earlier models, prompts or parameters, for lack of newer ones."""
 
 
-def export(run_dir: Path, out: Path | None, shape: Shape) -> ExportSummary:
+def export(run_dir: Path, out: Path | None, shape: Shape, holds: Holds = of_any) -> ExportSummary:
     """Write one JSON line per record of the run to `out` (None: standard output; `.gz`: compressed).
+
+    Of several records for one article and type one is taken: the newest that `holds`, or else the newest.
 
     The file appears when it is complete, in place of an earlier one; its folders are made.
 
@@ -40,23 +44,24 @@ def export(run_dir: Path, out: Path | None, shape: Shape) -> ExportSummary:
         ExportError: there is nothing to export, or `out` cannot be written or is a file of the run.
     """
     if out is None:
-        summary = _write(run_dir, sys.stdout.buffer.write, shape)
+        summary = _write(run_dir, sys.stdout.buffer.write, shape, holds)
         sys.stdout.buffer.flush()
         return summary
     _refuse_own_files(run_dir, out)
     try:
         with _opened(out) as write:
-            return _write(run_dir, write, shape)
+            return _write(run_dir, write, shape, holds)
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
 
 
-def _write(run_dir: Path, write: Write, shape: Shape) -> ExportSummary:
-    records = written = 0
-    for example in examples(run_dir):
+def _write(run_dir: Path, write: Write, shape: Shape, holds: Holds) -> ExportSummary:
+    records = written = outdated = 0
+    for example, held in dated_examples(run_dir, holds):
         written += write(orjson.dumps(shape(example), option=orjson.OPT_APPEND_NEWLINE))
         records += 1
-    return ExportSummary(records, written)
+        outdated += not held
+    return ExportSummary(records, written, outdated)
 
 
 def _refuse_own_files(run_dir: Path, out: Path) -> None:

@@ -81,6 +81,25 @@ def circumstances_of(job: Job) -> Circumstances:
     )
 
 
+class Present:
+    """Tells records that were made under the last circumstances from those that were made under earlier ones."""
+
+    def __init__(self, now: Circumstances) -> None:
+        self._terms = {slug: now.terms(slug) for slug in now.type_prompts}
+        self._formats = list(get_args(Format))
+
+    def holds(self, key: str, slug: str, content_hash: str) -> bool:
+        """Say whether the record of type `slug` in the cell `key` was made as it would be made now."""
+        terms = self._terms.get(slug)
+        if terms is None:
+            return False
+        for place, markup in enumerate(self._formats):
+            if terms.key(content_hash, markup) == key:
+                self._formats.insert(0, self._formats.pop(place))  # most articles of a run are marked up alike
+                return True
+        return False
+
+
 def grown(history: Sequence[Circumstances], now: Circumstances) -> tuple[Circumstances, ...]:
     """Return `history`, oldest first, with `now` as its last; each is in it once."""
     return (*(earlier for earlier in history if earlier != now), now)
