@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -14,9 +15,9 @@ from qloragen.logbook import utc_now
 from qloragen.pipeline.flow import Flow
 from qloragen.pipeline.shared import Shared
 from qloragen.settings import load
-from qloragen.store.run import open_run
+from qloragen.store.run import open_run, read_records
 from qloragen.testing import ScriptedClient, refusal, reply
-from qloragen.types import Article
+from qloragen.types import Article, Usage
 
 from .test_main_job import article
 from .values import a_record, a_reply
@@ -76,7 +77,7 @@ def _no_records(body):
 async def test_however_often_a_cell_fails_in_one_session_it_counts_as_one_run(tmp_path):
     client = ScriptedClient(_no_records, latency_s=0)
     counts = []
-    for times in (3, 1, 2):
+    for times in (3, 3, 1):
         async with Session(tmp_path / "run", client=client, max_attempts=1) as session:
             for _ in range(times):
                 await session.process([article(1)])
@@ -112,6 +113,23 @@ async def test_a_reply_in_the_journal_that_cannot_be_read_counts_as_absent_and_i
     assert len(client.calls) == 3
     assert session.summary.records == 2
     assert "reply_unreadable" in caplog.text
+
+
+async def test_a_record_is_made_of_the_replies_up_to_the_first_that_is_good(tmp_path):
+    """Two may be there where a call was made again after it had been lost, and was found after all."""
+    job, one = job_of(load()), Article("a", article(1)["content"])
+    cell = job.generation(one, job.applicable((1,))[0])
+    body = _good({"tools": []}).body.decode()
+    first = replace(a_reply(cell, body=body), usage=Usage(700, 0, 0, 50, 0))
+    with open_run(tmp_path / "run") as run:
+        run.add_reply(first)
+        run.add_reply(replace(first, time=first.time + timedelta(days=1)))
+
+    async with Session(tmp_path / "run", client=ScriptedClient(_good, latency_s=0), accept_changes=True) as session:
+        await session.process([article(1)])
+
+    record = next(record for record in read_records(tmp_path / "run") if record.id == cell.key)
+    assert (record.usage, record.time) == (first.usage, first.time)
 
 
 def _good(body):
