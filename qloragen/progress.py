@@ -56,6 +56,15 @@ class Progress:
             "paused": {model: pause.cause.value for model, pause in self._session.pauses.items()},
         }
 
+    def ending(self) -> dict[str, object] | None:
+        """Return what the end of a session that stops waits for, as fields of a log event; None while it does not."""
+        reason = self._session.stopped
+        if reason is None:
+            return None
+        fields: dict[str, object] = {"calls_in_flight": self._session.calls_in_flight}
+        left_s = _left_s(reason)
+        return fields if left_s is None else fields | {"cancelled_in_s": round(left_s)}
+
     def line(self) -> str:
         """Return the numbers as one line for people."""
         tally = self._session.tally
@@ -118,6 +127,8 @@ async def shown(progress: Progress, line: Line | None) -> AsyncIterator[TaskGrou
     The task group that it yields is for work that ends with the block, as counting the source.
     """
     async with background(_live, progress, line) if line else background(_logged, progress) as tasks:
+        if not line:
+            tasks.start_soon(_finishing, progress)
         try:
             yield tasks
         finally:
@@ -139,6 +150,17 @@ async def _logged(progress: Progress) -> None:
         log.info("progress", **progress.fields())
 
 
+async def _finishing(progress: Progress) -> None:
+    """Say once what the end waits for."""
+    while True:
+        ending = progress.ending()
+        if ending:
+            break
+        await anyio.sleep(LIVE_EVERY_S)
+    if ending["calls_in_flight"]:
+        log.warning("run_finishing", **ending)
+
+
 def _said(model: str, pause: Pause) -> str:
     """Return in words why a model is not called, and until when."""
     if pause.cause is Cause.HELD:
@@ -151,12 +173,19 @@ def _said(model: str, pause: Pause) -> str:
 
 def _stopping(reason: RunStopped, calls: int) -> str:
     """Return in words what the end waits for, and for how long."""
+    if not calls:
+        return "stopping"
     in_flight = "1 call in flight is" if calls == 1 else f"{calls} calls in flight are"
     waits = f"stopping: {in_flight} finished first"
-    if isinstance(reason, Interrupted) and reason.finish_by_s is not None:
-        left_s = max(0.0, reason.finish_by_s - anyio.current_time())
-        waits += f" (up to {left_s:.0f} s; Ctrl-C again leaves at once)"
-    return waits
+    left_s = _left_s(reason)
+    return waits if left_s is None else f"{waits} (up to {left_s:.0f} s; Ctrl-C again leaves at once)"
+
+
+def _left_s(reason: RunStopped) -> float | None:
+    """Return how long calls in flight may still take; None: as long as they do."""
+    if not isinstance(reason, Interrupted) or reason.finish_by_s is None:
+        return None
+    return max(0.0, reason.finish_by_s - anyio.current_time())
 
 
 def _duration(seconds: int) -> str:

@@ -34,7 +34,7 @@ def test_a_change_is_told_by_cause_with_its_cells_and_dollars_and_what_becomes_o
     done = qloragen(*command, *MINI)
 
     assert done.returncode == 0
-    assert "8 articles, 0 finished; 0 to classify, 24 records to make, about $0.0" in done.stderr
+    assert "8 articles, 0 finished; 24 records to make, about $0.0" in done.stderr
     assert "changed: generate model gpt-6-luna -> gpt-5.4-mini: 24 records, about $0.0" in done.stderr
     assert "stays in records.jsonl" in done.stderr
     assert len(server.calls) == 8 * 4 + 24

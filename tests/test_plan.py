@@ -133,7 +133,7 @@ async def test_a_run_that_is_done_needs_nothing():
     assert (plan.articles, plan.finished, plan.classifications, plan.generations) == (10, 10, 0, 0)
     assert plan.cost_usd == 0
     assert plan.changes == ()
-    assert str(plan) == "10 articles, 10 finished; 0 to classify, 0 records to make"
+    assert str(plan) == "10 articles, 10 finished; nothing to do"
 
 
 async def test_new_articles_are_new_work_and_no_change():
@@ -454,6 +454,26 @@ async def test_changes_are_asked_about_above_the_limit_only():
 
 
 @pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan(1, 0, 0, 1, 0, 0, Decimal(1)), "1 article, 0 finished; 1 record to make, about $1.00"),
+        (Plan(7, 0, 7, 0, 0, 0, Decimal(1)), "7 articles, 0 finished; 7 to classify, about $1.00"),
+        (Plan(7, 0, 7, 0, 9, 0, None), "7 to classify, about 9 records to make, at a cost that is not known"),
+        (
+            Plan(7, 0, 7, 2, None, 0, None, first=True),
+            "7 to classify and then to generate for, 2 records to make, at a",
+        ),
+        (
+            Plan(7, 0, 7, 0, None, 0, None, first=True),
+            "for, at a cost that cannot be estimated before the first record",
+        ),
+    ],
+)
+def test_a_plan_in_words_says_nothing_of_what_there_is_not(plan, words):
+    assert words in str(plan)
+
+
+@pytest.mark.parametrize(
     ("cost_usd", "words"),
     [
         (None, "at a cost that is not known"),
@@ -470,7 +490,7 @@ async def test_a_refusal_says_in_one_sentence_what_how_much_and_how_to_go_on():
     plan = await plan_of(ARTICLES, replace(JOB, generate_model="mini"), done())
 
     assert plan.refusal(Path("runs/a")) == (
-        "In runs/a 30 records would be paid for again, about $0.03, because of what has changed since "
+        "runs/a: 30 records would be paid for again, about $0.03, because of what has changed since "
         "(generate model luna -> mini): go on with --yes (QLORAGEN_ACCEPT_CHANGES=true, in Python "
         "accept_changes=True), or keep both apart with another --out."
     )

@@ -12,7 +12,7 @@ import pytest
 from qloragen.engine import Cause, Pause
 from qloragen.errors import AccessDenied, Interrupted
 from qloragen.pipeline.tally import Tally
-from qloragen.progress import Progress
+from qloragen.progress import Progress, shown
 from qloragen.testing import VirtualLoop
 
 
@@ -74,3 +74,26 @@ async def test_a_run_that_stops_shows_what_it_waits_for_and_for_how_long():
     session.calls_in_flight = 1
     session.stopped = AccessDenied("The key is wrong.")
     assert progress.line().endswith(" · stopping: 1 call in flight is finished first")
+
+    session.calls_in_flight = 0
+    assert progress.line().endswith(" · stopping")
+
+
+async def test_without_a_terminal_a_log_event_says_once_what_the_end_waits_for_and_for_how_long(caplog):
+    session = SessionAtWork()
+    async with shown(progress_of(session), None):
+        await anyio.sleep(1)
+        session.stopped = Interrupted("Stopped", finish_by_s=anyio.current_time() + 60)
+        await anyio.sleep(20)
+
+    (said,) = [vars(record) for record in caplog.records if record.getMessage() == "run_finishing"]
+    assert (said["calls_in_flight"], said["cancelled_in_s"]) == (3, 60)
+
+
+async def test_nothing_is_logged_of_an_end_that_waits_for_nothing(caplog):
+    session = SessionAtWork(calls_in_flight=0)
+    async with shown(progress_of(session), None):
+        session.stopped = AccessDenied("The key is wrong.")
+        await anyio.sleep(20)
+
+    assert "run_finishing" not in caplog.text

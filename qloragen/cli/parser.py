@@ -26,7 +26,7 @@ exit codes:
   5    stopped by key, quota, model, provider or disk
   130  stopped by Ctrl-C (SIGINT)
   143  stopped by SIGTERM
-Everything but 2 is continued by the same command, and nothing is paid for twice.
+Everything but 2 is continued by the same command; what is paid for and has arrived is not paid for again.
 """
 
 

@@ -54,6 +54,8 @@ class Plan:
     """The source was not read: `changes` are the most that there can be, and the other counts are 0."""
     complete: bool = True
     """Whether it is known what all earlier sessions worked under; else what has changed passes for new."""
+    first: bool = False
+    """There is no record yet, and so nothing to estimate others from, whatever is known of prices."""
 
     @property
     def changed(self) -> Change:
@@ -75,9 +77,9 @@ class Plan:
         changed = self.changed
         causes = [str(change) for change in self.changes[:MOST_CAUSES]] if self.changes[1:] else [changed.cause]
         more = len(self.changes) - len(causes)
-        causes += [f"{more} more causes"] if more else []
+        causes += [f"{more} more {'cause' if more == 1 else 'causes'}"] if more else []
         return (
-            f"In {folder} {'up to ' if self.unread else ''}{changed.cells} would be paid for again, "
+            f"{folder}: {'up to ' if self.unread else ''}{changed.cells} would be paid for again, "
             f"{about_usd(changed.cost_usd)}, because of what has changed since ({'; '.join(causes)}): go on with --yes "
             "(QLORAGEN_ACCEPT_CHANGES=true, in Python accept_changes=True), or keep both apart with another --out."
         )
@@ -97,16 +99,27 @@ class Plan:
         }
 
     def __str__(self) -> str:
-        start = f"{self.articles} articles, {self.finished} finished; {self.classifications} to classify"
+        start = f"{counted(self.articles, 'article')}, {self.finished} finished; "
         if not self.classifications:
-            records = f", {self.generations} records to make"
-        elif self.foreseen is None:
-            records = f" (and then to generate for), {self.generations} records to make"
-        else:
-            records = f", about {self.generations + self.foreseen} records to make"
-        needs = self.classifications or self.generations
-        return f"{start}{records}, {about_usd(self.cost_usd)}" if needs else f"{start}{records}"
+            return f"{start}{self._records}, {self._cost}" if self.generations else f"{start}nothing to do"
+        to_classify = f"{self.classifications} to classify"
+        if self.foreseen is None:
+            to_classify += " and then to generate for"
+        if self.generations or self.foreseen:
+            to_classify += f", {self._records}"
+        return f"{start}{to_classify}, {self._cost}"
 
+    @property
+    def _cost(self) -> str:
+        return NO_ESTIMATE if self.cost_usd is None and self.first else about_usd(self.cost_usd)
+
+    @property
+    def _records(self) -> str:
+        about = "about " if self.classifications and self.foreseen is not None else ""
+        return f"{about}{counted(self.generations + (self.foreseen or 0), 'record')} to make"
+
+
+NO_ESTIMATE = "at a cost that cannot be estimated before the first record"
 
 MOST_CAUSES = 5
 """So many are named in a sentence."""

@@ -154,6 +154,7 @@ class _Survey:
             cost_usd=sum_usd(need.cost_usd(self._job, past.rates, mean_types) for need in self._needs.values()),
             changes=_changes(self._needs, self._job, past.rates, mean_types),
             complete=past.complete,
+            first=not past.records,
         )
 
     def _to_classify(self, article: Article) -> None:
