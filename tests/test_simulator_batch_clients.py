@@ -100,6 +100,18 @@ async def test_a_batch_whose_creation_got_no_reply_is_in_the_list():
 
 
 @virtual
+async def test_a_batch_is_billed_whether_somebody_looks_at_it_or_not():
+    simulated = provider(Batches(median_s=600))
+    await submit(SimulatedClient(simulated), jsonl(lines(20)))
+
+    await anyio.sleep(601)
+
+    assert simulated.statistics.total.calls == 0
+    shown = await get(SimulatedClient(simulated), "/simulator/statistics")
+    assert shown["services"]["batch"]["m"]["calls"] == 20
+
+
+@virtual
 async def test_missing_requests_are_those_to_submit_again():
     simulated = provider(Batches(window_s=3_600, expired=1.0, unfinished=0.5))
     client, requests, answered = SimulatedClient(simulated), lines(40), set[str]()
@@ -234,3 +246,15 @@ async def test_a_transient_fault_is_one_that_the_official_client_retries():
         await client.files.create(file=("in.jsonl", jsonl(lines(1))), purpose="batch")
 
     assert server.statistics.endpoints["files"].outcomes == {"503": 1, "answered": 1}
+
+
+async def test_a_large_file_comes_over_a_socket_whole():
+    content = jsonl(lines(2_000, messages=[{"role": "user", "content": "word " * 2_000}]))
+    async with (
+        SimulatorServer(provider()) as server,
+        AsyncOpenAI(base_url=server.base_url, api_key="k", max_retries=0) as client,
+    ):
+        file = await client.files.create(file=("in.jsonl", content), purpose="batch")
+        again = (await client.files.content(file.id)).content
+
+    assert again == content

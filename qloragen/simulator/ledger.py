@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from operator import sub
+from typing import TypeVar
 
 from ..types import Usage
 from .draws import Repetitions
 from .plan import Plan
 
 _NOTHING = Usage()
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +164,11 @@ class Ledger:
     def _accounts(self, plan: Plan) -> tuple[Account, ...]:
         """Return all accounts that a plan is on."""
         if plan.endpoint in {"files", "batches"}:
-            return (self._endpoints.setdefault(plan.endpoint, Account()),)
+            return (_opened(self._endpoints, plan.endpoint),)
         if plan.model is None:
             return (self._total,)
-        model = self._models.setdefault(plan.model, Account())
-        return self._total, model, self._services.setdefault((plan.service, plan.model), Account())
+        service = plan.service, plan.model
+        return self._total, _opened(self._models, plan.model), _opened(self._services, service)
 
     def statistics(self) -> Statistics:
         """Return what was seen until now."""
@@ -176,3 +178,11 @@ class Ledger:
             services.setdefault(service, {})[name] = account.counts()
         endpoints = {name: account.counts() for name, account in self._endpoints.items()}
         return Statistics(self._total.counts(), models, self._duplicates, services, endpoints)
+
+
+def _opened(accounts: dict[_Key, Account], key: _Key) -> Account:
+    """Return an account, which is opened if need be."""
+    found = accounts.get(key)
+    if found is None:
+        found = accounts[key] = Account()
+    return found

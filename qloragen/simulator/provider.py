@@ -69,17 +69,14 @@ class Provider:
 
     @property
     def statistics(self) -> Statistics:
-        """What was seen until now; of batches, what had been done when somebody last looked at files or batches."""
+        """What was seen until now; of batches, what had been done when somebody last called files or batches, or
+        `catch_up`."""
         return self._ledger.statistics()
 
     @property
     def models(self) -> tuple[str, ...]:
         """The models that `GET /v1/models` lists."""
         return tuple(name for name in self.simulation.models if name != ANY) or ("simulated",)
-
-    def has(self, model: str) -> bool:
-        """Tell whether there is a model of this name."""
-        return self.simulation.behaviour(model) is not None
 
     def begin(self, clock_s: float) -> None:
         """Start the time of faults and outages; otherwise the first call does."""
@@ -105,6 +102,10 @@ class Provider:
         plan = replace(plan, endpoint=route.endpoint)
         self._ledger.begin(plan)
         return plan
+
+    def catch_up(self, clock_s: float) -> None:
+        """Do what was due in batches by now."""
+        self._desk.work.settle(clock_s - (clock_s if self._began_s is None else self._began_s))
 
     def look(self, headers: Mapping[str, str], clock_s: float) -> Plan | None:
         """Return the plan for a look at the models that an outage or a wrong key keeps out; looks are not counted."""

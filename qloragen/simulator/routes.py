@@ -45,6 +45,7 @@ def _found(provider: Provider, look: Look, clock_s: float) -> Json | Refusal | N
     """Return what is at an address; None where there is none."""
     path = look.path
     if path.endswith(STATISTICS):
+        provider.catch_up(clock_s)
         return provider.statistics.as_dict()
     if path.endswith(MODELS):
         return {"object": "list", "data": [_entry(name) for name in provider.models]}
@@ -55,7 +56,7 @@ def _found(provider: Provider, look: Look, clock_s: float) -> Json | Refusal | N
         return None if "/" in key else provider.shelf.one(unquote(key), clock_s) or refusals.not_kept(key)
     _, is_model, name = path.partition(f"{MODELS}/")
     if is_model:
-        return _entry(name) if provider.has(name) else refusals.no_model(name)
+        return _entry(name) if provider.simulation.behaviour(name) is not None else refusals.no_model(name)
     return None
 
 

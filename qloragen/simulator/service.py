@@ -207,9 +207,8 @@ def answer_chat(
     turn = served(reading, generated.completion_tokens)
     seconds = turn.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
-    usage = used(reading, prompt_tokens, turn.start_s, answered_s).plus(
-        Usage(completion_tokens=generated.completion_tokens, reasoning_tokens=generated.reasoning_tokens)
-    )
+    prompt = used(reading, prompt_tokens, turn.start_s, answered_s)
+    usage = Usage(*prompt[:3], generated.completion_tokens, generated.reasoning_tokens)
     reply = _reply(reading, generated, usage, effect)
     stores = reading.body.get("store") and arrival.endpoint == "chat"
     kept = kept_form(reply, reading.body, f"req_{arrival.index}") if stores else None
