@@ -53,7 +53,7 @@ class Model:
         elif kind == "failure" and not before.settled:
             times = before.times + 1 if (before.kind, before.detail) == ("failure", text) else 1
             self.cells[name] = Standing("failure", -1, text, before.replies, times)
-        elif kind == "retry" and before.kind == "rejection":
+        elif kind == "retry" and before.kind not in {"record", "types"}:
             self.cells[name] = Standing("open")
         elif kind == "types":
             self.cells[name] = Standing("types", -1, text)
