@@ -165,6 +165,19 @@ def test_the_cache_is_written_behind_the_input_and_read_by_other_questions():
     assert third == {"cached_tokens": 0, "cache_write_tokens": 0}
 
 
+def test_a_breakpoint_behind_a_part_is_written_and_read():
+    provider, mark = deciding(), {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    article = {"type": "input_text", "text": "The same words again and again. " * 400, **mark}
+    found = []
+    for at_s, rest in enumerate(("one", "two")):
+        given = [{"role": "user", "content": [article, {"type": "input_text", "text": rest}]}]
+        plan = decided(provider, asked(given, prompt_cache_options={"mode": "explicit"}), float(at_s))
+        found.append(orjson.loads(plan.body)["usage"]["input_tokens_details"])
+
+    assert found[0]["cache_write_tokens"] == found[1]["cached_tokens"] > 1_024
+    assert (found[0]["cached_tokens"], found[1]["cache_write_tokens"]) == (0, 0)
+
+
 def test_decisions_take_their_time_and_count_against_the_limits_of_the_model():
     provider = deciding(latency=Latency(median_s=0.5, token_s=9), limits=Limits(rpm=1, burst_s=60))
 

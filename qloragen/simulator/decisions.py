@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import orjson
-
+from ..types import Usage
 from . import edits, refusals
 from .decision_answers import Decider, answers_to, leave_none, refuse_all
 from .effects import Effect, Json
 from .plan import Plan, travel_s
 from .refusals import Refusal
 from .requests import decides_by_name
-from .service import Reading, overlong, prompt_tokens_of, refused_reading, served, used
+from .service import Answered, Reading, answered, overlong, prompt_tokens_of, refused_reading, served, used
 from .settings import Decides
 
 _EDITS: dict[Callable[[Json], Json], Callable[[Json], Json]] = {
@@ -36,37 +35,22 @@ def answer_decisions(reading: Reading, outcome: str, effect: Effect, headers: di
     reply: Json = {
         "model": reading.model,
         "answers": answers_to(reading.body, decider),
-        "usage": {
-            "input_tokens": usage.prompt_tokens,
-            "input_tokens_details": {
-                "cached_tokens": usage.cached_tokens,
-                "cache_write_tokens": usage.cache_write_tokens,
-            },
-            "output_tokens": 0,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": usage.prompt_tokens,
-        },
+        "usage": _shown(usage),
     }
     if effect.edit is not None:
         reply = _EDITS.get(effect.edit, effect.edit)(reply)
-    headers.update(effect.headers)
-    headers |= {"openai-processing-ms": str(int(seconds * 1000)), "content-type": "application/json"}
-    body = orjson.dumps(reply)
-    return Plan(
-        outcome,
-        200,
-        headers,
-        body,
-        seconds,
-        effect.wire,
-        effect.gap_s,
-        usage=usage,
-        reply=reply,
-        model=reading.model,
-        service=reading.service,
-        identity=arrival.identity,
-        call=reading.call,
-    )
+    return answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
+
+
+def _shown(usage: Usage) -> Json:
+    details = {"cached_tokens": usage.cached_tokens, "cache_write_tokens": usage.cache_write_tokens}
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": details,
+        "output_tokens": 0,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": usage.prompt_tokens,
+    }
 
 
 def _refused(model: str, decides: Decides) -> Refusal | None:

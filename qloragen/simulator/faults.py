@@ -36,6 +36,11 @@
     duplicated_tool_calls    the call, twice
     prose_instead_of_call    chat in place of a structured answer
 
+Faults strike chat completions unless their `endpoints` say otherwise. At `batched`, a request out of a batch, an error
+is its line in the file of errors, and what gets no answer at all has timed out. At `files` and `batches` only what
+happens to status, error, headers, delay and wire counts. Which upload is struck depends on its bytes, to which clients
+add a boundary of chance.
+
 A reply that is cut on its way was generated all the same, and is billed: cut by the client or by a fault, it counts as
 `undelivered` in the statistics. Errors are not billed.
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import orjson
 
@@ -210,25 +211,40 @@ def answer_chat(
     prompt = used(reading, prompt_tokens, turn.start_s, answered_s)
     usage = Usage(*prompt[:3], generated.completion_tokens, generated.reasoning_tokens)
     reply = _reply(reading, generated, usage, effect)
-    stores = reading.body.get("store") and arrival.endpoint == "chat"
-    kept = kept_form(reply, reading.body, f"req_{arrival.index}") if stores else None
-    headers.update(effect.headers)
-    headers["openai-processing-ms"] = str(int(seconds * 1000))
+    plan = answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
+    if reading.body.get("store") and arrival.endpoint == "chat":
+        return replace(plan, kept=kept_form(reply, reading.body, f"req_{arrival.index}"))
+    return plan
+
+
+class Answered(NamedTuple):
+    """What a model has made of a call."""
+
+    outcome: str
+    effect: Effect
+    seconds: float
+    usage: Usage
+    reply: Json
+
+
+def answered(reading: Reading, made: Answered, headers: dict[str, str]) -> Plan:
+    """Return the plan of a call that a model has answered."""
+    headers.update(made.effect.headers)
+    headers["openai-processing-ms"] = str(int(made.seconds * 1000))
     headers["content-type"] = _JSON
     return Plan(
-        outcome,
+        made.outcome,
         200,
         headers,
-        orjson.dumps(reply),
-        seconds,
-        effect.wire,
-        effect.gap_s,
-        usage=usage,
-        reply=reply,
-        kept=kept,
+        orjson.dumps(made.reply),
+        made.seconds,
+        made.effect.wire,
+        made.effect.gap_s,
+        usage=made.usage,
+        reply=made.reply,
         model=reading.model,
         service=reading.service,
-        identity=arrival.identity,
+        identity=reading.arrival.identity,
         call=reading.call,
     )
 
