@@ -16,6 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -289,6 +290,27 @@ async def test_an_article_that_fails_while_others_do_not_is_not_asked_for_again_
     assert [run.summary.rejections for run in runs] == [{POISON[kind]: 1}] * 2
     assert trouble.calls["generate", 5] == calls
     assert len(good_rows(tmp_path)) == 99
+
+
+@pytest.mark.parametrize("kind", ["500", "html_page", "reset_before_headers"])
+@pytest.mark.parametrize("poisoned", [(5,), (0, 4, 8, 11), (8, 9, 10, 11)])
+async def test_poison_in_a_short_run_is_asked_for_once_in_each_of_two_later_runs_and_then_never(
+    tmp_path, said, kind, poisoned
+):
+    trouble = Trouble(KINDS[kind], lambda article, _nth: article in poisoned)
+    calls = []
+
+    for _ in range(4):
+        async with session(tmp_path, trouble, seed=1) as work:
+            await work.process(articles())
+        assert work.tally.missing == len(poisoned)
+        calls.append(max(trouble.calls["generate", one] for one in poisoned))
+
+    assert work.summary.rejections == {POISON[kind]: len(poisoned)}
+    assert calls[0] <= MOST_CALLS
+    assert [later - before for before, later in pairwise(calls)][2] == 0
+    assert calls[-1] <= calls[0] + 2
+    assert len(good_rows(tmp_path)) == ARTICLES - len(poisoned)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -30,7 +30,6 @@ async def test_leaving_a_stream_early_takes_no_more_articles_even_if_none_of_the
                 break
 
     assert session.tally.articles < len(ARTICLES)
-    assert session.tally.articles == session.tally.finished_articles
 
 
 async def test_leaving_a_session_waits_for_what_other_tasks_have_under_way_and_keeps_it(tmp_path):

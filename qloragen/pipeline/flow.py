@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol, TypeVar
@@ -134,15 +135,16 @@ class Flow:
                 continue
             self.tally.articles += 1
             try:
-                await self._article(item, deliver, recall)
+                self.tally.finished_articles += await self._article(item, source, deliver, recall)
             except RunStopped as reason:
                 self.stop(reason)
-            else:
-                self.tally.finished_articles += 1
             if not crew.is_needed():
                 return
 
-    async def _article(self, article: Article, deliver: Deliver, recall: Deliver) -> None:
+    async def _article(
+        self, article: Article, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver
+    ) -> bool:
+        """Finish an article, unless nobody wants its source any more; returns whether it is finished."""
         opened = OpenArticle(article)
         missing: list[InstructionType] = []
         there: list[str] = []
@@ -157,11 +159,14 @@ class Flow:
                 self.tally.rejected_before += 1
         await self._recall(there, recall)
         for together in (missing[:1], missing[1:]):
+            if together and source.closed and not self.stopped:
+                return False
             async with anyio.create_task_group() as siblings:
                 for kind in together:
                     siblings.start_soon(self._generate, opened, kind, len(missing), deliver)
             if self.stopped:
                 raise self.stopped
+        return True
 
     async def _recall(self, keys: list[str], recall: Deliver) -> None:
         if recall is drop or not keys:
@@ -268,11 +273,20 @@ class Flow:
             await self._keeper.kept()
 
         try:
-            await self._engine.complete(self._salvage.marked(cell, request), keep)
+            await self._engine.complete(self._salvage.marked(cell, self._as_tried(cell, request)), keep)
         except RequestFailed as error:
             self._fail(cell, error)
+            if isinstance(error.__cause__, RunStopped):
+                self.stop(error.__cause__)
             return None
         return kept[0]
+
+    def _as_tried(self, cell: Cell, request: Request) -> Request:
+        """Give a cell that has failed in the session before a single attempt: it had its chances, and may be poison."""
+        standing = self._run.state.standing(cell.key)
+        if standing is None or standing.kind != "failure" or standing.at >= self._begun_at:
+            return request
+        return replace(request, max_attempts=1)
 
     def _reject(self, cell: Cell, invalid: Invalid) -> None:
         self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail))

@@ -20,6 +20,8 @@ class Shared(Generic[Item]):
     def __init__(self, source: AsyncIterator[Item]) -> None:
         self.error: Exception | None = None
         """What the source raised."""
+        self.closed = False
+        """Nobody wants what is left of it."""
         self._source = source
         self._turn = anyio.Lock()
         self._waiting: anyio.CancelScope | None = None
@@ -27,7 +29,7 @@ class Shared(Generic[Item]):
 
     def close(self) -> None:
         """End the stream for every taker."""
-        self._ended = True
+        self.closed = self._ended = True
         if self._waiting:
             self._waiting.cancel()
 
