@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import RunLocked, SetupError, StorageFailed
+from .store.lock import in_use
 from .store.names import JOURNAL
-from .store.run import open_run, refuse_absent
+from .store.rehearsal import refusal
+from .store.run import MOST_LOSS_USD, open_run, read_run, refuse_absent
 from .store.verify import Verification
 from .store.verify import verify as verify_files
 
@@ -33,6 +35,22 @@ def verify(folder: str | Path) -> Verification:
     path = _run(folder)
     try:
         return verify_files(path)
+    except OSError as error:
+        raise SetupError(f"The run in {path} cannot be read ({error.strerror}).") from error
+
+
+def obstacle(folder: str | Path) -> str | None:
+    """Return what would keep the run in `folder` from being gone on with, in words; None when nothing would, since all
+    that is damaged would be mended. Changes nothing.
+
+    Raises:
+        SetupError: There is no run in `folder`, or it cannot be read.
+    """
+    path = _run(folder)
+    if in_use(path):
+        return None
+    try:
+        return refusal(path, most_loss_usd=MOST_LOSS_USD)
     except OSError as error:
         raise SetupError(f"The run in {path} cannot be read ({error.strerror}).") from error
 
@@ -76,7 +94,11 @@ def retry(folder: str | Path, *reasons: str) -> Counter[str]:
         unknown = [reason for reason in reasons if reason not in given_up]
         if unknown:
             there = ", ".join(f"{reason} ({count})" for reason, count in given_up.most_common()) or "none"
-            raise SetupError(f"Nothing in {path} was given up for {', '.join(unknown)}; reasons there: {there}.")
+            for_now = ", ".join(reason for reason in unknown if reason in run.state.totals.failures)
+            anyway = f" What failed only for now ({for_now}) is asked for again anyway." if for_now else ""
+            raise SetupError(
+                f"Nothing in {path} was given up for {', '.join(unknown)}; reasons there: {there}.{anyway}"
+            )
         asked = Counter({reason: given_up[reason] for reason in reasons or given_up})
         for reason in asked:
             for key in run.state.keys("rejection", reason):
@@ -89,3 +111,12 @@ def _run(folder: str | Path) -> Path:
     path = Path(folder)
     refuse_absent(path)
     return path
+
+
+def waiting(folder: str | Path) -> int:
+    """Return how many items have failed for now: the next run asks for them again anyway.
+
+    Raises:
+        SetupError: There is no run in `folder`, or it cannot be read.
+    """
+    return read_run(Path(folder)).totals.failures.total()

@@ -1,6 +1,8 @@
 """Looking after a run directory: `verify`, `rebuild` and `retry`, as functions and as commands."""
 
 from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -121,12 +123,84 @@ def test_an_export_after_a_crash_has_every_record(folder, tmp_path):
 def test_given_up_items_are_asked_for_again_by_reason(folder, capsys):
     assert main(["retry", str(folder), "--reason", "refusal"]) == 0
 
-    assert "asks again for 1 items that were given up (1 refusal)" in capsys.readouterr().out
+    assert "asks again for 1 item that was given up (1 refusal)" in capsys.readouterr().out
     assert qloragen.summary(folder).rejections == {"schema": 1}
     assert qloragen.retry(folder) == Counter(schema=1)
     assert qloragen.retry(folder) == Counter()
     with pytest.raises(SetupError, match=r"given up for refusal; reasons there: none"):
         qloragen.retry(folder, "refusal")
+
+
+def test_what_failed_only_for_now_is_said_to_be_asked_for_again_anyway(tmp_path, capsys):
+    folder = tmp_path / "run"
+    with open_run(folder) as run:
+        run.add_failure(Rejection(a_cell("c1"), "timeout", "Too late."))
+
+    assert main(["retry", str(folder)]) == 0
+
+    assert capsys.readouterr().out == (
+        "nothing was given up for good\n1 item failed only for now, and is asked for again anyway\n"
+    )
+    with pytest.raises(SetupError, match=r"What failed only for now \(timeout\) is asked for again anyway"):
+        qloragen.retry(folder, "timeout")
+
+
+def emptied(journal):
+    return b""
+
+
+def with_crlf(journal):
+    return journal.replace(b"\n", b"\r\n")
+
+
+def of_another_form(journal):
+    return journal.replace(b'{"k":', b'{"key":')
+
+
+def cut_to_a_line(journal):
+    return journal[: journal.index(b"\n") + 1]
+
+
+@pytest.mark.parametrize("spoil", [emptied, with_crlf, of_another_form])
+def test_verify_ends_with_what_opening_would_say_where_it_would_refuse(folder, capsys, spoil):
+    (folder / JOURNAL).write_bytes(spoil((folder / JOURNAL).read_bytes()))
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    assert main(["verify", str(folder)]) == 3
+    assert {path: path.read_bytes() for path in before} == before
+
+    said = capsys.readouterr().out
+    assert "sets aside and mends" not in said
+    assert "()" not in said
+    with pytest.raises(SetupError) as refused, open_run(folder):
+        pass
+    assert said.splitlines()[-1] == str(refused.value)
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_verify_promises_mending_where_opening_would_mend(folder, capsys, indexed):
+    spoil_line(folder, 3)
+    (folder / SINK).unlink()
+    if not indexed:
+        (folder / INDEX).unlink()
+
+    assert main(["verify", str(folder)]) == 3
+
+    assert "sets aside and mends what is damaged" in capsys.readouterr().out
+    assert not (folder / SINK).exists()
+
+
+def test_verify_says_that_a_journal_which_lost_its_costly_end_would_be_refused(tmp_path, capsys):
+    folder = tmp_path / "run"
+    with open_run(folder) as run:
+        run.add_article(an_article())
+        run.add_reply(replace(a_reply(a_cell("c1")), cost_usd=Decimal(50)))
+        run.add_record(a_record("c1"))
+    (folder / JOURNAL).write_bytes(cut_to_a_line((folder / JOURNAL).read_bytes()))
+
+    assert main(["verify", str(folder)]) == 3
+
+    assert "put the whole file back; or go on with --yes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["verify", "rebuild", "retry"])

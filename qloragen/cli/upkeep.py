@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..pipeline.plan import counted
+from ..upkeep import obstacle, waiting
 from ..upkeep import rebuild as rebuild_run
 from ..upkeep import retry as retry_items
 from ..upkeep import verify as verify_run
@@ -13,12 +15,15 @@ from .exits import SOME_FAILED
 def verify(arguments: argparse.Namespace) -> int:
     """Check every line of a run."""
     found = verify_run(arguments.folder)
-    print(found)
+    # Without a whole line there is no kind to list.
+    print(str(found).replace("0 journal lines checked ()", "the journal is empty").replace(" checked ()", " checked"))
     if not found.problems:
         print("everything is as it should be")
         return 0
     print(
-        f"the next `qloragen generate`, or `qloragen rebuild {arguments.folder}`, sets aside and mends what is damaged"
+        obstacle(arguments.folder)
+        or f"the next `qloragen generate`, or `qloragen rebuild {arguments.folder}`, sets aside and mends what is "
+        "damaged"
     )
     return SOME_FAILED
 
@@ -28,7 +33,7 @@ def rebuild(arguments: argparse.Namespace) -> int:
     rebuilt = rebuild_run(arguments.folder)
     for sentence in rebuilt.recovered:
         print(sentence)
-    print(f"records.jsonl was written anew from the journal: {rebuilt.records} records")
+    print(f"records.jsonl was written anew from the journal: {counted(rebuilt.records, 'record')}")
     return 0
 
 
@@ -36,7 +41,13 @@ def retry(arguments: argparse.Namespace) -> int:
     """Let the next run ask again for items that were given up."""
     asked = retry_items(arguments.folder, *arguments.reason)
     listed = ", ".join(f"{count} {reason}" for reason, count in asked.most_common())
-    print(
-        f"the next run asks again for {sum(asked.values())} items that were given up{f' ({listed})' if listed else ''}"
-    )
+    for_now = waiting(arguments.folder)
+    if asked:
+        were = "was" if asked.total() == 1 else "were"
+        print(f"the next run asks again for {counted(asked.total(), 'item')} that {were} given up ({listed})")
+    else:
+        print("nothing was given up for good")
+    if for_now:
+        is_ = "is" if for_now == 1 else "are"
+        print(f"{counted(for_now, 'item')} failed only for now, and {is_} asked for again anyway")
     return 0
