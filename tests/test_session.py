@@ -24,10 +24,12 @@ async def test_leaving_a_stream_early_takes_no_more_articles_even_if_none_of_the
     def faults(call):
         return None if call.kind == "classify" or next(good, False) else KINDS["refusal"]
 
-    async with Simulated(classify=lambda _: "1, 2", faults=faults) as server:
-        async with Session(tmp_path / "run", base_url=server.base_url, max_concurrency=2) as session:
-            async for _ in session.stream(ARTICLES):
-                break
+    async with (
+        Simulated(classify=lambda _: "1, 2", faults=faults) as server,
+        Session(tmp_path / "run", base_url=server.base_url, max_concurrency=2) as session,
+    ):
+        async for _ in session.stream(ARTICLES):
+            break
 
     assert session.tally.articles < len(ARTICLES)
 
