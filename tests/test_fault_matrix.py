@@ -300,13 +300,14 @@ async def test_poison_in_a_short_run_is_asked_for_once_in_each_of_two_later_runs
     trouble = Trouble(KINDS[kind], lambda article, _nth: article in poisoned)
     calls = []
 
-    for _ in range(4):
-        async with session(tmp_path, trouble, seed=1) as work:
+    runs = [session(tmp_path, trouble, seed=1) for _ in range(4)]
+    for run in runs:
+        async with run as work:
             await work.process(articles())
-        assert work.tally.missing == len(poisoned)
+        assert run.tally.missing == len(poisoned)
         calls.append(max(trouble.calls["generate", one] for one in poisoned))
 
-    assert work.summary.rejections == {POISON[kind]: len(poisoned)}
+    assert runs[-1].summary.rejections == {POISON[kind]: len(poisoned)}
     assert calls[0] <= MOST_CALLS
     assert [later - before for before, later in pairwise(calls)][2] == 0
     assert calls[-1] <= calls[0] + 2
