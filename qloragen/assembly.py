@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from math import ceil
 from typing import Literal
 
 import orjson
 
+from .engine.client import Client, connect
+from .engine.engine import Engine
 from .engine.models import family, overridden
 from .engine.pricing import Price, lookup
+from .engine.retry import RetryPolicy
 from .engine.spec import ModelSpec
 from .errors import SettingsError
 from .local import LocalServer
@@ -20,8 +24,11 @@ from .pipeline.job import Job, OpenArticle
 from .settings import ModelLimits, Settings
 from .settings import Price as PriceSettings
 from .sources import Fields, Options
+from .store.committer import Terms
 from .types import Article, Request, Structure
 
+LOCAL_KEY = "local"
+"""A server on this machine takes any key, and must not be sent a real one."""
 _BYTES_PER_TOKEN = 3
 """As the size policy of `sources` estimates: on the safe side."""
 
@@ -90,6 +97,36 @@ def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
                 " set the model's price, or leave it out."
             )
     return specs
+
+
+def connection_of(
+    settings: Settings, specs: Sequence[ModelSpec], base_url: str | None
+) -> AbstractAsyncContextManager[Client]:
+    """Return the way to the provider, to be opened.
+
+    Raises, when it is opened:
+        AccessDenied: There is no key.
+    """
+    return connect(
+        base_url=base_url,
+        api_key=LOCAL_KEY if settings.local else None,
+        max_connections=sum(spec.most_in_flight for spec in specs),
+        timeout_s=settings.timeout_s,
+        transport=settings.transport,
+    )
+
+
+def engine_of(settings: Settings, client: Client, specs: Sequence[ModelSpec], spent_usd: Decimal) -> Engine:
+    """Return the engine of a run that has cost `spent_usd` before."""
+    retry = RetryPolicy(
+        max_attempts=settings.max_attempts, timeout_s=settings.timeout_s, patience_s=settings.max_outage_s
+    )
+    return Engine(client, specs, retry=retry, max_cost_usd=settings.max_cost_usd, spent_usd=spent_usd)
+
+
+def terms_of(settings: Settings, trouble: Callable[[str | None], None]) -> Terms:
+    """Return how safe the lines of a run are to be; `trouble` is told when the disk refuses them."""
+    return Terms(settings.durability, settings.commit_ms / 1000, settings.max_outage_s, trouble)
 
 
 def options_of(settings: Settings, job: Job, specs: Sequence[ModelSpec]) -> Options:

@@ -14,12 +14,10 @@ import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from . import local
-from .assembly import job_of, locally, options_of, specs_of
+from .assembly import connection_of, engine_of, job_of, locally, options_of, specs_of, terms_of
 from .background import background, threaded
 from .consent import Consent
-from .engine.client import Client, connect
-from .engine.engine import Engine
-from .engine.retry import RetryPolicy
+from .engine.client import Client
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
 from .logbook import Now, open_logbook, utc_now
@@ -28,20 +26,17 @@ from .manifest import last_process
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan
 from .pipeline.salvage import NoSalvage, StoredReplies
-from .pipeline.shared import Shared
+from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
 from .settings import Settings, load
 from .sources import Reading, read
-from .store.committer import Terms, committing
+from .store.committer import committing
 from .store.run import open_run
 from .summary import Summary, summarise
 from .types import Article, Record, Skip
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
 """A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
-
-LOCAL_KEY = "local"
-"""A server on this machine takes any key, and must not be sent a real one."""
 
 log = get_logger()
 
@@ -167,7 +162,7 @@ class Session:
         """Read all of `source` and count what is still to be paid for, and what of it for the second time, because
         something has changed; makes no call."""
         async with aclosing(self._read(source)) as items:
-            return await self._consent.plan(self._until_stopped(_first(items, limit)))
+            return await self._consent.plan(self._until_stopped(limited(items, limit)))
 
     def accept_changes(self) -> None:
         """Go on in spite of all that has changed since earlier sessions; the caller has looked at a `plan`."""
@@ -190,7 +185,7 @@ class Session:
         with self._working():
             await self._begin(source, limit)
             async with aclosing(self._read(source)) as items:
-                shared = Shared(_first(items, limit))
+                shared = Shared(limited(items, limit))
                 await self._flow.process(shared)
             await self._acknowledged()
             self._raise_if_ended_early(shared)
@@ -210,7 +205,7 @@ class Session:
             await self._begin(source, limit)
         send, receive = anyio.create_memory_object_stream[Record](0)
         items = self._read(source)
-        shared = Shared(_first(items, limit))
+        shared = Shared(limited(items, limit))
 
         async def deliver(record: Record) -> None:
             try:
@@ -288,26 +283,11 @@ class Session:
         self.resumed = self._run.filing.written > 0
         for sentence in self._run.recovery.sentences:
             log.warning("run_recovered", folder=str(self.folder), what=sentence)
-        self._committer = await exits.enter_async_context(committing(self._run, self._terms()))
+        self._committer = await exits.enter_async_context(committing(self._run, terms_of(settings, self._disk_said)))
         client = self._client
         if client is None:
-            connection = connect(
-                base_url=base_url,
-                api_key=LOCAL_KEY if settings.local else None,
-                max_connections=sum(spec.most_in_flight for spec in specs),
-                timeout_s=settings.timeout_s,
-                transport=settings.transport,
-            )
-            client = await exits.enter_async_context(connection)
-        self._engine = Engine(
-            client,
-            specs,
-            retry=RetryPolicy(
-                max_attempts=settings.max_attempts, timeout_s=settings.timeout_s, patience_s=settings.max_outage_s
-            ),
-            max_cost_usd=settings.max_cost_usd,
-            spent_usd=self._spent_before(),
-        )
+            client = await exits.enter_async_context(connection_of(settings, specs, base_url))
+        self._engine = engine_of(settings, client, specs, self._spent_before())
         self._connected = client
         self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack)
         prices = {spec.name: spec.price for spec in specs}
@@ -335,10 +315,6 @@ class Session:
         slower model is always busy, and more would only wait in memory.
         """
         return self.settings.open_articles or self._engine.most_in_flight
-
-    def _terms(self) -> Terms:
-        settings = self.settings
-        return Terms(settings.durability, settings.commit_ms / 1000, settings.max_outage_s, self._disk_said)
 
     def _disk_said(self, trouble: str | None) -> None:
         """Send nothing while what comes back could not be kept."""
@@ -380,22 +356,6 @@ class Session:
             untaken=self._salvage.untaken,
             stopped=str(self._flow.stopped) if self._flow.stopped else None,
         )
-
-
-async def _first(items: AsyncIterator[Article | Skip], limit: int | None) -> AsyncIterator[Article | Skip]:
-    """Yield `items` up to and with the article number `limit`; None is all.
-
-    Raises:
-        SetupError: `limit` is less than 1.
-    """
-    if limit is not None and limit < 1:
-        raise SetupError(f"The limit of articles must be 1 or more, not {limit}.")
-    articles = 0
-    async for item in items:
-        yield item
-        articles += isinstance(item, Article)
-        if articles == limit:
-            return
 
 
 def _weights(settings: Settings) -> Path | None:

@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 import anyio
 
+from ..errors import SetupError
+from ..types import Article, Skip
+
 Item = TypeVar("Item")
 
 
@@ -53,3 +56,19 @@ class Shared(Generic[Item]):
             self.error = error
             self._ended = True
             raise StopAsyncIteration from None
+
+
+async def limited(items: AsyncIterator[Article | Skip], limit: int | None) -> AsyncIterator[Article | Skip]:
+    """Yield `items` up to and with the article number `limit`; None is all.
+
+    Raises:
+        SetupError: `limit` is less than 1.
+    """
+    if limit is not None and limit < 1:
+        raise SetupError(f"The limit of articles must be 1 or more, not {limit}.")
+    articles = 0
+    async for item in items:
+        yield item
+        articles += isinstance(item, Article)
+        if articles == limit:
+            return
