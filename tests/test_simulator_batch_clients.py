@@ -11,8 +11,6 @@ from openai import AsyncOpenAI, BadRequestError, ConflictError, NotFoundError
 
 from qloragen.engine.client import ConnectionLost
 from qloragen.simulator import (
-    Ask,
-    Batches,
     Fault,
     Model,
     Outage,
@@ -22,6 +20,8 @@ from qloragen.simulator import (
     SimulatorServer,
     error,
 )
+from qloragen.simulator.ask import Ask
+from qloragen.simulator.batch_settings import Batches
 from qloragen.testing import VirtualLoop
 from tests.test_simulator_desks import WISH, jsonl, line, lines
 

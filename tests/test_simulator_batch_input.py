@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qloragen.simulator import Batches, Model
+from qloragen.simulator import Model
+from qloragen.simulator.batch_settings import Batches
 from tests.test_simulator_desks import Desk, jsonl, line, lines
 
 

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from qloragen.errors import SettingsError
-from qloragen.simulator import Batches, Fault, Limits, Model, Outage
+from qloragen.simulator import Fault, Limits, Model, Outage
+from qloragen.simulator.batch_settings import Batches
 from tests.plans import body, finished
 from tests.test_simulator_desks import EPOCH_S, Desk, jsonl, line, lines
 

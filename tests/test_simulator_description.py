@@ -6,11 +6,9 @@ import pytest
 
 from qloragen.errors import SettingsError
 from qloragen.simulator import (
-    Batches,
     Capacity,
     Effect,
     Fault,
-    Flex,
     Latency,
     Limits,
     Model,
@@ -20,7 +18,9 @@ from qloragen.simulator import (
     Wire,
 )
 from qloragen.simulator import description as example
+from qloragen.simulator.batch_settings import Batches
 from qloragen.simulator.description import read_simulation
+from qloragen.simulator.settings import Flex
 
 WHOLE = """
 seed = 7

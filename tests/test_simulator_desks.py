@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from qloragen.simulator import Ask, Batches, Effect, Fault, Plan, Provider, Simulation, Wire, error
-from qloragen.simulator.ask import route_of
+from qloragen.simulator import Effect, Fault, Plan, Provider, Simulation, Wire, error
+from qloragen.simulator.ask import Ask, route_of
+from qloragen.simulator.batch_settings import Batches
 from qloragen.simulator.multipart import Part, write_form
 
 EPOCH_S = 1_800_000_000

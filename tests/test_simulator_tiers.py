@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from qloragen.errors import SettingsError
-from qloragen.simulator import Fault, Flex, Latency
+from qloragen.simulator import Fault, Latency
+from qloragen.simulator.settings import Flex
 from tests.plans import body, finished, provider, refusal
 
 SLOW = Flex(Latency(median_s=90.0, token_s=1.0))

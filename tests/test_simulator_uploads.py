@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qloragen.simulator import Batches
+from qloragen.simulator.batch_settings import Batches
 from qloragen.simulator.multipart import Part, read_form, write_form
 from tests.test_simulator_desks import EPOCH_S, Desk, jsonl, lines
 
