@@ -10,6 +10,15 @@ latency = { median_s = 0.5, p99_s = 3.0 }
 
 [models."*"]
 
+[batches]
+median_s = 600
+expired = 0.05
+
+[[faults]]
+kind = "500"
+rate = 0.01
+endpoints = ["batched"]
+
 [[faults]]
 kind = "503"
 rate = 0.02
