@@ -146,7 +146,8 @@ class Session:
     @property
     def summary(self) -> Summary:
         """What the run has come to so far."""
-        return summarise(self._run.state, last_process(self.tally))
+        lost_calls = self._logbook.lost_calls(self._now().unheard)
+        return summarise(self._run.state, last_process(self.tally), lost_calls)
 
     @property
     def tally(self) -> Tally:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .manifest import LastProcess
-from .pipeline.plan import counted
 from .store.ledger import Account, Bill, total
 from .store.state import State
+from .words import counted
 
 _COLUMNS = ("calls", "prompt", "cached", "completion", "reasoning", "USD")
 

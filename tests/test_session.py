@@ -85,6 +85,8 @@ async def test_a_journal_that_lost_much_is_asked_about_and_one_that_lost_little_
         with pytest.raises(qloragen.ChangesNotAccepted, match=r"3000 bytes before it did.*about \$0\.00"):
             await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url, confirm_above_usd=0)
         assert len(server.calls) == calls
+        with pytest.raises(qloragen.ChangesNotAccepted):
+            await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url, confirm_above_usd=0)
         outcome = await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url)
 
     assert outcome.summary.records == 6

@@ -11,11 +11,11 @@ import orjson
 from ..manifest import Manifest, read_manifest
 from ..oneshot import export, summary
 from ..packs import load_pack
-from ..pipeline.plan import counted
 from ..settings import explain, load
 from ..store.lock import in_use
 from ..store.names import MANIFEST
 from ..summary import Summary
+from ..words import counted
 from .parser import knobs_of
 
 

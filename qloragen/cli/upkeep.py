@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from ..pipeline.plan import counted
 from ..upkeep import obstacle, waiting
 from ..upkeep import rebuild as rebuild_run
 from ..upkeep import retry as retry_items
 from ..upkeep import verify as verify_run
+from ..words import counted
 from .exits import SOME_FAILED
 
 
 def verify(arguments: argparse.Namespace) -> int:
     """Check every line of a run."""
     found = verify_run(arguments.folder)
-    # Without a whole line there is no kind to list.
-    print(str(found).replace("0 journal lines checked ()", "the journal is empty").replace(" checked ()", " checked"))
+    print(found if found.lines else "the journal is empty")
     if not found.problems:
         print("everything is as it should be")
         return 0

@@ -135,9 +135,11 @@ class Flow:
                 continue
             self.tally.articles += 1
             try:
-                self.tally.finished_articles += await self._article(item, source, deliver, recall)
+                finished = await self._article(item, source, deliver, recall)
             except RunStopped as reason:
                 self.stop(reason)
+            else:
+                self.tally.finished_articles += finished
             if not crew.is_needed():
                 return
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from ..words import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -123,11 +125,6 @@ NO_ESTIMATE = "at a cost that cannot be estimated before the first record"
 
 MOST_CAUSES = 5
 """So many are named in a sentence."""
-
-
-def counted(count: int, noun: str) -> str:
-    """Return `count` with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def about_usd(cost_usd: Decimal | None) -> str:

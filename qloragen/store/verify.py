@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from ..types import digest
+from ..words import counted
 from .files import Disk
 from .frame import is_whole, key_of, kind_of
 from .index import Index
@@ -42,8 +43,9 @@ class Verification:
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
-        said = [f"{self.lines} journal lines checked ({kinds}); {self.records} records"]
-        said += [f"{self.set_aside} damaged lines were set aside earlier"] if self.set_aside else []
+        whole = f" ({kinds})" if kinds else ""
+        said = [f"{counted(self.lines, 'journal line')} checked{whole}; {counted(self.records, 'record')}"]
+        said += [f"damaged, and set aside earlier: {self.set_aside}"] if self.set_aside else []
         return "\n".join([*said, *(f"wrong: {problem}" for problem in self.problems)])
 
 
@@ -129,6 +131,8 @@ def _check_index(folder: Path, state: State, end: int, found: Verification) -> N
         mark = index.mark()
         if mark and mark.journal_end == end and (mark.totals, dict(mark.bills)) != (state.totals, state.ledger.bills):
             found.problems.append(f"{INDEX} has other sums than the journal")
+    except sqlite3.OperationalError:
+        return  # it cannot be opened where nothing can be written; that says nothing about the run
     except sqlite3.Error as error:
         found.problems.append(f"{INDEX} is damaged ({error})")
     finally:
