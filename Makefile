@@ -36,6 +36,8 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/commits.py --short
 	$(BIN)/python benchmarks/outage.py --short --scenarios "outage 503,storms" --peers engine-fast
 	$(BIN)/python benchmarks/faults.py --short --only nothing,429,length,quota,sigkill,tail,disk
+	$(BIN)/python benchmarks/kills.py --short
+	$(BIN)/python benchmarks/races.py --short
 
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt
