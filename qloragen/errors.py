@@ -58,12 +58,14 @@ class ChangesNotAccepted(SetupError):
 class RequestFailed(QloragenError):
     """This request has no answer; others may. Raised by the engine, turned into a failure of the unit by its caller."""
 
-    def __init__(self, message: str, *, reason: str, final: bool, own: bool = False) -> None:
+    def __init__(self, message: str, *, reason: str, final: bool, own: bool = False, suspect: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         """A short code, as in the failure table: `timeout`, `context_length`, `bad_request`..."""
         self.final = final
         """The same request will be refused again, so a later run must not repeat it."""
+        self.suspect = suspect or own
+        """Others succeeded after it had failed once at least, or it was refused as it is: the fault may be its own."""
         self.own = own
         """It failed alike again and again while others succeeded, so the fault is the request's own: a later run must
         not repeat it unless it is told to."""

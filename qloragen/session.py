@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,8 @@ from .types import Article, Record, Skip
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
 """A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
+
+_LEFT = "The session was left while work was under way; run it again to go on."
 
 log = get_logger()
 
@@ -98,7 +100,7 @@ class Session:
             # What was sent is paid for, so an error of the caller's must not cancel it.
             self.stop(Interrupted("The session was left by an error; run it again to go on."))
         elif self._at_work:
-            self.stop(Interrupted("The session was left while work was under way; run it again to go on."))
+            self.stop(Interrupted(_LEFT))
         try:
             if idle and self._at_work:
                 await idle.wait()  # else what other tasks are sent could not be kept any more
@@ -218,16 +220,20 @@ class Session:
             async with send, aclosing(items):
                 await self._flow.process(shared, deliver, deliver)
                 await self._acknowledged()
+                shared.worked_through = True
 
         self._tasks.start_soon(feed)
         self._streams[receive] = shared
         try:
             async with receive:
-                async for record in receive:
-                    yield record
+                with suppress(anyio.ClosedResourceError):  # the session was left by another task
+                    async for record in receive:
+                        yield record
         finally:
             shared.close()
             self._streams.pop(receive, None)
+        if not shared.worked_through and self._idle is None:
+            raise Interrupted(_LEFT)
         self._raise_if_ended_early(shared)
 
     async def _begin(self, source: Source, limit: int | None) -> None:

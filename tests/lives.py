@@ -62,7 +62,7 @@ class Author:
             case 1:
                 run.add_types(a_classification(f"k{name}"), (1, 2))
             case 2:
-                run.add_failure(Rejection(a_cell(name), "timeout", "Slow."))
+                run.add_failure(Rejection(a_cell(name), "timeout", "Slow."), NOON)
             case 3 if run.state.rejection_of(key(name)):
                 run.retry(key(name), NOON)
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from qloragen.engine import RetryPolicy
-from qloragen.errors import RequestFailed
+from qloragen.errors import ProviderUnavailable, RequestFailed
 from qloragen.testing import Answer, Body, ConnectionLost, HttpReply, ScriptedClient, VirtualLoop, refusal, reply
 from qloragen.types import Completion
 
@@ -138,7 +138,7 @@ async def test_a_request_may_ask_for_fewer_attempts_also_of_a_provider_that_has_
     assert len(client.calls) == 6
 
 
-async def test_a_request_that_had_its_chances_when_the_run_stops_is_a_failure_of_its_own_and_not_of_the_run_alone():
+async def test_a_run_that_stops_in_an_outage_holds_it_against_no_request():
     started = anyio.current_time()
 
     def ill(_body: Body) -> Answer:
@@ -148,4 +148,5 @@ async def test_a_request_that_had_its_chances_when_the_run_stops_is_a_failure_of
 
     results = await outcomes(engine, [request_for()] * 40)
 
-    assert any(isinstance(result, RequestFailed) and result.reason == "server_error" for result in results)
+    assert not any(isinstance(result, RequestFailed) for result in results)
+    assert any(isinstance(result, ProviderUnavailable) for result in results)

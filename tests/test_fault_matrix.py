@@ -294,23 +294,26 @@ async def test_an_article_that_fails_while_others_do_not_is_not_asked_for_again_
 
 @pytest.mark.parametrize("kind", ["500", "html_page", "reset_before_headers"])
 @pytest.mark.parametrize("poisoned", [(5,), (0, 4, 8, 11), (8, 9, 10, 11)])
-async def test_poison_in_a_short_run_is_asked_for_once_in_each_of_two_later_runs_and_then_never(
+async def test_poison_in_a_short_run_is_asked_for_once_in_later_runs_and_after_the_second_of_them_never(
     tmp_path, said, kind, poisoned
 ):
     trouble = Trouble(KINDS[kind], lambda article, _nth: article in poisoned)
-    calls = []
+    calls: list[dict[int, int]] = []
 
     runs = [session(tmp_path, trouble, seed=1) for _ in range(4)]
     for run in runs:
         async with run as work:
             await work.process(articles())
         assert run.tally.missing == len(poisoned)
-        calls.append(max(trouble.calls["generate", one] for one in poisoned))
+        calls.append({one: trouble.calls["generate", one] for one in poisoned})
 
-    assert runs[-1].summary.rejections == {POISON[kind]: len(poisoned)}
-    assert calls[0] <= MOST_CALLS
-    assert [later - before for before, later in pairwise(calls)][2] == 0
-    assert calls[-1] <= calls[0] + 2
+    assert max(calls[0].values()) <= MOST_CALLS
+    assert all(later[one] - before[one] <= 1 for before, later in pairwise(calls) for one in poisoned)
+    # Of the last one that was asked for nothing shows whose fault it is: it counts only after an hour.
+    unknown = sum(runs[-1].summary.failures.values())
+    assert unknown <= (len(poisoned) > 1)
+    assert runs[-1].summary.rejections == {POISON[kind]: len(poisoned) - unknown}
+    assert sum(calls[3].values()) - sum(calls[2].values()) == unknown
     assert len(good_rows(tmp_path)) == ARTICLES - len(poisoned)
 
 

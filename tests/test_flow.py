@@ -11,6 +11,7 @@ import pytest
 
 from qloragen import Session
 from qloragen.assembly import job_of
+from qloragen.errors import RequestFailed
 from qloragen.logbook import utc_now
 from qloragen.pipeline.flow import Flow
 from qloragen.pipeline.shared import Shared
@@ -20,7 +21,7 @@ from qloragen.testing import ScriptedClient, refusal, reply
 from qloragen.types import Article, Usage
 
 from .test_main_job import article
-from .values import a_record, a_reply
+from .values import NOON, a_record, a_reply
 
 
 class Silent:
@@ -138,3 +139,34 @@ def _good(body):
     return reply(
         arguments='{"instruction": "How do replicas keep in step?", "evidence": [1], "output": "By hinted handoff."}'
     )
+
+
+class Failing:
+    """An engine that nobody gets an answer from, and nothing shows whose fault it is."""
+
+    async def complete(self, request, keep=None):
+        raise RequestFailed("Nothing came.", reason="server_error", final=False)
+
+    def stop(self, reason):
+        raise AssertionError
+
+
+class Kept:
+    async def kept(self):
+        pass
+
+    durable = kept
+
+
+async def test_a_failure_without_a_sign_of_whose_fault_it_is_counts_after_an_hour_and_then_each_time(tmp_path):
+    job, one = job_of(load()), Article("a", article(1)["content"])
+    key, seen = job.classification(one).key, []
+
+    for hours in (0, 0.5, 0.9, 2, 2.1, 2.2):
+        moment = NOON + timedelta(hours=hours)
+        with open_run(tmp_path / "run") as run:
+            flow = Flow(job, Failing(), run, Kept(), open_articles=lambda: 1, now=lambda: moment)  # noqa: B023
+            await flow.process(Shared(_source(one)))
+            seen.append((run.state.failures_of(key, "server_error"), run.state.rejection_of(key)))
+
+    assert seen == [(0, None), (0, None), (0, None), (1, None), (2, None), (0, "server_error")]

@@ -53,6 +53,26 @@ async def test_leaving_a_session_waits_for_what_other_tasks_have_under_way_and_k
     assert read_run(tmp_path / "run").ledger.total().calls == len(server.calls)
 
 
+async def test_a_stream_in_another_task_ends_with_the_reason_when_its_session_is_left(tmp_path):
+    async with Simulated(classify=lambda _: "1, 2", delay_s=0.02) as server, anyio.create_task_group() as tasks:
+        ends: list[str] = []
+        first = anyio.Event()
+
+        async def read(session: Session) -> None:
+            try:
+                async for _ in session.stream(ARTICLES):
+                    first.set()
+            except qloragen.Interrupted as reason:
+                ends.append(str(reason))
+
+        async with Session(tmp_path / "run", base_url=server.base_url, max_concurrency=4) as session:
+            tasks.start_soon(read, session)
+            await first.wait()
+
+    assert ends == ["The session was left while work was under way; run it again to go on."]
+    assert read_run(tmp_path / "run").ledger.total().calls == len(server.calls)
+
+
 async def test_a_session_that_is_not_open_is_refused(tmp_path):
     async with Simulated() as server:
         session = Session(tmp_path / "run", base_url=server.base_url)
@@ -76,11 +96,13 @@ async def test_a_change_of_the_working_directory_moves_no_run(tmp_path):
     assert read_run(tmp_path / "run").totals.records == 6
 
 
-async def test_a_journal_that_lost_much_is_asked_about_and_one_that_lost_little_is_not(tmp_path):
+@pytest.mark.parametrize("zeros", [False, True])
+async def test_a_journal_that_lost_much_is_asked_about_and_one_that_lost_little_is_not(tmp_path, zeros):
     async with Simulated(classify=lambda _: "1, 2") as server:
         await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url)
         journal = tmp_path / "run/journal.jsonl"
-        journal.write_bytes(journal.read_bytes()[:-3000])
+        whole = journal.read_bytes()
+        journal.write_bytes(whole[:-3000] + bytes(3000) if zeros else whole[:-3000])
         calls = len(server.calls)
         with pytest.raises(qloragen.ChangesNotAccepted, match=r"3000 bytes before it did.*about \$0\.00"):
             await qloragen.agenerate(ARTICLES[:3], tmp_path / "run", base_url=server.base_url, confirm_above_usd=0)

@@ -132,7 +132,7 @@ def test_what_became_of_each_cell_is_known_again_after_reopening(folder):
         run.add_types(a_classification("k1"), (1, 2))
         run.add_types(a_classification("k2"), ())
         run.add_rejection(Rejection(a_cell("c2"), "refusal", "It refused."))
-        run.add_failure(Rejection(a_cell("c3"), "timeout", "Too slow."))
+        run.add_failure(Rejection(a_cell("c3"), "timeout", "Too slow."), NOON)
         run.add_record(a_record("c4"))
 
     for _ in range(2):  # with its index, and without
@@ -154,7 +154,7 @@ def test_what_became_of_each_cell_is_known_again_after_reopening(folder):
 def test_a_failure_is_counted_over_runs_and_forgotten_once_its_cell_is_settled(folder):
     for _ in range(2):
         with open_run(folder) as run:
-            run.add_failure(Rejection(a_cell("c1"), "timeout", "Too slow."))
+            run.add_failure(Rejection(a_cell("c1"), "timeout", "Too slow."), NOON)
     with open_run(folder) as run:
         assert run.state.failures_of(key("c1"), "timeout") == 2
         assert run.state.failures_of(key("c1"), "other") == 0

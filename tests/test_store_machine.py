@@ -125,7 +125,11 @@ class AnyLife(RuleBasedStateMachine):
     @rule(name=st.sampled_from(CELLS + CLASSIFICATIONS), reason=st.sampled_from(REASONS), final=st.booleans())
     def giving_up(self, name, reason, final):
         run = self.opened.run
-        (run.add_rejection if final else run.add_failure)(Rejection(cell(name), reason, "No."))
+        given_up = Rejection(cell(name), reason, "No.")
+        if final:
+            run.add_rejection(given_up)
+        else:
+            run.add_failure(given_up, NOON)
         self.model.add("rejection" if final else "failure", name, reason)
 
     @rule(name=st.sampled_from(CELLS + CLASSIFICATIONS))

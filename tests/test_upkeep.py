@@ -134,7 +134,7 @@ def test_given_up_items_are_asked_for_again_by_reason(folder, capsys):
 def test_what_failed_only_for_now_is_said_to_be_asked_for_again_anyway(tmp_path, capsys):
     folder = tmp_path / "run"
     with open_run(folder) as run:
-        run.add_failure(Rejection(a_cell("c1"), "timeout", "Too late."))
+        run.add_failure(Rejection(a_cell("c1"), "timeout", "Too late."), NOON)
 
     assert main(["retry", str(folder)]) == 0
 

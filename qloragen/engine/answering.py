@@ -39,10 +39,10 @@ class Answering:
         try:
             return await self._answered(lane, request, effort, keep)
         except ProviderUnavailable as reason:
-            # Of a model that has answered others: whoever asks again should know that this one had its chances.
-            if lane.recovery.answered and effort.count >= _HAD_ITS_CHANCES and effort.last is not None:
+            # Others succeeded while it failed: whoever asks again should know that it had its chances.
+            if any(effort.own.values()) and effort.count >= _HAD_ITS_CHANCES and effort.last is not None:
                 failed = effort.last[0].split()[0]
-                raise RequestFailed(str(reason), reason=failed, final=False) from reason
+                raise RequestFailed(str(reason), reason=failed, final=False, suspect=True) from reason
             raise
 
     async def _answered(self, lane: Lane, request: Request, effort: Effort, keep: Keep | None) -> Completion:

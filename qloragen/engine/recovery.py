@@ -116,7 +116,7 @@ class Recovery:
             case Action.GIVE_UP:
                 self._provider_lives(probe=attempt.probe)
                 self._refused(row, failure)
-                raise given_up(self._model, row, failure)
+                raise given_up(self._model, row, failure, suspect=True)
 
     def _stopped(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
         self._stops_in_a_row += 1
@@ -185,7 +185,8 @@ class Recovery:
             or effort.is_enough(self._policy, row.attempts, alone_s=self._alone_s(), since_s=since_s)
         ):
             self._bad += bad
-            raise given_up(self._model, row, failure, own=bad and not self._weather.explains(effort.count))
+            own = bad and not self._weather.explains(effort.count)
+            raise given_up(self._model, row, failure, own=own, suspect=any(effort.own.values()))
         if self.gate.cause is Cause.OUTAGE:
             return 0.0
         wait_s = self._policy.delay_s(effort.count, self._random, at_least_s=failure.retry_after_s)
@@ -236,7 +237,7 @@ class Recovery:
             )
 
 
-def given_up(model: str, row: Row, failure: Failure, *, own: bool = False) -> RequestFailed:
+def given_up(model: str, row: Row, failure: Failure, *, own: bool = False, suspect: bool = False) -> RequestFailed:
     """Return the error of a request that has no answer."""
     message = f"{model}: {row.reason} ({described(failure)})."
-    return RequestFailed(message, reason=row.reason, final=row.final, own=own)
+    return RequestFailed(message, reason=row.reason, final=row.final, own=own, suspect=suspect)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -37,6 +37,8 @@ MAX_GENERATE_ASKS = 3
 """A record that is not valid is asked at most twice more, with what was wrong."""
 MAX_FAILED_RUNS = 3
 """A cell that has failed alike in so many runs in a row is given up for good."""
+APART = timedelta(hours=1)
+"""So long after a failure without a sign of whose fault it was does the next one count."""
 
 _NO_SALVAGE = NoSalvage()
 
@@ -298,14 +300,23 @@ class Flow:
     def _fail(self, cell: Cell, error: RequestFailed) -> None:
         given_up = Rejection(cell, error.reason, str(error))
         counted = self._has_failed(cell.key, error.reason)
-        failures = self._run.state.failures_of(cell.key, error.reason) + (not counted)
+        counts = error.suspect or self._failed_long_ago(cell.key)
+        failures = self._run.state.failures_of(cell.key, error.reason) + (counts and not counted)
         if error.final or error.own or failures >= MAX_FAILED_RUNS:
             self._run.add_rejection(given_up)
             self.tally.rejections += 1
         elif not counted:
-            self._run.add_failure(given_up)
+            self._run.add_failure(given_up, self._now(), counts=counts)
             self.tally.failures += 1
         log.warning("cell_failed", cell=cell.key, stage=cell.stage, reason=error.reason, final=error.final)
+
+    def _failed_long_ago(self, key: str) -> bool:
+        """Whether the cell is known as a suspect, or failed so long ago that it was hardly the same outage."""
+        standing = self._run.state.standing(key)
+        failed_at = self._run.failed_at(key)
+        return (standing is not None and standing.times > 0) or (
+            failed_at is not None and self._now() - failed_at >= APART
+        )
 
     def _has_failed(self, key: str, reason: str) -> bool:
         """Whether it is said already that the cell has failed for this reason since this session began."""

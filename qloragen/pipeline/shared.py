@@ -25,6 +25,8 @@ class Shared(Generic[Item]):
         """What the source raised."""
         self.closed = False
         """Nobody wants what is left of it."""
+        self.worked_through = False
+        """Set by whoever takes from it, once everything taken has been dealt with."""
         self._source = source
         self._turn = anyio.Lock()
         self._waiting: anyio.CancelScope | None = None

@@ -82,12 +82,12 @@ def _append(files: Files, target: int, at: int, file: int, part: Part) -> int:
     start, end, what = part
     head = f"# {what}: bytes {start} to {end}, set aside {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
     at = write_all(files, target, head.encode(), at)
-    for block in _blocks(files, file, start, _without_zeros(files, file, start, end)):
+    for block in _blocks(files, file, start, without_zeros(files, file, start, end)):
         at = write_all(files, target, block, at)
     return write_all(files, target, b"\n", at)
 
 
-def _without_zeros(files: Files, file: int, start: int, end: int) -> int:
+def without_zeros(files: Files, file: int, start: int, end: int) -> int:
     """Return where the zeros begin that a part ends with: a loss of power may leave many, which say nothing."""
     last, at = start, start
     for block in _blocks(files, file, start, end):

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Lock
 from time import time_ns
 from typing import NamedTuple
 
@@ -54,6 +55,8 @@ class Filing:
         self.folder = folder
         self._files = files
         self._index = index
+        self._indexing = Lock()
+        """Held by whoever changes the index, or takes it away."""
         with ExitStack() as held:
             self._journal = Log(folder / JOURNAL, files)
             held.callback(self._journal.close)
@@ -171,12 +174,13 @@ class Filing:
 
         An index that fails is given up: opening the run takes longer then.
         """
-        if self._index is None:
-            return
-        try:
-            self._index.save(changes.items(), mark, [written.journal], [written.sink])
-        except sqlite3.Error as error:
-            self._give_up_index(error)
+        with self._indexing:
+            if self._index is None:
+                return
+            try:
+                self._index.save(changes.items(), mark, [written.journal], [written.sink])
+            except (sqlite3.Error, OSError) as error:
+                self._give_up_index(error)
 
     def rebuild_sink(self, state: State) -> None:
         """Put what the journal says in the place of the whole sink: at once or, on any failure, not at all.
@@ -249,11 +253,12 @@ class Filing:
 
     def distrust(self) -> None:
         """Let the next opening read the whole journal."""
-        if self._index is not None:
-            with suppress(sqlite3.Error):
-                self._index.clear()
-            self._index.close()
-            self._index = None
+        with self._indexing:
+            if self._index is not None:
+                with suppress(sqlite3.Error):
+                    self._index.clear()
+                self._index.close()
+                self._index = None
 
     def _give_up_index(self, error: Exception) -> None:
         log.warning("index_failed", path=str(self.folder / INDEX), error=str(error))

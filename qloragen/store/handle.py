@@ -23,6 +23,8 @@ from .ledger import Account
 from .lines import (
     article_line,
     article_of,
+    failed_at,
+    failure_line,
     record_in,
     record_line,
     rejection_line,
@@ -100,14 +102,14 @@ class Run:
 
     def add_rejection(self, rejection: Rejection) -> None:
         """Give a cell up for good."""
-        at = self._put(rejection_line(rejection, kind="rejection"))
+        at = self._put(rejection_line(rejection))
         self.state.add_rejection(rejection.cell.key, rejection.reason, at)
         self._taken_in = True
 
-    def add_failure(self, failure: Rejection) -> None:
-        """Give a cell up until the next run."""
-        at = self._put(rejection_line(failure, kind="failure"))
-        self.state.add_failure(failure.cell.key, failure.reason, at)
+    def add_failure(self, failure: Rejection, time: datetime, *, counts: bool = True) -> None:
+        """Give a cell up until the next run; `counts` says that the fault may be its own."""
+        at = self._put(failure_line(failure, time, counts=counts))
+        self.state.add_failure(failure.cell.key, failure.reason, at, counts=counts)
         self._taken_in = True
 
     def retry(self, key: str, time: datetime) -> None:
@@ -129,6 +131,11 @@ class Run:
         if at is None:
             raise KeyError(key)
         return record_in(self.filing.line(at, key))
+
+    def failed_at(self, key: str) -> datetime | None:
+        """Return when a cell failed last; None when it stands otherwise."""
+        standing = self.state.standing(key)
+        return failed_at(self.filing.line(standing.at, key)) if standing and standing.kind == "failure" else None
 
     def article(self, cell: Cell) -> Article | None:
         """Return the article of a cell; None when the journal does not have it."""

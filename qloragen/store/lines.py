@@ -55,6 +55,10 @@ class _CellLine(_Line):
     input_mode: InputMode | None
 
 
+class _FailureLine(_CellLine):
+    time: datetime
+
+
 class ArticleLine(_Line):
     """An article as its models read it."""
 
@@ -147,10 +151,20 @@ def types_line(cell: Cell, types: tuple[int, ...]) -> bytes:
     return framed(cell.key, "types", {**_cell_fields(cell), "types": types})
 
 
-def rejection_line(rejection: Rejection, *, kind: Literal["rejection", "failure"]) -> bytes:
-    """Return the journal line of a cell that is given up for good or for now."""
-    fields = {**_cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail}
-    return framed(rejection.cell.key, kind, fields)
+def rejection_line(rejection: Rejection) -> bytes:
+    """Return the journal line of a cell that is given up for good."""
+    return framed(rejection.cell.key, "rejection", _refusal_fields(rejection))
+
+
+def failure_line(failure: Rejection, time: datetime, *, counts: bool) -> bytes:
+    """Return the journal line of a cell that is given up for now; `counts` says that the fault may be its own."""
+    fields = {**_refusal_fields(failure), "time": time, "counts": counts}
+    return framed(failure.cell.key, "failure", fields)
+
+
+def failed_at(raw: bytes) -> datetime:
+    """Return when a failure's journal line was written; raises ValidationError when it does not say so."""
+    return _FailureLine.model_validate_json(raw).time
 
 
 def retry_line(key: str, time: datetime) -> bytes:
@@ -243,6 +257,10 @@ def _cell_of(line: _CellLine) -> Cell:
 
 def _usage_of(line: _UsageLine) -> Usage:
     return Usage(**line.model_dump())
+
+
+def _refusal_fields(rejection: Rejection) -> dict[str, object]:
+    return {**_cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail}
 
 
 def _cell_fields(cell: Cell) -> dict[str, object]:

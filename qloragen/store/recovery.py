@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import ChangesNotAccepted, SetupError
-from .aside import keep_lines, keep_part
+from .aside import keep_lines, keep_part, without_zeros
 from .files import Files, opened, write_all
 from .frame import is_whole
 from .index import Index, Mark
@@ -89,7 +89,7 @@ def recover(folder: Path, files: Files, index: Index | None, *, most_loss_usd: D
         mark = index.mark() if index else None
         if mark and mark.sealed == (files.stamp(journal), files.stamp(sink)):
             return Opened(State(index), Recovery(), mark.lines, sealed=True)
-        missing_bytes = mark.journal_end - files.stamp(journal).size if mark else 0
+        missing_bytes = mark.journal_end - _filled(files, journal, mark.journal_end) if mark else 0
         if mark and most_loss_usd is not None:
             _refuse_loss(folder, mark, missing_bytes, most_loss_usd)
         mark = _trusted(files, journal, index, mark)
@@ -197,6 +197,11 @@ def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents
             f"{folder / JOURNAL}, which says what was paid for, is missing or holds not one whole line, but {SINK} has "
             "records: put the journal back, or start in another directory."
         )
+
+
+def _filled(files: Files, journal: int, end: int) -> int:
+    """Return where the journal ends before `end`, zeros apart: those are what a lost end may have become."""
+    return without_zeros(files, journal, 0, min(end, files.stamp(journal).size))
 
 
 def _is_record(line: bytes) -> bool:

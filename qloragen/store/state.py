@@ -126,12 +126,12 @@ class State:
         self.sink_is_stale |= before is not None and before.kind == "record"
         self._move(key, before, Standing("rejection", at, reason))
 
-    def add_failure(self, key: str, reason: str, at: int) -> None:
-        """Note a cell that a later run will ask for again."""
+    def add_failure(self, key: str, reason: str, at: int, *, counts: bool) -> None:
+        """Note a cell that a later run will ask for again; failures that count add up as long as they are alike."""
         before = self.standing(key)
         if before is None or not before.settled:
             replies = before.replies if before else ()
-            self._move(key, before, Standing("failure", at, reason, replies, self.failures_of(key, reason) + 1))
+            self._move(key, before, Standing("failure", at, reason, replies, self.failures_of(key, reason) + counts))
 
     def add_retry(self, key: str) -> None:
         """Open a cell without a result again, as if nothing had been asked for it."""
@@ -160,7 +160,7 @@ class State:
             case "rejection":
                 self.add_rejection(key, fields["reason"], at)
             case "failure":
-                self.add_failure(key, fields["reason"], at)
+                self.add_failure(key, fields["reason"], at, counts=fields["counts"])
             case "retry":
                 self.add_retry(key)
         return False
