@@ -89,12 +89,13 @@ def _append(files: Files, target: int, at: int, file: int, part: Part) -> int:
 
 def without_zeros(files: Files, file: int, start: int, end: int) -> int:
     """Return where the zeros begin that a part ends with: a loss of power may leave many, which say nothing."""
-    last, at = start, start
-    for block in _blocks(files, file, start, end):
-        if said := block.rstrip(b"\0"):
-            last = at + len(said)
-        at += len(block)
-    return last
+    while start < end:
+        block_at = max(start, end - _BLOCK_BYTES)
+        # From the end: a journal of gigabytes mostly ends with a line, and then one block is read.
+        if said := b"".join(_blocks(files, file, block_at, end)).rstrip(b"\0"):
+            return block_at + len(said)
+        end = block_at
+    return start
 
 
 def _blocks(files: Files, file: int, start: int, end: int) -> Iterator[bytes]:
