@@ -146,7 +146,7 @@ def reparse(folder: str | Path, **knobs: object) -> Reparsed:
 
     Raises:
         SetupError: There is no run in `folder`, another process works in it, or a setting or the pack has a mistake.
-        StorageFailed: The files cannot be written; they are as before.
+        StorageFailed: The files cannot be written; doing it again goes on.
     """
     read_run(Path(folder))
     manifest = read_manifest(Path(folder))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import RunLocked, SetupError, StorageFailed
+from .errors import SetupError, StorageFailed
 from .store.lock import in_use
 from .store.names import JOURNAL
 from .store.rehearsal import refusal
@@ -71,10 +71,11 @@ def rebuild(folder: str | Path) -> Rebuilt:
 
 def mend(folder: Path) -> None:
     """Put the files of a run in order after a crash, so that its records are all there and whole; no matter if another
-    process works in it, or if nothing can be written: then the records are taken as they are.
+    process works in it, if nothing can be written, or if going on would have to be agreed to: then the records are
+    taken as they are.
     """
     if (folder / JOURNAL).exists():
-        with suppress(RunLocked, StorageFailed), open_run(folder):
+        with suppress(SetupError, StorageFailed), open_run(folder):
             pass
 
 

@@ -120,6 +120,12 @@ def test_an_export_after_a_crash_has_every_record(folder, tmp_path):
     assert qloragen.export(folder, tmp_path / "out.jsonl").records == 2
 
 
+def test_records_can_be_exported_from_a_run_that_is_not_to_be_gone_on_with(folder, tmp_path):
+    (folder / JOURNAL).write_bytes(b"")
+
+    assert qloragen.export(folder, tmp_path / "out.jsonl").records == 2
+
+
 def test_given_up_items_are_asked_for_again_by_reason(folder, capsys):
     assert main(["retry", str(folder), "--reason", "refusal"]) == 0
 

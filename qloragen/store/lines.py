@@ -223,11 +223,6 @@ def reply_of(raw: bytes) -> Reply:
     )
 
 
-def cell_of(raw: bytes) -> Cell:
-    """Return the cell that a journal line is about; raises ValidationError when it is about none."""
-    return _cell_of(_CellLine.model_validate_json(raw))
-
-
 def record_in(raw: bytes) -> Record:
     """Return the record that a journal line holds; raises ValidationError when it holds none."""
     return record_of(sink_line(raw))
