@@ -124,14 +124,25 @@ class Function:
     bounds (`maxLength`, `maximum`...); they are left out for models that do not take them."""
 
 
+class Predicate(NamedTuple):
+    """A statement that a model is to judge."""
+
+    name: str
+    """Unique in its request; the answer carries it."""
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call to a chat model; knows nothing of articles."""
+    """One call to a model; knows nothing of articles."""
 
     model: str
     messages: tuple[Message, ...]
     max_completion_tokens: int
     function: Function | None = None
+    predicates: tuple[Predicate, ...] = ()
+    """Statements about the messages whose probabilities are wanted in place of a chat completion: the request goes to
+    the endpoint for typed decisions, which takes no function, temperature or cap, and generates no tokens."""
     temperature: float | None = None
     cache_key: str | None = None
     """Routes requests with the same prefix to the same prompt cache, where the provider has such a thing."""
@@ -148,6 +159,12 @@ class Request:
     max_attempts: int | None = None
     """Failed attempts after which this request is given up, whoever's fault they were; refusals for the rate are none.
     None: as the retry policy says."""
+    id: str | None = None
+    """Names the request among all that a run ever makes, so that its reply can be known again in a batch that an
+    earlier process has submitted; letters, digits and hyphens."""
+    follows: bool = False
+    """Goes before requests that wait: a prefix that it shares with one that has been answered is in the provider's
+    prompt cache, but not for long."""
     metadata: Mapping[str, str] | None = None
     """Asks the provider to store the request and its reply under these words, for the engine's `stored` to find it: 16
     pairs at most, keys of up to 64 characters and values of up to 512. How long it keeps the texts is its own affair. A
@@ -156,6 +173,9 @@ class Request:
 
 Structure = Literal["tools", "json_schema", "json_object"]
 """How a structured answer is asked for: a forced function tool, or a response format."""
+
+ReplyForm = Literal["tools", "json_schema", "json_object", "decisions"]
+"""How a reply holds its structured answer: as a chat completion, or as typed decisions."""
 
 
 # ------------------------------------------------------------------------------------------------ what comes back
@@ -194,8 +214,8 @@ class Completion:
     usage: Usage
     model: str
     """The model asked for: the key of prices and limits."""
-    structure: Structure | None
-    """How the structured answer was asked for."""
+    structure: ReplyForm | None
+    """How the structured answer was asked for; `arguments` of decisions are a JSON list of the endpoint's answers."""
     cost_usd: Decimal | None
     """None when the model's price is unknown."""
     body: bytes
@@ -233,7 +253,7 @@ class Reply:
     """A paid reply in the journal: the cell it answers, the bill, and the raw body."""
 
     cell: Cell
-    structure: Structure | None
+    structure: ReplyForm | None
     finish_reason: str
     usage: Usage
     cost_usd: Decimal | None

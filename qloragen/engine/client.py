@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from os import environ
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import anyio.to_thread
 
@@ -71,6 +71,43 @@ class Listing(Protocol):
 
     async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
         """Make one attempt at `GET` of an address beneath the API's own, such as `/chat/completions`.
+
+        Raises:
+            ConnectionLost: no whole reply came.
+        """
+        ...
+
+
+class Ask(NamedTuple):
+    """A call to any other address of the API, such as `Ask("POST", "/batches", body=...)`."""
+
+    method: str
+    path: str
+    """Beneath the API's own address."""
+    query: str = ""
+    body: bytes = b""
+    content_type: str = "application/json"
+
+
+@runtime_checkable
+class Deciding(Protocol):
+    """What requests with predicates need of a provider besides."""
+
+    async def decide(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """Make one attempt at `POST /decisions`, as `Client.post` does at chat completions.
+
+        Raises:
+            ConnectionLost: no whole reply came.
+        """
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """What batches need of a provider besides: files and batches are made, looked at and fetched."""
+
+    async def ask(self, ask: Ask, *, timeout_s: float) -> HttpReply:
+        """Make one attempt at any call; the body of the reply may be a whole file.
 
         Raises:
             ConnectionLost: no whole reply came.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from ..types import Completion, Structure, Usage
+from ..types import Completion, ReplyForm, Usage
 from .pricing import Price, cost
 
 Json = dict[str, object]
@@ -37,7 +37,7 @@ def decode(
     body: bytes,
     *,
     model: str,
-    structure: Structure | None,
+    structure: ReplyForm | None,
     price: Price | None = None,
     around: Circumstances = _UNKNOWN,
 ) -> Completion:
@@ -101,7 +101,7 @@ _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | 
 """One code fence around the whole content, which models put there out of habit."""
 
 
-def _arguments(message: Json, text: str, structure: Structure | None) -> str | None:
+def _arguments(message: Json, text: str, structure: ReplyForm | None) -> str | None:
     if structure is None:
         return None
     if structure != "tools":

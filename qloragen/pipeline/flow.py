@@ -255,7 +255,8 @@ class Flow:
         complaints: list[Invalid] = []
         for ask in range(max(max_asks, len(replies))):
             if ask == len(replies):
-                reply = await self._ask(cell, build(replies, complaints))
+                request = replace(build(replies, complaints), id=f"{cell.key}-{ask}")
+                reply = await self._ask(cell, request)
                 if reply is None:
                     return None
                 replies.append(reply)
@@ -272,7 +273,7 @@ class Flow:
         kept: list[Reply] = []
 
         async def keep(completion: Completion) -> None:
-            kept.append(reply_of(cell, completion, self._now()))
+            kept.append(reply_of(replace(cell, model=request.model), completion, self._now()))
             self._run.add_reply(kept[0])
             await self._keeper.kept()
 

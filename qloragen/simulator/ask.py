@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ..engine.client import Ask
 from .faults import Endpoint
 
+__all__ = ["Ask", "Route", "route_of"]
+
 _PATH = re.compile(r"(?:/v1)?/(files|batches)(?:/([^/]+)(?:/(content|cancel))?)?")
-
-
-class Ask(NamedTuple):
-    """A request to one of these addresses, which have `/v1` before them or not."""
-
-    method: str
-    path: str
-    query: str = ""
-    body: bytes = b""
-    content_type: str = "application/json"
 
 
 class Route(NamedTuple):

@@ -25,7 +25,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..types import Article, Cell, Format, InputMode, Record, Rejection, Reply, Stage, Structure, Usage, digest
+from ..types import Article, Cell, Format, InputMode, Record, Rejection, Reply, ReplyForm, Stage, Usage, digest
 from .frame import framed, sink_line
 
 
@@ -75,7 +75,7 @@ class ReplyLine(_CellLine):
     """A paid reply."""
 
     t: Literal["reply"]
-    structure: Structure | None
+    structure: ReplyForm | None
     finish_reason: str
     usage: _UsageLine
     cost_usd: Decimal | None
