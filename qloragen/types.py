@@ -220,6 +220,8 @@ class Completion:
     """None when the model's price is unknown."""
     body: bytes
     """The reply as it came over the wire."""
+    tier: str | None = None
+    """What it is paid as: `default`, `flex`, `priority`, `batch` or `decisions`; None when the reply does not say."""
     request_id: str | None = None
     latency_s: float = 0.0
     attempts: int = 1

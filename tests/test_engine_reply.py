@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from qloragen.engine.pricing import Price
 from qloragen.engine.reply import UnreadableReply, decode
 from qloragen.testing import reply
-from qloragen.types import Completion, Structure, Usage
+from qloragen.types import Completion, ReplyForm, Usage
 
 
-def decoded(body: object, structure: Structure | None = None, price: Price | None = None) -> Completion:
+def decoded(body: object, structure: ReplyForm | None = None, price: Price | None = None) -> Completion:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     return decode(raw, model="m", structure=structure, price=price)
 
@@ -108,6 +108,55 @@ def test_the_cost_is_by_the_tier_that_served():
     assert decoded(body).cost_usd is None
 
 
+def test_a_tier_that_is_known_otherwise_wins_over_the_one_that_the_reply_names():
+    price = Price(Decimal(2), Decimal(4), tiers={"batch": Price(Decimal(1), Decimal(2))})
+    body = {**choice(content="x"), "usage": {"prompt_tokens": 1_000_000}, "service_tier": "default"}
+
+    told, said = (
+        decode(orjson.dumps(body), model="m", structure=None, price=price, tier=tier) for tier in ("batch", None)
+    )
+
+    assert (told.tier, told.cost_usd) == ("batch", Decimal(1))
+    assert (said.tier, said.cost_usd) == ("default", Decimal(2))
+    assert decoded(choice(content="x")).tier is None
+
+
+DECISIONS = {
+    "answers": [{"type": "predicate", "name": "t1", "probability": 0.75}, {"type": "refusal", "name": "t2"}],
+    "usage": {
+        "input_tokens": 1_000_000,
+        "input_tokens_details": {"cached_tokens": 600_000, "cache_write_tokens": 100},
+        "output_tokens": 0,
+        "output_tokens_details": {"reasoning_tokens": 0},
+    },
+}
+
+
+def test_decisions_are_a_list_of_answers_paid_for_as_decisions():
+    price = Price(Decimal(2), Decimal(4), tiers={"decisions": Price(Decimal(1), Decimal(0))})
+
+    completion = decoded(DECISIONS, "decisions", price)
+
+    assert orjson.loads(completion.arguments or "") == DECISIONS["answers"]
+    assert (completion.text, completion.finish_reason, completion.refusal) == ("", "stop", None)
+    assert completion.usage == Usage(1_000_000, 600_000, 100, 0, 0)
+    assert (completion.tier, completion.cost_usd) == ("decisions", Decimal(1))
+
+
+@pytest.mark.parametrize("answers", [[], [None], [{"type": "refusal", "name": None}], ["no"]])
+def test_decisions_of_any_kind_are_decoded_for_they_are_paid_for(answers):
+    completion = decoded({**DECISIONS, "answers": answers}, "decisions")
+
+    assert orjson.loads(completion.arguments or "") == answers
+    assert completion.usage.prompt_tokens == 1_000_000
+
+
+@pytest.mark.parametrize("body", [{}, {"answers": None}, {"answers": [], "error": {}}, choice(content="1")])
+def test_what_holds_no_decisions_is_unreadable_as_such(body):
+    with pytest.raises(UnreadableReply):
+        decoded(body, "decisions")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -154,10 +203,10 @@ json = st.recursive(
 )
 
 
-@given(json, st.sampled_from(["tools", "json_schema", None]))
+@given(json, st.sampled_from(["tools", "json_schema", "decisions", None]))
 def test_any_json_is_a_completion_or_unreadable(body, structure):
     try:
-        completion = decoded({"choices": [body], "usage": body}, structure)
+        completion = decoded({"choices": [body], "answers": [body], "usage": body}, structure)
     except UnreadableReply:
         return
 

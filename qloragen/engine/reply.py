@@ -1,6 +1,6 @@
 """From a reply's bytes to a `Completion`: pure, so that journalled bodies can be read again at any time.
 
-Whatever a chat completion may lack (choices, content, usage, the tool call) is decoded, not refused: it was paid for.
+Whatever a reply may lack (choices, content, usage, the tool call, answers) is decoded, not refused: it was paid for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Json = dict[str, object]
 
 
 class UnreadableReply(ValueError):
-    """The body is no chat completion: HTML, cut off, an `error` object, JSON of another kind."""
+    """The body is no reply of the kind: HTML, cut off, an `error` object, JSON of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +39,77 @@ def decode(
     model: str,
     structure: ReplyForm | None,
     price: Price | None = None,
+    tier: str | None = None,
     around: Circumstances = _UNKNOWN,
 ) -> Completion:
-    """Decode the body of a chat completion.
+    """Decode the body of a chat completion, or of decisions where they are the `structure` asked for.
 
-    The cost is by the service tier that the reply names; it is None without a price, or when the reply bills nothing.
-    Of several tool calls the first counts.
+    The cost is by `tier`, else by the service tier that the reply names; it is None without a price, or when the reply
+    bills nothing. Of several tool calls the first counts.
 
     Raises:
-        UnreadableReply: the body is no chat completion.
+        UnreadableReply: the body is no such reply.
     """
     reply = json_object(body)
+    said = _decided(reply) if structure == "decisions" else _chatted(reply, structure)
+    paid_as = tier or said.tier
+    return Completion(
+        text=said.text,
+        arguments=said.arguments,
+        finish_reason=said.finish_reason,
+        refusal=said.refusal,
+        usage=said.usage,
+        model=model,
+        structure=structure,
+        cost_usd=cost(said.usage, price, tier=paid_as) if price and any(said.usage) else None,
+        body=body,
+        tier=paid_as,
+        request_id=around.request_id or _word(reply.get("id")),
+        latency_s=around.latency_s,
+        attempts=around.attempts,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a reply says, whatever endpoint it is from; see `Completion`."""
+
+    text: str
+    arguments: str | None
+    finish_reason: str
+    refusal: str | None
+    usage: Usage
+    tier: str | None
+
+
+def _chatted(reply: Json, structure: ReplyForm | None) -> _Said:
     choices = reply.get("choices")
     if not isinstance(choices, list) or ("error" in reply and not choices):
         raise UnreadableReply("no chat completion")
     choice = _mapping(choices[0]) if choices else {}
     message = _mapping(choice.get("message"))
     text = _text(message.get("content"))
-    usage = _usage(_mapping(reply.get("usage")))
-    return Completion(
+    return _Said(
         text=text,
         arguments=_arguments(message, text, structure),
         finish_reason=_word(choice.get("finish_reason")) or "none",
         refusal=_word(message.get("refusal")),
-        usage=usage,
-        model=model,
-        structure=structure,
-        cost_usd=cost(usage, price, tier=_word(reply.get("service_tier"))) if price and any(usage) else None,
-        body=body,
-        request_id=around.request_id or _word(reply.get("id")),
-        latency_s=around.latency_s,
-        attempts=around.attempts,
+        usage=_usage(_mapping(reply.get("usage")), "prompt", "completion"),
+        tier=_word(reply.get("service_tier")),
+    )
+
+
+def _decided(reply: Json) -> _Said:
+    answers = reply.get("answers")
+    if not isinstance(answers, list) or ("error" in reply and not answers):
+        raise UnreadableReply("no decisions")
+    return _Said(
+        text="",
+        arguments=orjson.dumps(answers).decode(),
+        finish_reason="stop",
+        refusal=None,
+        usage=_usage(_mapping(reply.get("usage")), "input", "output"),
+        tier="decisions",
     )
 
 
@@ -123,15 +163,16 @@ def _text(content: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _usage(usage: Json) -> Usage:
-    prompt = _mapping(usage.get("prompt_tokens_details"))
-    completion = _mapping(usage.get("completion_tokens_details"))
+def _usage(usage: Json, incoming: str, outgoing: str) -> Usage:
+    """Return the bill; endpoints differ in what they call the tokens that come in and go out."""
+    read = _mapping(usage.get(f"{incoming}_tokens_details"))
+    written = _mapping(usage.get(f"{outgoing}_tokens_details"))
     return Usage(
-        _count(usage.get("prompt_tokens")),
-        _count(prompt.get("cached_tokens")),
-        _count(prompt.get("cache_write_tokens")),
-        _count(usage.get("completion_tokens")),
-        _count(completion.get("reasoning_tokens")),
+        _count(usage.get(f"{incoming}_tokens")),
+        _count(read.get("cached_tokens")),
+        _count(read.get("cache_write_tokens")),
+        _count(usage.get(f"{outgoing}_tokens")),
+        _count(written.get("reasoning_tokens")),
     )
 
 
