@@ -105,6 +105,17 @@ class Engine:
         """
         return answer_of(await self.complete(asking_for(request, model), keep), model)
 
+    def worth_sharing(self, request: Request, calls: int) -> bool:
+        """Tell whether `calls` requests that begin as `request` does, up to its last `Message.shared`, are cheaper if
+        one is answered before the others are sent: these then find their beginning in the prompt cache.
+
+        If not, send all at once, with `shared` 0: to write what nobody will read may cost more than not to.
+
+        Raises:
+            SettingsError: the request names an unknown model.
+        """
+        return self._lane(request.model).worth_sharing(request, calls)
+
     def map(
         self, requests: Iterable[Request] | AsyncIterable[Request], *, at_once: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[tuple[Request, Completion | RequestFailed]]]:

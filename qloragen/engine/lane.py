@@ -24,6 +24,7 @@ from .limits import Limits
 from .patience import Patience
 from .recovery import Recovery, given_up
 from .retry import RetryPolicy
+from .sharing import pays, prefix_bytes
 from .spec import ModelSpec
 from .tokens import Densities, Estimator, makeup
 
@@ -108,6 +109,16 @@ class Lane:
         self._refuse_above_the_limit(call)
         self._refuse_above_its_cost(call, effort)
         return call
+
+    def worth_sharing(self, request: Request, calls: int) -> bool:
+        """Tell whether it pays that one of `calls` requests that begin alike goes ahead; see `Engine.worth_sharing`."""
+        family = self.form.family
+        try:
+            prefix = prefix_bytes(request, family, self.form.structure_for(structured=request.function is not None))
+        except TypeError:
+            return False  # it cannot be sent, as `prepare` says
+        tokens = self.estimator.estimate(makeup(prefix), request.about or request.cache_key) if prefix else 0
+        return pays(tokens, calls, family, self.spec.price)
 
     def heard(self, reply: HttpReply, ticket: Ticket, now_s: float) -> None:
         """Learn what the headers of any reply say of the limits."""
