@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qloragen.engine.pricing import Price, ceiling, cost, lookup
+from qloragen.engine.pricing import Price, ceiling, cost, lookup, origin, rates
 from qloragen.types import Usage
 
 LUNA = Price(Decimal("0.1"), Decimal("0.5"), Decimal("0.01"), Decimal("0.125"))
@@ -48,17 +50,41 @@ def test_reported_counts_that_contradict_each_other_never_make_a_negative_cost()
 
 
 counts = st.integers(0, 2_000_000)
+tiers = st.sampled_from([None, "flex", "priority", "fast", "batch", "decisions", "default"])
+amounts = st.decimals(0, 100, places=3)
+plain_prices = st.builds(Price, amounts, amounts, st.none() | amounts, st.none() | amounts)
+prices = st.builds(
+    Price,
+    amounts,
+    amounts,
+    st.none() | amounts,
+    st.none() | amounts,
+    st.none() | counts,
+    st.none() | plain_prices,
+    st.dictionaries(st.sampled_from(["flex", "priority", "batch", "decisions"]), plain_prices),
+)
 
 
 @settings(deadline=None)
-@given(counts, counts, counts, counts, st.sampled_from([None, "flex", "priority", "default"]))
-def test_no_bill_of_a_size_exceeds_its_ceiling(prompt, cached, written, completion, tier):
-    price = lookup("gpt-6-luna")
-    assert price is not None
+@given(st.builds(Usage, counts, counts, counts, counts), counts, counts, tiers, st.just(lookup("gpt-6-luna")) | prices)
+def test_no_bill_of_a_size_or_a_smaller_one_exceeds_its_ceiling(usage, more, longer, tier, price):
+    most = ceiling(usage.prompt_tokens + more, usage.completion_tokens + longer, price, tier=tier)
 
-    bill = cost(Usage(prompt, cached, written, completion), price, tier=tier)
+    assert cost(usage, price, tier=tier) <= most
 
-    assert bill <= ceiling(prompt, completion, price, tier=tier)
+
+@given(counts, counts, st.sampled_from(["flex", "priority"]), prices)
+def test_what_a_tier_has_no_room_for_is_served_at_the_standard_price_within_the_ceiling(
+    prompt, completion, tier, price
+):
+    assert cost(Usage(prompt, completion_tokens=completion), price) <= ceiling(prompt, completion, price, tier=tier)
+
+
+def test_batches_and_decisions_are_served_as_nothing_else_so_half_the_price_is_all_that_is_reserved():
+    price = Price(Decimal(2), Decimal(4), tiers={"batch": Price(Decimal(1), Decimal(2))})
+
+    assert ceiling(1_000_000, 0, price, tier="batch") == 1
+    assert ceiling(1_000_000, 0, price, tier="flex") == 2
 
 
 @settings(deadline=None)
@@ -85,6 +111,88 @@ def test_the_price_list_knows_the_default_models_with_cliff_and_tiers():
     assert price.long.prompt == Decimal("0.2")
     assert price.tiers["flex"].prompt == price.prompt / 2
     assert price.tiers["priority"].prompt == price.prompt * 2
+    assert price.tiers["batch"].completion == price.completion / 2
+    for tier in ("flex", "priority", "batch"):
+        long = price.tiers[tier].long
+        assert price.tiers[tier].long_above_tokens == 272_000
+        assert long is not None
+        assert long.prompt == 2 * price.tiers[tier].prompt
+
+
+def test_a_long_prompt_costs_what_long_ones_cost_at_its_own_tier():
+    price = lookup("gpt-6-luna")
+    assert price is not None
+
+    assert cost(Usage(1_000_000), price, tier="batch") == Decimal("0.1")
+    assert cost(Usage(272_000), price, tier="flex") == Decimal("0.0136")
+
+
+def test_decisions_bill_fresh_input_alone():
+    price = lookup("gpt-6-luna")
+    assert price is not None
+
+    usage = Usage(prompt_tokens=1_000_000, cached_tokens=250_000, cache_write_tokens=250_000)
+
+    assert cost(usage, price, tier="decisions") == Decimal("0.05")
+    assert "decisions" not in _tiers_of("gpt-6-sol")
+    assert "decisions" in _tiers_of("openai/gpt-6-luna-2026-09-01")
+
+
+def test_a_model_without_a_flex_tier_has_no_price_for_it():
+    assert set(_tiers_of("gpt-4o")) == {"priority", "fast", "batch"}
+
+
+def _tiers_of(model: str) -> list[str]:
+    price = lookup(model)
+    assert price is not None
+    return [*price.tiers]
+
+
+def test_a_price_says_where_it_comes_from_and_of_when_it_is():
+    listed = lookup("gpt-6-luna")
+    assert listed is not None
+    assert listed.as_of is not None
+
+    assert date(2026, 11, 1) <= listed.as_of <= date.today()  # noqa: DTZ011 - any day will do
+    assert origin(listed) == (
+        f"{listed.source}, as of {listed.as_of}; decisions: qloragen's list, as of {listed.tiers['decisions'].as_of}"
+    )
+    assert listed.source.startswith("genai-prices 0.")
+    assert origin(LUNA) == "your settings"
+    assert origin(None) == "unknown"
+
+
+def test_all_that_was_paid_by_can_be_written_down():
+    price = Price(
+        Decimal("0.10"),
+        Decimal(1),
+        Decimal(0),
+        long_above_tokens=100,
+        long=Price(Decimal("0.2"), Decimal("1.5")),
+        tiers={"batch": Price(Decimal("0.05"), Decimal("5E-1"), source="a list", as_of=date(2026, 11, 23))},
+    )
+
+    assert rates(price) == {
+        "default": {
+            "prompt": "0.10",
+            "cached": "0",
+            "completion": "1",
+            "long_above_tokens": 100,
+            "long_prompt": "0.2",
+            "long_completion": "1.5",
+            "source": "your settings",
+            "as_of": None,
+        },
+        "batch": {"prompt": "0.05", "completion": "0.5", "source": "a list", "as_of": "2026-11-23"},
+    }
+
+
+@pytest.mark.parametrize("tier", ["scale", "ultrafast", "", None])
+def test_a_tier_that_is_not_known_costs_the_standard_price(tier):
+    price = lookup("gpt-6-luna")
+    assert price is not None
+
+    assert cost(Usage(1_000), price, tier=tier) == cost(Usage(1_000), price)
 
 
 def test_dated_and_prefixed_names_have_the_price_of_their_model():

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from ..types import Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, TieredPrices
 
-_TIERS = ("flex", "priority")
+_TIERS = {
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast"},
+    "batch": {"processing": "batch"},
+}
+"""Tiers of the price list, and how it is asked for them."""
+_COLUMNS = ("prompt", "cached", "cache_write", "completion")
+_OWN_LIST = "qloragen's list"
+_LISTED = "genai-prices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +46,16 @@ class Price:
     """Replies with more prompt tokens than this are billed by `long` altogether."""
     long: Price | None = None
     tiers: Mapping[str, Price] = field(default_factory=dict)
-    """Prices of other service tiers, by the name in the reply; a tier that is not here costs the standard price."""
+    """Prices of what is not paid for at the standard price: `flex`, `priority`, `fast` (service tiers, by their name in
+    the reply), `batch` and `decisions`. A tier that is not here costs the standard price."""
+    source: str = "your settings"
+    """Who says so: `genai-prices 0.2.3`, `qloragen's list`, `your settings`."""
+    as_of: date | None = None
+    """When it was last checked, at the earliest; None where that is not known."""
 
 
 def cost(usage: Usage, price: Price, *, tier: str | None = None) -> Decimal:
-    """Return US dollars, exactly; `tier` is the service tier that the reply names."""
+    """Return US dollars, exactly; `tier` is what is to be paid for, as in `Completion.tier`."""
     rate = price.tiers.get(tier or "", price)
     if rate.long is not None and rate.long_above_tokens is not None and usage.prompt_tokens > rate.long_above_tokens:
         rate = rate.long
@@ -51,12 +70,64 @@ def cost(usage: Usage, price: Price, *, tier: str | None = None) -> Decimal:
 
 
 def ceiling(prompt_tokens: int, completion_tokens: int, price: Price, *, tier: str | None = None) -> Decimal:
-    """Return the most that a call of this size can cost: nothing read from the cache, and perhaps all written to it.
+    """Return the most that a call of this size, or of a smaller one, can cost, however the cache serves it.
 
-    `tier` is the service tier asked for; where there is no room in it, the standard one serves.
+    `tier` is what is asked for. Where there is no room in a service tier, the standard one serves; batches and
+    decisions are never served as anything else.
     """
-    bills = (Usage(prompt_tokens, 0, written, completion_tokens) for written in (0, prompt_tokens))
-    return max(cost(bill, price, tier=served) for bill in bills for served in (tier, None))
+    asked = price.tiers.get(tier or "", price)
+    served = (asked,) if tier in _NEVER_SERVED_OTHERWISE else (asked, price)
+    rates = [rate for one in served for rate in _rates_up_to(one, prompt_tokens)]
+    return max(_most(prompt_tokens, completion_tokens, rate) for rate in rates).scaleb(-6)
+
+
+_NEVER_SERVED_OTHERWISE = frozenset({"batch", "decisions"})
+
+
+def _rates_up_to(price: Price, prompt_tokens: int) -> tuple[Price, ...]:
+    cliff = price.long_above_tokens
+    return (price,) if price.long is None or cliff is None or prompt_tokens <= cliff else (price, price.long)
+
+
+def _most(prompt_tokens: int, completion_tokens: int, rate: Price) -> Decimal:
+    prompt = max(one for one in (rate.prompt, rate.cached, rate.cache_write) if one is not None)
+    return prompt_tokens * prompt + completion_tokens * rate.completion
+
+
+def origin(price: Price | None) -> str:
+    """Return where a price comes from, and of when it is, for people: `unknown` where there is none."""
+    if price is None:
+        return "unknown"
+    found: dict[str, list[str]] = {}
+    for tier, one in price.tiers.items():
+        if _said(one) != _said(price):
+            found.setdefault(_said(one), []).append(tier)
+    return "; ".join([_said(price), *(f"{', '.join(tiers)}: {said}" for said, tiers in found.items())])
+
+
+def _said(price: Price) -> str:
+    return price.source if price.as_of is None else f"{price.source}, as of {price.as_of}"
+
+
+def rates(price: Price) -> dict[str, dict[str, str | int | None]]:
+    """Return a price as JSON values: by tier (`default` is the standard price) what is paid per million tokens, in US
+    dollars as exact decimal strings, where it comes from and of when it is; of long prompts under `long_...`."""
+    return {tier: _fields(one) for tier, one in {"default": price, **price.tiers}.items()}
+
+
+def _fields(price: Price) -> dict[str, str | int | None]:
+    found: dict[str, str | int | None] = {**_columns(price)}
+    if price.long is not None:
+        found["long_above_tokens"] = price.long_above_tokens
+        found |= {f"long_{name}": value for name, value in _columns(price.long).items()}
+    found["source"] = price.source
+    found["as_of"] = None if price.as_of is None else price.as_of.isoformat()
+    return found
+
+
+def _columns(price: Price) -> dict[str, str]:
+    columns = {name: getattr(price, name) for name in _COLUMNS}
+    return {name: f"{value:f}" for name, value in columns.items() if value is not None}
 
 
 @cache
@@ -68,21 +139,59 @@ def lookup(model: str, *, base_url: str | None = None) -> Price | None:
     price list (a second, 100 MB).
     """
     name = model.removeprefix("openai/")
-    if base_url is not None and (found := _all_tiers(partial(_at_url, name, base_url))) is not None:
+    if base_url is not None and (found := _all_tiers(name, partial(_at_url, name, base_url))) is not None:
         return found
-    return None if name.startswith("gpt-oss") else _all_tiers(partial(_of_openai, name))
+    return None if name.startswith("gpt-oss") else _all_tiers(name, partial(_of_openai, name))
 
 
-def _all_tiers(listed: Callable[[Mapping[str, str]], Price | None]) -> Price | None:
+def _all_tiers(model: str, listed: Callable[[Mapping[str, str]], Price | None]) -> Price | None:
     standard = listed({})
     if standard is None:
         return None
-    special = {tier: listed({"service_tier": tier}) for tier in _TIERS}
-    return replace(standard, tiers={tier: price for tier, price in special.items() if price not in (None, standard)})
+    special = {tier: listed(context) for tier, context in _TIERS.items()}
+    tiers = {tier: price for tier, price in special.items() if price is not None and price != standard}
+    decisions = _decisions(model)
+    if decisions is not None:
+        tiers["decisions"] = decisions
+    return replace(standard, tiers=tiers)
+
+
+@cache
+def _own_rows() -> tuple[tuple[re.Pattern[str], Price], ...]:
+    rows = tomllib.loads(files(__package__).joinpath("prices.toml").read_text("utf-8"))["decisions"]
+    return tuple((re.compile(row["match"]), _own_price(row)) for row in rows)
+
+
+def _own_price(row: Mapping[str, Any]) -> Price:
+    prompt, cached, written, completion = (Decimal(row[name]) for name in _COLUMNS)
+    return Price(prompt, completion, cached, written, source=_OWN_LIST, as_of=row["as_of"])
+
+
+def _decisions(model: str) -> Price | None:
+    return next((price for pattern, price in _own_rows() if pattern.search(model.lower())), None)
+
+
+@cache
+def _listed_at() -> date | None:
+    """Return the newest date from which on the price list knows a price by now: it was checked then or later.
+
+    It carries no date of its own.
+    """
+    from genai_prices.data import providers  # noqa: PLC0415 - only those who ask for a listed price pay for the import
+
+    today = datetime.now(UTC).date()
+    constraints = [
+        part.constraint
+        for provider in providers
+        for model in provider.models
+        for part in (*(model.prices if isinstance(model.prices, list) else ()), *(model.price_variants or ()))
+    ]
+    starts = [constraint.start_date for constraint in constraints if hasattr(constraint, "start_date")]
+    return max((start for start in starts if start <= today), default=None)
 
 
 def _at_url(model: str, base_url: str, context: Mapping[str, str]) -> Price | None:
-    import genai_prices  # noqa: PLC0415 - only those who ask for a listed price pay for the import
+    import genai_prices  # noqa: PLC0415 - as above
 
     try:
         found = genai_prices.calc_price(
@@ -124,7 +233,8 @@ def _at(columns: tuple[Decimal | TieredPrices | None, ...], tokens: int) -> Pric
     prompt, completion, cached, written = (_rate(column, tokens) for column in columns)
     assert prompt is not None
     assert completion is not None
-    return Price(prompt, completion, cached, written)
+    source = f"{_LISTED} {version(_LISTED)}"
+    return Price(prompt, completion, cached, written, source=source, as_of=_listed_at())
 
 
 def _rate(column: Decimal | TieredPrices | None, tokens: int) -> Decimal | None:
