@@ -237,6 +237,23 @@ class Cell:
 
     key: str
     """`digest` of all the rest that matters; the record's `id`."""
+@dataclass(frozen=True, slots=True)
+class LostCall:
+    """A call that was billed, or may have been, and brought no reply that can be used."""
+
+    model: str
+    reason: str
+    """A code: `timeout`, `connection`, `bad_body`, `cancelled`..."""
+    usage: Usage | None
+    """What its body says that it is billed for; None when nothing says so."""
+    cost_usd: Decimal | None
+    """The price of that; None when it is unknown."""
+    worst_usd: Decimal | None
+    """The most that it can have cost, `cost_usd` where that is known; None when the model's price is unknown."""
+    tier: str | None
+    """As what it is or would be paid for; see `Completion.tier`."""
+
+
     stage: Stage
     content_hash: str
     format: Format

@@ -70,6 +70,7 @@ def test_the_public_names_of_the_engine_are_these():
         "Function",
         "HttpReply",
         "Listing",
+        "LostCall",
         "Message",
         "ModelSpec",
         "ModelStatistics",

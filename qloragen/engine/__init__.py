@@ -11,7 +11,7 @@ What was received was paid for, so it is handed over whatever it says; what fail
 from importlib import import_module
 
 from ..errors import RequestFailed, RunStopped
-from ..types import Completion, Function, Message, Request, Usage
+from ..types import Completion, Function, LostCall, Message, Request, Usage
 from .client import Client, ConnectionLost, HttpReply, Listing, connect
 from .engine import Engine
 from .gate import Cause
@@ -36,6 +36,7 @@ __all__ = [
     "Function",
     "HttpReply",
     "Listing",
+    "LostCall",
     "Message",
     "ModelSpec",
     "ModelStatistics",

@@ -6,22 +6,37 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
+from typing import NamedTuple
 
 from ..errors import ProviderUnavailable, RequestFailed, RunStopped
-from ..types import Completion, Request
+from ..types import Completion, LostCall, Request
 from .admission import Ticket
+from .call import Call
 from .client import Client, ConnectionLost, HttpReply
 from .diagnosis import of_connection, of_reply, of_timeout
 from .effort import Attempt, Effort
 from .failures import Action, Failure
 from .halt import Halt
 from .lane import Lane
+from .pricing import cost
 from .reply import Circumstances, UnreadableReply, decode
 
 Keep = Callable[[Completion], Awaitable[None]]
 """Puts a paid reply where it is safe; see `Engine.complete`."""
+Lost = Callable[[LostCall], None]
+"""Books a call that may have been billed and brought no reply; see `Engine.complete`."""
+
+
+class Caller(NamedTuple):
+    """What whoever asks wants to be told."""
+
+    keep: Keep | None = None
+    lost: Lost | None = None
+
 
 _FREE = Decimal(0)
+_REASONS = {"unreadable": "bad_body"}
+"""Codes of lost calls where they are not the kind of the failure."""
 _HAD_ITS_CHANCES = 3
 """Failed attempts of a request, when the run stops for nothing but failures, that are worth being noted as its own."""
 
@@ -33,11 +48,11 @@ class Answering:
         self._client = client
         self._halt = halt
 
-    async def answer(self, lane: Lane, request: Request, keep: Keep | None) -> Completion:
+    async def answer(self, lane: Lane, request: Request, caller: Caller) -> Completion:
         """Try until there is a reply; see `Engine.complete`."""
         effort = Effort(most=request.max_attempts)
         try:
-            return await self._answered(lane, request, effort, keep)
+            return await self._answered(lane, request, effort, caller)
         except ProviderUnavailable as reason:
             # Others succeeded while it failed: whoever asks again should know that it had its chances.
             if any(effort.own.values()) and effort.count >= _HAD_ITS_CHANCES and effort.last is not None:
@@ -45,22 +60,23 @@ class Answering:
                 raise RequestFailed(str(reason), reason=failed, final=False, suspect=True) from reason
             raise
 
-    async def _answered(self, lane: Lane, request: Request, effort: Effort, keep: Keep | None) -> Completion:
+    async def _answered(self, lane: Lane, request: Request, effort: Effort, caller: Caller) -> Completion:
         while True:
-            outcome = await self._attempt(lane, request, effort, keep)
+            outcome = await self._attempt(lane, request, effort, caller)
             if isinstance(outcome, Completion):
                 return outcome
             await self._halt.sleep(outcome)
 
-    async def _attempt(self, lane: Lane, request: Request, effort: Effort, keep: Keep | None) -> Completion | float:
+    async def _attempt(self, lane: Lane, request: Request, effort: Effort, caller: Caller) -> Completion | float:
         """Make one call; returns its reply, or after how many seconds the request comes back."""
-        ticket = await lane.admission.admit(partial(lane.prepare, request, effort), again=effort.again)
+        prepare = partial(lane.prepare, request, effort)
+        ticket = await lane.admission.admit(prepare, again=effort.again, follows=request.follows)
         try:
-            outcome = await self._exchange(lane, ticket, effort)
+            outcome = await self._exchange(lane, ticket, effort, caller)
             if not isinstance(outcome, Completion):
-                return self._recover(lane, ticket, outcome, effort)
-            if keep is not None:
-                await self._keep(lane, outcome, keep)
+                return self._recover(lane, ticket, outcome, effort, caller)
+            if caller.keep is not None:
+                await self._keep(lane, outcome, caller.keep)
             return outcome
         finally:
             lane.admission.give_back(ticket)
@@ -76,7 +92,7 @@ class Answering:
         finally:
             lane.admission.keeping -= 1
 
-    async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort) -> Completion | Failure:
+    async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort, caller: Caller) -> Completion | Failure:
         effort.sent += 1
         timeout_s = lane.patience.timeout_s(effort.sent)
         lane.tally.sent += 1
@@ -87,14 +103,14 @@ class Answering:
         except TimeoutError:
             return of_timeout(timeout_s)
         except asyncio.CancelledError:
-            _lost(lane, ticket, effort)
+            _lose(lane, ticket, effort, caller)
             raise
         return _read(lane, ticket, effort, reply)
 
-    def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort) -> float:
+    def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort, caller: Caller) -> float:
         """Do what the failure table says; returns after how many seconds the request comes back."""
         if failure.maybe_paid:
-            _lost(lane, ticket, effort)
+            _lose(lane, ticket, effort, caller, failure)
         else:
             ticket.cost_usd = _FREE
         now_s = _now_s()
@@ -131,12 +147,25 @@ def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Compl
     return completion
 
 
-def _lost(lane: Lane, ticket: Ticket, effort: Effort) -> None:
-    """Book a call that may have been billed and brought no reply."""
+def _lose(lane: Lane, ticket: Ticket, effort: Effort, caller: Caller, failure: Failure | None = None) -> None:
+    """Book a call that may have been billed and brought no reply; without a failure it was cancelled."""
+    lost = _lost_call(lane, ticket.call, failure)
     lane.tally.maybe_paid += 1
-    ticket.cost_usd = ticket.call.worst_usd(lane.spec.price)
+    ticket.cost_usd = lost.worst_usd or _FREE
     effort.lost += 1
     effort.lost_usd += ticket.cost_usd
+    if caller.lost is not None:
+        caller.lost(lost)
+
+
+def _lost_call(lane: Lane, call: Call, failure: Failure | None) -> LostCall:
+    price, bill = lane.spec.price, failure.billed if failure else None
+    reason = _REASONS.get(failure.kind, failure.kind) if failure else "cancelled"
+    tier = bill.tier if bill and bill.tier else call.tier
+    if bill is not None:
+        cost_usd = cost(bill.usage, price, tier=tier) if price else None
+        return LostCall(lane.spec.name, reason, bill.usage, cost_usd, cost_usd, tier)
+    return LostCall(lane.spec.name, reason, None, None, call.worst_usd(price) if price else None, tier)
 
 
 def _now_s() -> float:

@@ -37,6 +37,11 @@ class Call:
         """Names the text that tells how many tokens the prompt has."""
         return self.request.about or self.request.cache_key
 
+    @property
+    def tier(self) -> str | None:
+        """As what it asks to be served and paid for; see `Completion.tier`."""
+        return "decisions" if self.request.predicates else self.family.service_tier
+
     def worst_usd(self, price: Price | None) -> Decimal:
         """Return the most that it can cost; 0 without a price."""
         if price is None:

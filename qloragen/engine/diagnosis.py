@@ -14,6 +14,7 @@ from ..logs import redact
 from ..types import Structure
 from .client import ConnectionLost, HttpReply
 from .failures import Failure, Kind
+from .reply import billed
 
 MAX_RETRY_AFTER_S = 120.0
 """A server that asks for more is asked again after this time: clocks and headers may be wrong."""
@@ -43,6 +44,7 @@ def of_reply(reply: HttpReply, structure: Structure | None) -> Failure:
     inside = int(numeric) if reply.status < 300 and numeric and 300 <= numeric < 600 else None
     kind: Kind = "http" if reply.status >= 300 or inside else "unreadable"
     status = inside or reply.status
+    bill = billed(reply.body) if reply.status < 300 else None
     return Failure(
         kind=kind,
         status=status,
@@ -53,8 +55,9 @@ def of_reply(reply: HttpReply, structure: Structure | None) -> Failure:
         request_id=reply.headers.get("x-request-id"),
         retry_after_s=retry_after_s(reply.headers),
         redirect=_origin(reply.headers.get("location", "")),
-        maybe_paid=kind == "unreadable",
+        maybe_paid=kind == "unreadable" or bill is not None,
         structure=structure,
+        billed=bill,
     )
 
 

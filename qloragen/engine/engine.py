@@ -11,7 +11,7 @@ import anyio
 
 from ..errors import RequestFailed, RunStopped, SettingsError
 from ..types import Completion, Request
-from .answering import Answering, Keep
+from .answering import Answering, Caller, Keep, Lost
 from .budget import Budget
 from .client import Client
 from .lane import Lane, Shared
@@ -62,7 +62,7 @@ class Engine:
                     " set the model's price, or drop the limit."
                 )
 
-    async def complete(self, request: Request, keep: Keep | None = None) -> Completion:
+    async def complete(self, request: Request, keep: Keep | None = None, lost: Lost | None = None) -> Completion:
         """Wait for admission, send, retry as the failure table says, and return the paid reply.
 
         From the moment the reply is there nothing is awaited any more, so that it cannot be lost to a cancellation;
@@ -71,6 +71,9 @@ class Engine:
         first await, where a cancellation may reach it. How long it takes is no part of the latency. The
         `RunStopped` that it raises stops the engine. What happens to it changes nothing in what the reply has cost.
 
+        `lost(call)` is called for every attempt that was or may have been billed and brought no reply that can be used:
+        timeouts, connections that broke, bodies that nobody can read, calls that a cancellation cut off.
+
         A reply without a usable answer (refused, cut off, prose in place of a call) is a completion like any other.
         A cancelled caller gives back everything it had reserved.
 
@@ -78,32 +81,34 @@ class Engine:
             RequestFailed: this request has no answer.
             RunStopped: no request will get one any more.
         """
-        lane = self._lane(request.model)
+        lane, caller = self._lane(request.model), Caller(keep, lost)
         shape = lane.form.shape
         if request.function is None or not shape.probing:
-            return await self._answering.answer(lane, request, keep)
+            return await self._answering.answer(lane, request, caller)
         turn = False
         with anyio.move_on_after(_MOST_TURN_S):
             await shape.turn.acquire()
             turn = True
         try:
             if shape.probing:
-                return await self._answering.answer(lane, request, keep)
+                return await self._answering.answer(lane, request, caller)
         finally:
             if turn:
                 shape.turn.release()
-        return await self._answering.answer(lane, request, keep)
+        return await self._answering.answer(lane, request, caller)
 
-    async def ask(self, request: Request, model: type[Model], keep: Keep | None = None) -> Answer[Model]:
+    async def ask(
+        self, request: Request, model: type[Model], keep: Keep | None = None, lost: Lost | None = None
+    ) -> Answer[Model]:
         """Complete `request` with an answer of the type of a pydantic model, whose schema takes the place of
         `request.function`; a reply that is not valid is an answer without a value, for it was paid for.
-        `keep` is that of `complete`.
+        `keep` and `lost` are those of `complete`.
 
         Raises:
             RequestFailed: this request has no answer.
             RunStopped: no request will get one any more.
         """
-        return answer_of(await self.complete(asking_for(request, model), keep), model)
+        return answer_of(await self.complete(asking_for(request, model), keep, lost), model)
 
     def worth_sharing(self, request: Request, calls: int) -> bool:
         """Tell whether `calls` requests that begin as `request` does, up to its last `Message.shared`, are cheaper if

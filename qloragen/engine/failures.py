@@ -18,6 +18,7 @@ from typing import Literal
 
 from ..errors import AccessDenied, ModelNotFound, ProviderUnavailable, QuotaExhausted, RunStopped
 from ..types import Structure
+from .reply import Billed
 
 
 class Action(Enum):
@@ -52,6 +53,8 @@ class Failure:
     maybe_paid: bool = False
     structure: Structure | None = None
     """How the request asked for a structured answer."""
+    billed: Billed | None = None
+    """What it was billed for, where a body that cannot be used says so."""
 
 
 @dataclass(frozen=True, slots=True)

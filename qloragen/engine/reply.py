@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -31,6 +32,13 @@ class Circumstances:
 
 
 _UNKNOWN = Circumstances()
+
+
+class Billed(NamedTuple):
+    """What a body says of its bill."""
+
+    usage: Usage
+    tier: str | None
 
 
 def decode(
@@ -111,6 +119,17 @@ def _decided(reply: Json) -> _Said:
         usage=_usage(_mapping(reply.get("usage")), "input", "output"),
         tier="decisions",
     )
+
+
+def billed(body: bytes) -> Billed | None:
+    """Return what any body says that it is billed for, also one that is no reply; None when it says nothing."""
+    try:
+        reply = json_object(body)
+    except UnreadableReply:
+        return None
+    bill = _mapping(reply.get("usage"))
+    usages = (_usage(bill, "prompt", "completion"), _usage(bill, "input", "output"))
+    return next((Billed(usage, _word(reply.get("service_tier"))) for usage in usages if any(usage)), None)
 
 
 def json_object(body: bytes) -> Json:
