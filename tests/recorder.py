@@ -12,13 +12,13 @@ from typing import Self
 from aiohttp import web
 from openai import AsyncOpenAI
 
-from qloragen.engine.client import Client, Transport
+from qloragen.engine.client import Transport
 from qloragen.engine.fast_client import FastClient, open_session
 from qloragen.engine.openai_client import OpenAIClient
 
 
 @asynccontextmanager
-async def over(transport: Transport, openai: AsyncOpenAI) -> AsyncIterator[Client]:
+async def over(transport: Transport, openai: AsyncOpenAI) -> AsyncIterator[OpenAIClient | FastClient]:
     """Turn an OpenAI client of the caller's own into a client of the engine; close both afterwards."""
     async with openai:
         client = OpenAIClient(openai)
@@ -35,6 +35,7 @@ class Recorder:
 
     reply: Callable[[web.BaseRequest], web.StreamResponse] = lambda _request: web.Response(body=b'{"ok": true}')
     arrived: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
     url: str = ""
 
     async def __aenter__(self) -> Self:
@@ -53,7 +54,9 @@ class Recorder:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.arrived.append((request.raw_path, headers, await request.read()))
+        self.methods.append(request.method)
+        body = b"".join([piece async for piece in request.content.iter_any()])  # of any size, unlike `read`
+        self.arrived.append((request.raw_path, headers, body))
         return self.reply(request)
 
 

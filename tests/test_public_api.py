@@ -60,10 +60,13 @@ def test_the_public_names_of_the_engine_are_these():
     assert qloragen.engine.__all__ == sorted(qloragen.engine.__all__)
     assert set(qloragen.engine.__all__) == {
         "Answer",
+        "Ask",
+        "Asking",
         "Cause",
         "Client",
         "Completion",
         "ConnectionLost",
+        "Deciding",
         "Engine",
         "Family",
         "FastClient",

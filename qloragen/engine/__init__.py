@@ -12,7 +12,7 @@ from importlib import import_module
 
 from ..errors import RequestFailed, RunStopped
 from ..types import Completion, Function, LostCall, Message, Request, Usage
-from .client import Client, ConnectionLost, HttpReply, Listing, connect
+from .client import Ask, Asking, Client, ConnectionLost, Deciding, HttpReply, Listing, connect
 from .engine import Engine
 from .gate import Cause
 from .listing import Stored, StoredUnavailable, stored
@@ -26,10 +26,13 @@ from .typed import Answer, answer_of, function_for
 
 __all__ = [
     "Answer",
+    "Ask",
+    "Asking",
     "Cause",
     "Client",
     "Completion",
     "ConnectionLost",
+    "Deciding",
     "Engine",
     "Family",
     "FastClient",

@@ -14,9 +14,9 @@ import httpx2
 from multidict import CIMultiDict
 from yarl import URL
 
-from .client import HttpReply, header_texts
+from .client import Ask, HttpReply, header_texts
 from .lost import lost, redacted
-from .openai_client import CONNECT_S, OpenAIClient, Prepared
+from .openai_client import CONNECT_S, OpenAIClient, Prepared, chat, decisions
 
 _KEEP_ALIVE_S = 60
 _AIOHTTP_S_OWN = ("host", "connection", "accept-encoding", "transfer-encoding", "content-length")
@@ -59,19 +59,30 @@ class FastClient:
 
     async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
         """See `Client.post`; no key appears in an error body, whatever the server echoes."""
-        try:
-            async with asyncio.timeout(timeout_s):  # of all: a key may have to be fetched first
-                prepared = await self._openai.prepared(body)
-                # A name and password in the address are that client's business.
-                if prepared is not None and not prepared.url.userinfo:
-                    return await self._send(body, prepared, min(CONNECT_S, timeout_s))
-                return await self._openai.post(body, timeout_s=timeout_s)
-        except (aiohttp.ClientError, OSError) as error:
-            raise lost(error) from None
+        return await self._hot(chat(body), timeout_s)
+
+    async def decide(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """See `Deciding.decide`; else as `post`."""
+        return await self._hot(decisions(body), timeout_s)
 
     async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
         """See `Listing.get`; so few calls may take OpenAI's whole client."""
         return await self._openai.get(path, query, timeout_s=timeout_s)
+
+    async def ask(self, ask: Ask, *, timeout_s: float) -> HttpReply:
+        """See `Asking.ask`; so few calls may take OpenAI's whole client."""
+        return await self._openai.ask(ask, timeout_s=timeout_s)
+
+    async def _hot(self, ask: Ask, timeout_s: float) -> HttpReply:
+        try:
+            async with asyncio.timeout(timeout_s):  # of all: a key may have to be fetched first
+                prepared = await self._openai.prepared(ask)
+                # A name and password in the address are that client's business.
+                if prepared is not None and not prepared.url.userinfo:
+                    return await self._send(ask.body, prepared, min(CONNECT_S, timeout_s))
+                return await self._openai.ask(ask, timeout_s=timeout_s)
+        except (aiohttp.ClientError, OSError) as error:
+            raise lost(error) from None
 
     async def _send(self, body: bytes, prepared: Prepared, connect_s: float) -> HttpReply:
         url, headers = self._translated(prepared)

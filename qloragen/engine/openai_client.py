@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import anyio
 import httpx2
@@ -16,7 +17,7 @@ import openai as package
 import orjson
 from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient, Omit, omit
 
-from .client import PLACEHOLDER_KEY, HttpReply, header_texts
+from .client import PLACEHOLDER_KEY, Ask, HttpReply, header_texts
 from .lost import lost, redacted
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 CONNECT_S = 5.0
 """A server that does not accept a connection within this time is not there."""
 
-_PATH = "/chat/completions"
-_HEADERS = {"Content-Type": "application/json"}
+_CHAT, _DECISIONS = "/chat/completions", "/decisions"
+_FORM = "multipart/form-data"
 _BROKEN = (TimeoutError, httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
 """What sending may end in. The last two pass through httpx2 as they are, says OpenAI's `_httpx2.py` (3.54)."""
 
@@ -48,6 +49,7 @@ def open_openai(base_url: str | None, api_key: str, *, max_connections: int, tim
 class Prepared:
     """All of a request but its body, as the client would send it now."""
 
+    method: str
     url: httpx2.URL
     headers: httpx2.Headers
     """Without a content length."""
@@ -58,9 +60,10 @@ class Prepared:
     def request(self, body: bytes) -> httpx2.Request:
         """Return the whole request."""
         headers = httpx2.Headers(self.headers)
-        headers["Content-Length"] = str(len(body))
+        if body or self.method == "POST":
+            headers["Content-Length"] = str(len(body))
         request = httpx2.Request(
-            "POST", self.url, headers=headers, stream=httpx2.ByteStream(body), extensions={**self.extensions}
+            self.method, self.url, headers=headers, stream=httpx2.ByteStream(body), extensions={**self.extensions}
         )
         request.read()
         return request
@@ -71,7 +74,7 @@ class OpenAIClient:
 
     The client's credentials, headers, query and routing are its own, asked for at every call; its retries, redirects
     and models are not used. One of a derived class that redefines anything is left to work as it likes, through its
-    `post`.
+    `post`, `get` and `delete`.
     """
 
     def __init__(self, openai: AsyncOpenAI) -> None:
@@ -86,43 +89,63 @@ class OpenAIClient:
 
     @property
     def direct(self) -> bool:
-        """Whether requests are sent without the client's `post`, which takes more than twice the CPU time."""
+        """Whether requests are sent without the client's methods, which take more than twice the CPU time."""
         return self._template is not None
 
-    async def prepared(self, body: bytes) -> Prepared | None:
-        """Ask the client for what precedes `body`; None where only its `post` knows."""
-        return None if self._template is None else await self._template.prepared(body)
+    async def prepared(self, ask: Ask) -> Prepared | None:
+        """Ask the client for what precedes the body of `ask`; None where only its own methods know."""
+        return None if self._template is None else await self._template.prepared(ask)
 
     async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
         """See `Client.post`; no key appears in an error body, whatever the server echoes."""
+        return await self.ask(chat(body), timeout_s=timeout_s)
+
+    async def decide(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """See `Deciding.decide`; else as `post`."""
+        return await self.ask(decisions(body), timeout_s=timeout_s)
+
+    async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
+        """See `Listing.get`; else as `post`."""
+        return await self.ask(Ask("GET", path, urlencode(query)), timeout_s=timeout_s)
+
+    async def ask(self, ask: Ask, *, timeout_s: float) -> HttpReply:
+        """See `Asking.ask`; else as `post`."""
         try:
             async with asyncio.timeout(timeout_s):
                 if self._template is None:
-                    return await self._post(body, timeout_s)
-                return await self._template.send(body, timeout_s)
+                    return await _answered(self._by_itself(ask, timeout_s))
+                return await self._template.send(ask, timeout_s)
         except _BROKEN as error:
             raise lost(error) from None
 
-    async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
-        """See `Listing.get`."""
-        options: RequestOptions = {**_options_of_a_call(timeout_s), "params": query}
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await _answered(self._openai.get(path, cast_to=httpx2.Response, options=options))
-        except _BROKEN as error:
-            raise lost(error) from None
+    def _by_itself(self, ask: Ask, timeout_s: float) -> Awaitable[httpx2.Response]:
+        """Have the client send through the methods that it publishes."""
+        openai, kind, path = self._openai, httpx2.Response, _address(ask)
+        options: RequestOptions = {"timeout": _timeout(timeout_s), "max_retries": 0, "follow_redirects": False}
+        if ask.method == "GET":
+            return openai.get(path, cast_to=kind, options=options)
+        if ask.method == "DELETE":
+            return openai.delete(path, cast_to=kind, options=options)
+        # Types of media are the same in capitals (RFC 9110, 8.3.1); in these the package would make a form of its own.
+        headers = {"Content-Type": ask.content_type.replace(_FORM, _FORM.title())}
+        if ask.path == _CHAT and isinstance(openai, AsyncAzureOpenAI):
+            # It finds the model's deployment only in a parsed body.
+            return openai.post(path, body=orjson.loads(ask.body), cast_to=kind, options={**options, "headers": headers})
+        return openai.post(path, content=ask.body, cast_to=kind, options={**options, "headers": headers})
 
-    async def _post(self, body: bytes, timeout_s: float) -> HttpReply:
-        azure = isinstance(self._openai, AsyncAzureOpenAI)  # it finds the model's deployment only in a parsed body
-        return await _answered(
-            self._openai.post(
-                _PATH,
-                content=None if azure else body,
-                body=orjson.loads(body) if azure else None,
-                cast_to=httpx2.Response,
-                options={**_options_of_a_call(timeout_s), "headers": _HEADERS},
-            )
-        )
+
+def chat(body: bytes) -> Ask:
+    """Return the call for a chat completion."""
+    return Ask("POST", _CHAT, body=body)
+
+
+def decisions(body: bytes) -> Ask:
+    """Return the call for decisions."""
+    return Ask("POST", _DECISIONS, body=body)
+
+
+def _address(ask: Ask) -> str:
+    return f"{ask.path}?{ask.query}" if ask.query else ask.path
 
 
 async def _answered(call: Awaitable[httpx2.Response]) -> HttpReply:
@@ -132,10 +155,6 @@ async def _answered(call: Awaitable[httpx2.Response]) -> HttpReply:
         return _reply(error.response)
     except package.APIConnectionError as error:
         raise lost(error) from None
-
-
-def _options_of_a_call(timeout_s: float) -> RequestOptions:
-    return {"timeout": _timeout(timeout_s), "max_retries": 0, "follow_redirects": False}
 
 
 class _Template:
@@ -152,23 +171,34 @@ class _Template:
         self._by_model = isinstance(openai, AsyncAzureOpenAI)
         self._made: dict[str, tuple[object, Prepared]] = {}
 
-    async def prepared(self, body: bytes) -> Prepared:
-        model = str(orjson.loads(body).get("model")) if self._by_model else ""
+    async def prepared(self, ask: Ask) -> Prepared:
+        hot = ask.method == "POST" and ask.path in {_CHAT, _DECISIONS}
+        model = str(orjson.loads(ask.body).get("model")) if hot and self._by_model else ""
         options = self._options.model_copy()
+        options.method, options.url = ask.method.lower(), _address(ask)
         options.json_data = {"model": model}
         options = await self._openai._prepare_options(options)  # noqa: SLF001 - see above
+        if not hot:
+            return self._build(options, ask.content_type)
         state = (options.headers, *self._state())
-        made = self._made.get(model)
+        made = self._made.get(ask.path + model)
         if made is None or made[0] != state:
-            request = self._openai._build_request(options)  # noqa: SLF001 - see above
-            made = self._made[model] = (state, _without_body(request))
+            made = self._made[ask.path + model] = (state, self._build(options, ask.content_type))
         return made[1]
 
-    async def send(self, body: bytes, timeout_s: float) -> HttpReply:
-        request = (await self.prepared(body)).request(body)
+    async def send(self, ask: Ask, timeout_s: float) -> HttpReply:
+        request = (await self.prepared(ask)).request(ask.body)
         request.extensions["timeout"] = _timeout(timeout_s).as_dict()
         response = await self._http.send(request, follow_redirects=False)
         return _reply(response)
+
+    def _build(self, options: FinalRequestOptions, content_type: str) -> Prepared:
+        request = self._openai._build_request(options)  # noqa: SLF001 - see above
+        headers = httpx2.Headers(request.headers)
+        headers.pop("Content-Length", None)
+        if "Content-Type" in headers:
+            headers["Content-Type"] = content_type
+        return Prepared(request.method, request.url, headers, request.extensions, _secrets(headers))
 
     def _state(self) -> tuple[object, ...]:
         openai = self._openai
@@ -177,12 +207,12 @@ class _Template:
 
 def _options() -> FinalRequestOptions | None:
     """Return what the client builds a request from; None should OpenAI's package no longer have it."""
-    headers: dict[str, str | Omit] = {**_HEADERS, "X-Stainless-Read-Timeout": omit}
+    headers: dict[str, str | Omit] = {"Content-Type": "application/json", "X-Stainless-Read-Timeout": omit}
     try:
         kind: type[FinalRequestOptions] = import_module("openai._models").FinalRequestOptions
     except (ImportError, AttributeError):
         return None
-    return kind.construct(method="post", url=_PATH, headers=headers)
+    return kind.construct(method="post", url=_CHAT, headers=headers)
 
 
 _HOOKS = ("_client", "_prepare_options", "_build_request", "_provider_runtime")
@@ -206,12 +236,6 @@ def _is_plain(openai: AsyncOpenAI) -> bool:
         and openai.workload_identity is None
         and isinstance(openai._client, httpx2.AsyncClient)  # noqa: SLF001 - see `_Template`
     )
-
-
-def _without_body(request: httpx2.Request) -> Prepared:
-    headers = httpx2.Headers(request.headers)
-    headers.pop("Content-Length", None)
-    return Prepared(request.url, headers, request.extensions, _secrets(headers))
 
 
 def _timeout(timeout_s: float) -> httpx2.Timeout:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 import orjson
 
-from ..engine.client import ConnectionLost, HttpReply
+from ..engine.client import Ask, ConnectionLost, HttpReply
 
 Body = Mapping[str, object]
 """A request's JSON body, parsed."""
@@ -26,13 +26,15 @@ class ScriptedCall:
     """On the loop's clock."""
     answered_s: float | None = None
     """None while in flight, and for ever if the attempt was cancelled."""
+    path: str = "/chat/completions"
 
 
 class ScriptedClient:
     """Answers each request with `answer(body)` after `latency_s` (seconds, or a function of the body).
 
     `answer` gets the parsed body and returns an `HttpReply`, or an exception to raise, usually a `ConnectionLost`.
-    `listing` gets the query of a look at stored completions; without it there is no such thing, which is a 404.
+    `deciding` answers at the endpoint for decisions in the same way. `listing` gets the query of a look at stored
+    completions, `asking` any other call, both answered at once. Without them there is no such thing, which is a 404.
     """
 
     def __init__(
@@ -41,9 +43,13 @@ class ScriptedClient:
         *,
         latency_s: float | Callable[[Body], float] = 1.0,
         listing: Callable[[Mapping[str, str]], Answer] | None = None,
+        deciding: Callable[[Body], Answer] | None = None,
+        asking: Callable[[Ask], Answer] | None = None,
     ) -> None:
         self._answer = answer
-        self._listing = listing or (lambda _query: refusal(404))
+        self._listing = listing or _missing
+        self._deciding = deciding or _missing
+        self._asking = asking or _missing
         self._latency_s = latency_s
         self.calls: list[ScriptedCall] = []
         """Every attempt, in order of arrival."""
@@ -57,7 +63,18 @@ class ScriptedClient:
         Raises:
             ConnectionLost: that takes longer than `timeout_s`.
         """
-        call = ScriptedCall(orjson.loads(body), anyio.current_time())
+        return await self._answered(ScriptedCall(orjson.loads(body), anyio.current_time()), self._answer, timeout_s)
+
+    async def decide(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        """Answer one request for decisions; it is among the calls.
+
+        Raises:
+            ConnectionLost: that takes longer than `timeout_s`.
+        """
+        call = ScriptedCall(orjson.loads(body), anyio.current_time(), path="/decisions")
+        return await self._answered(call, self._deciding, timeout_s)
+
+    async def _answered(self, call: ScriptedCall, answer: Callable[[Body], Answer], timeout_s: float) -> HttpReply:
         self.calls.append(call)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
@@ -69,12 +86,21 @@ class ScriptedClient:
         if latency_s > timeout_s:
             raise ConnectionLost(f"no reply within {timeout_s:g} s", timed_out=True)
         call.answered_s = anyio.current_time()
-        return _given(self._answer(call.body))
+        return _given(answer(call.body))
 
     async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
         """Answer one look at stored completions, at once; looks are not among the calls."""
         del timeout_s
         return _given(self._listing(query)) if path == "/chat/completions" else refusal(404)
+
+    async def ask(self, ask: Ask, *, timeout_s: float) -> HttpReply:
+        """Answer any other call, at once; these are not among the calls."""
+        del timeout_s
+        return _given(self._asking(ask))
+
+
+def _missing(_asked: object) -> HttpReply:
+    return refusal(404)
 
 
 def _given(answer: Answer) -> HttpReply:
