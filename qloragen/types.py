@@ -19,8 +19,17 @@ Format = Literal["markdown", "html", "asciidoc", "rst", "text"]
 InputMode = Literal["evidence", "written"]
 """Who writes a record's `input`: code, from the paragraphs the model names (evidence), or the model (written)."""
 
+ClassifierName = Literal["numbers", "json", "decisions", "cascade"]
+"""Who says which types an article supports: a model in bare numbers, or held in shape by a JSON schema; a probability for
+each type; or these first, and a strong model's numbers where they are doubtful."""
+
 ClassifyForm = Literal["numbers", "json"]
-"""How a classification is answered: in bare numbers, or held in shape by a JSON schema."""
+
+ClassifyReads = Literal["article", "outline"]
+"""What of an article a classification reads."""
+
+Needs = Literal["code"]
+"""What an article must have for a type to be possible at all."""
 
 Stage = Literal["classify", "generate"]
 """What a call is for."""
@@ -100,6 +109,8 @@ class InstructionType:
     """Part of the generation prompt: what to write."""
     aliases: tuple[str, ...] = ()
     """Other names under which a reply may list this type."""
+    needs: Needs | None = None
+    """What it cannot do without, for gates; None: nothing that code could see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,15 +239,6 @@ class Completion:
     """HTTP calls that it took, this one included."""
 
 
-# ------------------------------------------------------------------------------------------------ what is kept
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One unit of paid work, addressed by everything its answer depends on."""
-
-    key: str
-    """`digest` of all the rest that matters; the record's `id`."""
 @dataclass(frozen=True, slots=True)
 class LostCall:
     """A call that was billed, or may have been, and brought no reply that can be used."""
@@ -254,6 +256,15 @@ class LostCall:
     """As what it is or would be paid for; see `Completion.tier`."""
 
 
+# ------------------------------------------------------------------------------------------------ what is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One unit of paid work, addressed by everything its answer depends on."""
+
+    key: str
+    """`digest` of all the rest that matters; the record's `id`."""
     stage: Stage
     content_hash: str
     format: Format
@@ -280,6 +291,24 @@ class Reply:
     latency_s: float
     time: datetime
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedInBatch:
+    """A request that is submitted in a batch, as the journal keeps it from before that on."""
+
+    cell: Cell
+    submission: str
+    """Names the batch, whether or not it has arrived at the provider."""
+    request: str
+    """The request's `id`."""
+    structure: ReplyForm | None
+    """How a structured answer is asked for."""
+    prompt_tokens: int
+    """Estimated."""
+    worst_usd: Decimal
+    """The most that it can cost; 0 where no price is known."""
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from math import inf
 from pathlib import Path
 from threading import Lock
 from time import time_ns
@@ -120,14 +121,16 @@ class Filing:
             )
         return line
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the whole lines of the journal that are in the file.
+    def lines(self, start: int = 0, end: float = inf) -> Iterator[bytes]:
+        """Yield the whole lines of the journal that are in the file, of those that begin from `start` to before `end`.
 
         Raises:
             StorageFailed: It cannot be read.
         """
         try:
-            for _, line, _ in lines(self._files, self._journal.file):
+            for at, line, _ in lines(self._files, self._journal.file, start):
+                if at >= end:
+                    return
                 if is_whole(line):
                     yield line
         except OSError as error:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ..errors import StorageFailed
 from ..logs import get_logger
-from ..types import Article, Cell, Record, Rejection, Reply
+from ..types import Article, AskedInBatch, Cell, Record, Rejection, Reply
 from .files import Files
 from .filing import Ends, Filing, refused
 from .frame import key_of, kind_of, sink_line
@@ -23,6 +23,10 @@ from .ledger import Account
 from .lines import (
     article_line,
     article_of,
+    asked_line,
+    asked_of,
+    batch_end_line,
+    batch_line,
     failed_at,
     failure_line,
     record_in,
@@ -35,6 +39,7 @@ from .lines import (
 )
 from .recovery import Recovery, recover
 from .standing import Standing
+from .submissions import Submission
 
 log = get_logger()
 
@@ -118,7 +123,47 @@ class Run:
         self.state.add_retry(key)
         self._taken_in = True
 
+    def add_asked(self, asked: AskedInBatch) -> None:
+        """Keep a request of a batch. To be called before the batch is submitted."""
+        at = self._put(asked_line(asked))
+        self.state.submissions.add_asked(asked.submission, asked.cell.model, asked.time, at, self.filing.end)
+        self._taken_in = True
+
+    def add_batch(self, submission: str, batch: str, time: datetime) -> None:
+        """Keep what the provider calls a submission."""
+        self._put(batch_line(submission, batch, time))
+        self.state.submissions.add_batch(submission, batch)
+        self._taken_in = True
+
+    def end_batch(self, submission: str, status: str, time: datetime) -> None:
+        """Keep that nothing more comes of a submission."""
+        self._put(batch_end_line(submission, status, time))
+        self.state.submissions.add_end(submission)
+        self._taken_in = True
+
     # ----------------------------------------------------------------------------------------------------- reading
+
+    def asked(self, submission: Submission) -> Iterator[AskedInBatch]:
+        """Yield the requests of a submission that are in the file.
+
+        Raises:
+            StorageFailed: The disk refuses.
+        """
+        for line in self.filing.lines(submission.at, submission.end):
+            if kind_of(line) == "asked":
+                asked = asked_of(line)
+                if asked.submission == submission.name:
+                    yield asked
+
+    def replies_after(self, at: int) -> Iterator[Reply]:
+        """Yield every paid reply that the file has from an offset on.
+
+        Raises:
+            StorageFailed: The disk refuses.
+        """
+        for line in self.filing.lines(at):
+            if kind_of(line) == "reply" and (reply := self._reply(line)) is not None:
+                yield reply
 
     def replies(self, key: str) -> list[Reply]:
         """Return the paid replies of an unsettled cell, oldest first; raises StorageFailed when one is damaged."""
@@ -189,6 +234,7 @@ class Run:
             sink_end=None if self.state.sink_is_stale else ends.sink,
             totals=self.state.totals.model_copy(deep=True),
             bills=list(self.state.ledger.bills.items()),
+            submissions=self.state.submissions.open(),
         )
         return Moment(ends, mark, self.state.changes())
 

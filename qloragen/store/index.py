@@ -27,6 +27,7 @@ from .files import Stamp
 from .ledger import Account, Bill
 from .scan import Segment
 from .standing import Kind, Standing
+from .submissions import Submission
 from .totals import Totals
 
 VERSION = 1
@@ -58,6 +59,7 @@ class Mark(BaseModel):
     """Bytes of the sink that agree with that part of the journal; None when they were not compared."""
     totals: Totals
     bills: list[tuple[Account, Bill]]
+    submissions: list[Submission] = []
     sealed: tuple[Stamp, Stamp] | None = None
     """Journal and sink as a process left them that ended in good order."""
 

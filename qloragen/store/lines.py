@@ -12,6 +12,9 @@ Every journal line is framed (see `frame`): `k` is the key of the cell that it i
 | `rejection` | when a cell is given up for good | reason and detail |
 | `failure` | when a cell is given up for now; a later run asks again | reason and detail |
 | `retry` | when someone asks for a rejected cell again | nothing more |
+| `asked` | before a request is handed to the provider in a batch | its name there and its submission |
+| `batch` | when the provider has accepted a submission | what it calls the batch; `k` is the submission's own key |
+| `batch_end` | when all that came of a batch is in the journal | how it ended; `k` is the submission's own key |
 | `damaged` | when opening the run found a damaged line | where it is; `k` has no meaning |
 
 The last line about a cell says where it stands.
@@ -25,7 +28,20 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..types import Article, Cell, Format, InputMode, Record, Rejection, Reply, ReplyForm, Stage, Usage, digest
+from ..types import (
+    Article,
+    AskedInBatch,
+    Cell,
+    Format,
+    InputMode,
+    Record,
+    Rejection,
+    Reply,
+    ReplyForm,
+    Stage,
+    Usage,
+    digest,
+)
 from .frame import framed, sink_line
 
 
@@ -83,6 +99,18 @@ class ReplyLine(_CellLine):
     latency_s: float
     time: datetime
     body: str
+
+
+class AskedLine(_CellLine):
+    """A request that was to go into a batch."""
+
+    t: Literal["asked"]
+    submission: str
+    request: str
+    structure: ReplyForm | None
+    prompt_tokens: int
+    worst_usd: Decimal
+    time: datetime
 
 
 class RecordLine(_Line):
@@ -172,6 +200,35 @@ def retry_line(key: str, time: datetime) -> bytes:
     return framed(key, "retry", {"time": time})
 
 
+def asked_line(asked: AskedInBatch) -> bytes:
+    """Return the journal line of a request that is about to be submitted."""
+    fields = {
+        **_cell_fields(asked.cell),
+        "submission": asked.submission,
+        "request": asked.request,
+        "structure": asked.structure,
+        "prompt_tokens": asked.prompt_tokens,
+        "worst_usd": _usd(asked.worst_usd),
+        "time": asked.time,
+    }
+    return framed(asked.cell.key, "asked", fields)
+
+
+def batch_line(submission: str, batch: str, time: datetime) -> bytes:
+    """Return the journal line that says what the provider calls a submission."""
+    return framed(submission_key(submission), "batch", {"submission": submission, "batch": batch, "time": time})
+
+
+def batch_end_line(submission: str, status: str, time: datetime) -> bytes:
+    """Return the journal line that says that nothing more comes of a submission."""
+    return framed(submission_key(submission), "batch_end", {"submission": submission, "status": status, "time": time})
+
+
+def submission_key(name: str) -> str:
+    """Return the key of the lines about a submission."""
+    return digest(f"submission\n{name}")
+
+
 def damaged_line(number: int, offset: int, size: int) -> bytes:
     """Return the journal line that says that line `number` (from 1) is damaged, and that this is dealt with."""
     fields: dict[str, object] = {"line": number, "offset": offset, "size": size}
@@ -220,6 +277,20 @@ def reply_of(raw: bytes) -> Reply:
         latency_s=line.latency_s,
         time=line.time,
         body=line.body,
+    )
+
+
+def asked_of(raw: bytes) -> AskedInBatch:
+    """Return the request of a batch that a journal line holds; raises ValidationError when it holds none."""
+    line = AskedLine.model_validate_json(raw)
+    return AskedInBatch(
+        cell=_cell_of(line),
+        submission=line.submission,
+        request=line.request,
+        structure=line.structure,
+        prompt_tokens=line.prompt_tokens,
+        worst_usd=line.worst_usd,
+        time=line.time,
     )
 
 

@@ -14,6 +14,7 @@ from .index import Index
 from .ledger import Account, Ledger
 from .lines import article_key, name_key
 from .standing import Kind, Standing
+from .submissions import Submissions
 from .totals import Totals
 
 
@@ -28,6 +29,8 @@ class State:
         mark = index.mark() if index else None
         self.totals = mark.totals if mark else Totals()
         self.ledger = Ledger(mark.bills if mark else ())
+        self.submissions = Submissions(mark.submissions if mark else None)
+        """Batches that have not been collected."""
         self.sink_is_stale = False
         """Whether a record that is in the sink counts no more."""
         self._index = index
@@ -148,6 +151,7 @@ class State:
         """
         key, kind = key_of(line), kind_of(line)
         fields = orjson.loads(line)
+        self.submissions.apply(kind, fields, at, at + len(line) + 1)
         match kind:
             case "record" | "revised":
                 return self.add_record(key, fields["type_slug"], at, revised=kind == "revised")
