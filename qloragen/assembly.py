@@ -177,7 +177,7 @@ def _empty_requests(job: Job) -> tuple[Request, ...]:
     """Return the run's largest requests, without an article in them."""
     nothing = OpenArticle(Article("", ""))
     longest = max(job.pack.types, key=lambda kind: len(kind.guidance))
-    return job.classification_request(nothing, ()), job.generation_request(nothing, longest, (), calls=1)
+    return job.classification_request(nothing, ()), job.generation_request(nothing, longest, (), shared=False)
 
 
 def _room_tokens(spec: ModelSpec, request: Request) -> int | None:

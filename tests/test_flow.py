@@ -30,6 +30,9 @@ class Silent:
     async def complete(self, request, keep=None):
         raise AssertionError
 
+    def worth_sharing(self, request, calls):
+        raise AssertionError
+
     def stop(self, reason):
         raise AssertionError
 
@@ -146,6 +149,9 @@ class Failing:
 
     async def complete(self, request, keep=None):
         raise RequestFailed("Nothing came.", reason="server_error", final=False)
+
+    def worth_sharing(self, request, calls):
+        raise AssertionError
 
     def stop(self, reason):
         raise AssertionError

@@ -247,7 +247,7 @@ async def test_an_invalid_record_is_asked_again_with_what_was_wrong_then_rejecte
         calls = len(server.calls)
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
 
-    first, second, third = server.of_kind("generate")[:3]
+    first, second, third = (call for call in server.of_kind("generate") if "Summarise a section" in call.prompt)
     assert calls == len(server.calls) == 1 + 2 * 3
     assert outcome.summary.records == 0
     assert sum(outcome.summary.rejections.values()) == 2
@@ -330,7 +330,9 @@ def _reject_the_last_record_as_an_older_check_would(folder: Path) -> None:
 async def test_reparsing_withdraws_what_a_stricter_check_refuses_and_keeps_its_reply(tmp_path):
     answer = '{"instruction": "How is it set up?", "evidence": [1], "output": "[insert the answer here], by hand."}'
     placeholder = Effect(arguments=answer)
-    async with Simulated(classify=lambda _: "1, 2", faults={1: placeholder, 2: placeholder, 3: placeholder}) as server:
+    async with Simulated(
+        classify=lambda _: "1, 2", faults=lambda call: placeholder if "Summarise a section" in call.prompt else None
+    ) as server:
         await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
     with open_run(tmp_path / "run") as run:
         (taken,), (refused,) = run.state.keys("record"), run.state.keys("rejection")

@@ -1,5 +1,9 @@
 """The one place where requests for a model wait: in order of arrival, for everything that a call needs.
 
+Before those who wait for their first turn go those who come back, then those who follow a call whose prefix is in the
+prompt cache, but not for long. There are never more of these than the calls that they follow let in, so that the others
+only wait for what was begun before them; and who has come to the head stays there, however big.
+
 The request at the head of the queue waits for a slot, for the gate, for room in the spending limit and for both buckets
 together, and gets all of it in one step, between two awaits. So nothing is ever held half, and however many wait behind
 it, they cost nothing: when something changes, or the head's time has come, only the head is looked at.
@@ -91,6 +95,7 @@ class Admission:
         self._first: deque[_Waiter] = deque()
         self._again: deque[_Waiter] = deque()
         """Those who come back: they have waited before, and go first."""
+        self._following: deque[_Waiter] = deque()
         self._left = 0
         """Waiters that may still be in the queues although they have left."""
         self._head: _Waiter | None = None
@@ -100,7 +105,7 @@ class Admission:
 
     def __repr__(self) -> str:
         """Show what there is to count; requests that have left count as queued until they are forgotten."""
-        queued = len(self._again) + len(self._first) + (self._head is not None)
+        queued = sum(map(len, self._queues)) + (self._head is not None)
         return f"<Admission [in flight {self.in_flight}, waiting {self.waiting}, queued {queued}]>"
 
     @property
@@ -108,8 +113,14 @@ class Admission:
         """Calls that the server is at work on; the last one counts until what it has told is learned."""
         return self.in_flight - self.keeping
 
-    async def admit(self, prepare: Prepare, *, again: bool) -> Ticket:
-        """Wait for a turn and for all that the call needs, and take it; `again` goes before those who are new.
+    @property
+    def _queues(self) -> tuple[deque[_Waiter], ...]:
+        return self._again, self._following, self._first
+
+    async def admit(self, prepare: Prepare, *, again: bool, follows: bool = False) -> Ticket:
+        """Wait for a turn and for all that the call needs, and take it.
+
+        `again`, who has failed before, goes before those who are new; of these `follows` goes before the others.
 
         A cancelled caller leaves everything as if it had not come.
 
@@ -118,12 +129,12 @@ class Admission:
             RunStopped: the engine has stopped, or the call could exceed the spending limit, which stops it.
         """
         waiter = _Waiter(prepare, failed=again)
-        if self._head is None and not self._again and not self._first:
+        if self._head is None and not any(self._queues):
             found = self._ticket_for(waiter)
             if isinstance(found, Ticket):
                 return found
         waiter.ticket = asyncio.get_running_loop().create_future()
-        (self._again if again else self._first).append(waiter)
+        (self._again if again else self._following if follows else self._first).append(waiter)
         if self._head is None:
             self.look()
         self.waiting += 1
@@ -168,11 +179,12 @@ class Admission:
 
         In an outage those who have not failed yet go first: of them a failure tells most about the provider.
         """
-        first, then = (self._first, self._again) if self._gate.cause is Cause.OUTAGE else (self._again, self._first)
-        if self._head is not None and self._head.failed and first is self._first and self._first:
+        fresh = self._following or self._first
+        outage = self._gate.cause is Cause.OUTAGE
+        if outage and fresh and self._head is not None and self._head.failed:
             self._again.appendleft(self._head)
             self._head = None
-        if self._head is None and (queue := first or then):
+        if self._head is None and (queue := (fresh or self._again) if outage else (self._again or fresh)):
             self._head = queue.popleft()
         return self._head
 
@@ -236,9 +248,9 @@ class Admission:
 
     def _clear(self) -> None:
         """Forget those who have left when they are most of the queue: leaving costs nothing, and nothing piles up."""
-        if self._left > _MOST_LEFT and 2 * self._left > len(self._first) + len(self._again):
+        if self._left > _MOST_LEFT and 2 * self._left > sum(map(len, self._queues)):
             self._left = 0
-            for queue in (self._first, self._again):
+            for queue in self._queues:
                 there = [waiter for waiter in queue if not waiter.ticket.done()]
                 queue.clear()
                 queue.extend(there)

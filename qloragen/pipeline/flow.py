@@ -5,7 +5,8 @@ Rules:
    made of it; and what is made of it is the same whether it has just arrived or was journalled by an earlier process.
 2. So many workers as `open_articles` says take articles one at a time and finish each before the next: that bounds
    memory, and a stop leaves little half done.
-3. The first generation of an article goes ahead alone, so that the others find the article in the prompt cache.
+3. Where it pays, the first generation of an article goes ahead alone. The others follow as soon as it is answered, and
+   find the article in the prompt cache; meanwhile other articles use the places.
 4. What goes wrong with a cell ends the cell. What goes wrong with the run ends the taking of new work; calls in flight
    are finished and kept.
 """
@@ -24,9 +25,10 @@ import anyio
 from ..errors import RequestFailed, RunStopped
 from ..logs import get_logger
 from ..store.handle import Run
-from ..types import Article, Cell, Completion, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
+from ..types import Article, Cell, Completion, Draft, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
 from .crew import Crew
 from .job import Job, OpenArticle, record_of, reply_of
+from .prefix import Prefix
 from .salvage import NoSalvage, Salvage
 from .shared import Shared
 from .tally import Tally
@@ -54,6 +56,10 @@ class Completer(Protocol):
 
     async def complete(self, request: Request, keep: Keep | None = None) -> Completion:
         """Return the model's reply once it is kept; raises RequestFailed or RunStopped."""
+        ...
+
+    def worth_sharing(self, request: Request, calls: int) -> bool:
+        """Tell whether `calls` requests that begin as this one does are cheaper if one of them goes ahead."""
         ...
 
     def stop(self, reason: RunStopped) -> None:
@@ -162,15 +168,21 @@ class Flow:
             else:
                 self.tally.rejected_before += 1
         await self._recall(there, recall)
-        for together in (missing[:1], missing[1:]):
-            if together and source.closed and not self.stopped:
-                return False
-            async with anyio.create_task_group() as siblings:
-                for kind in together:
-                    siblings.start_soon(self._generate, opened, kind, len(missing), deliver)
-            if self.stopped:
-                raise self.stopped
+        prefix = Prefix(shared=self._worth_sharing(opened, missing))
+        async with anyio.create_task_group() as siblings:
+            for kind in missing:
+                if source.closed and not self.stopped:
+                    return False
+                siblings.start_soon(self._generate, opened, kind, prefix, deliver)
+                await prefix.decided()
+        if self.stopped:
+            raise self.stopped
         return True
+
+    def _worth_sharing(self, opened: OpenArticle, types: list[InstructionType]) -> bool:
+        if len(types) < 2:
+            return False
+        return self._engine.worth_sharing(self._job.generation_request(opened, types[0], (), shared=True), len(types))
 
     async def _recall(self, keys: list[str], recall: Deliver) -> None:
         if recall is drop or not keys:
@@ -197,27 +209,32 @@ class Flow:
                 await self._keeper.kept()
         return self._job.applicable(self._run.state.types_of(cell.key) or ())
 
-    async def _generate(self, opened: OpenArticle, type: InstructionType, calls: int, deliver: Deliver) -> None:
+    async def _generate(self, opened: OpenArticle, type: InstructionType, prefix: Prefix, deliver: Deliver) -> None:
         cell = self._job.generation(opened.article, type)
         try:
             async with self._alone(cell.key):
                 if not self._run.state.settled(cell.key):
-                    await self._make(cell, opened, type, calls)
+                    await self._make(cell, opened, type, prefix)
             if deliver is not drop and self._run.state.record_offset(cell.key) is not None:
                 await self._keeper.durable()
                 await deliver(self._run.record(cell.key))
         except RunStopped as reason:
             # Siblings in flight are finished, not cancelled: they are paid for.
             self.stop(reason)
+        finally:
+            prefix.left()
 
-    async def _make(self, cell: Cell, opened: OpenArticle, type: InstructionType, calls: int) -> None:
+    async def _make(self, cell: Cell, opened: OpenArticle, type: InstructionType, prefix: Prefix) -> None:
+        def build(_: list[Reply], complaints: list[Invalid]) -> Request:
+            request = self._job.generation_request(opened, type, complaints, shared=prefix.shared)
+            return replace(request, follows=prefix.written)
+
+        def read(replies: list[Reply]) -> Draft | Invalid:
+            prefix.answered()
+            return self._job.read_generation(opened, type, replies[-1])
+
         self._run.add_article(opened.article)
-        answer = await self._settle(
-            cell,
-            lambda _, complaints: self._job.generation_request(opened, type, complaints, calls=calls),
-            lambda replies: self._job.read_generation(opened, type, replies[-1]),
-            MAX_GENERATE_ASKS,
-        )
+        answer = await self._settle(cell, build, read, MAX_GENERATE_ASKS)
         if answer:
             self._run.add_record(record_of(opened.article, type, *answer))
             self.tally.records += 1

@@ -111,11 +111,11 @@ class Job:
         return self._as_set(request)
 
     def generation_request(
-        self, opened: OpenArticle, type: InstructionType, complaints: Sequence[Invalid], *, calls: int
+        self, opened: OpenArticle, type: InstructionType, complaints: Sequence[Invalid], *, shared: bool
     ) -> Request:
         """Return the call that makes the record of `type`, with what was wrong with earlier replies.
 
-        `calls` is how many types are to be generated for the article: with one alone, caching it would only cost.
+        `shared`: other calls about the article are to find it in the prompt cache; else nothing is written there.
         """
         request = generate.request(
             opened.block,
@@ -126,8 +126,9 @@ class Job:
             complaints=complaints,
             output_chars=self.output_chars,
         )
-        if calls == 1:
-            request = replace(request, messages=tuple(replace(message, shared=0) for message in request.messages))
+        if not shared:
+            messages = tuple(replace(message, shared=0) for message in request.messages)
+            request = replace(request, messages=messages, cache_key=None)
         return self._as_set(request)
 
     def read_classification(self, replies: Sequence[Reply]) -> tuple[int, ...] | Invalid:
