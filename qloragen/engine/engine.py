@@ -48,6 +48,8 @@ class Engine:
     ) -> None:
         dice = random or Random()  # noqa: S311 - jitter, not secrets
         shared = Shared(retry, dice, Budget(max_cost_usd, spent_usd))
+        self.shared = shared
+        """What engines that ask in another way have in common with this one."""
         self._budget, self._halt = shared.budget, shared.halt
         self._answering = Answering(client, shared.halt)
         self._lanes: dict[str, Lane] = {}
@@ -81,7 +83,7 @@ class Engine:
             RequestFailed: this request has no answer.
             RunStopped: no request will get one any more.
         """
-        lane, caller = self._lane(request.model), Caller(keep, lost)
+        lane, caller = self.lane(request.model), Caller(keep, lost)
         shape = lane.form.shape
         if request.function is None or not shape.probing:
             return await self._answering.answer(lane, request, caller)
@@ -119,7 +121,7 @@ class Engine:
         Raises:
             SettingsError: the request names an unknown model.
         """
-        return self._lane(request.model).worth_sharing(request, calls)
+        return self.lane(request.model).worth_sharing(request, calls)
 
     def map(
         self, requests: Iterable[Request] | AsyncIterable[Request], *, at_once: int | None = None
@@ -190,7 +192,12 @@ class Engine:
         """Counts of each model at this moment."""
         return {name: snapshot(lane) for name, lane in self._lanes.items()}
 
-    def _lane(self, model: str) -> Lane:
+    def lane(self, model: str) -> Lane:
+        """Return what is known of a model, for engines that ask it in another way.
+
+        Raises:
+            SettingsError: it is not among the models of this engine.
+        """
         try:
             return self._lanes[model]
         except KeyError:
