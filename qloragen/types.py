@@ -291,6 +291,8 @@ class Reply:
     latency_s: float
     time: datetime
     body: str
+    tier: str | None = None
+    """As what it was paid for; see `Completion.tier`."""
 
 
 @dataclass(frozen=True, slots=True)

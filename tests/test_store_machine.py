@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from qloragen.store.money import NO_MONEY, Paid
 from qloragen.store.names import JOURNAL, SINK
 from qloragen.store.standing import Standing
 from qloragen.types import Cell, Rejection
@@ -210,7 +211,9 @@ class AnyLife(RuleBasedStateMachine):
         assert state.totals.failures == self.model.count("failure")
         assert state.totals.classified == self.model.count("types").total()
         assert state.totals.unsettled == sum(bool(standing.replies) for standing in self.model.cells.values())
-        assert state.ledger.total().calls == self.model.bills
+        bill = state.ledger.total()
+        assert bill.calls == self.model.bills
+        assert state.totals.paid == Paid(bill.calls, bill.cost_usd, bill.unpriced_calls)
         assert state.keys("record") == sorted(map(key, self.model.records))
 
     @invariant()
@@ -220,7 +223,7 @@ class AnyLife(RuleBasedStateMachine):
             found = run.state.standing(key(name)) or Standing("open")
             expected = self.model.cells.get(name, Standing("open"))
             bodies = tuple(int(reply.body) for reply in run.replies(key(name)))
-            assert found._replace(at=-1, replies=bodies) == expected
+            assert found._replace(at=-1, replies=bodies, money=NO_MONEY) == expected
             if name in self.model.records:
                 assert run.record(key(name)).output == self.model.records[name]
 

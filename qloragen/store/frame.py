@@ -17,6 +17,8 @@ _KEY_AT = len('{"k":"')
 _KIND_AT = _KEY_AT + KEY_CHARS + len('","t":"')
 _SUFFIX_BYTES = len(',"c":"01234567"}')
 _LEAST_BYTES = _KIND_AT + _SUFFIX_BYTES
+_REFUSED, _REFUSED_END = b',"refused":[[', b']],"'
+"""What a record's line says besides of refused replies, first of all, in rows of values; and where it ends."""
 
 
 def framed(key: str, kind: str, fields: dict[str, object]) -> bytes:
@@ -53,8 +55,10 @@ def kind_of(line: bytes) -> str:
 
 
 def sink_line(line: bytes) -> bytes:
-    """Return what a whole line of a record is in the sink: its `k` as `id`, without kind and checksum."""
+    """Return what a whole line of a record is in the sink: its `k` as `id`, without kind, `refused` and checksum."""
     fields_at = line.index(b",", _KIND_AT)
+    if line.startswith(_REFUSED, fields_at):
+        fields_at = line.index(_REFUSED_END, fields_at) + len(_REFUSED_END) - len(b',"')
     return b'{"id":"%b"%b}' % (line[_KEY_AT : _KEY_AT + KEY_CHARS], line[fields_at:-_SUFFIX_BYTES])
 
 

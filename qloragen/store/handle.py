@@ -8,25 +8,28 @@ from datetime import datetime
 from decimal import Decimal
 from os import getpid
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from ..errors import StorageFailed
 from ..logs import get_logger
-from ..types import Article, AskedInBatch, Cell, Record, Rejection, Reply
+from ..types import Article, AskedInBatch, Cell, LostCall, Record, Rejection, Reply
+from .bills import booked_at, lost_in, lost_line
 from .files import Files
 from .filing import Ends, Filing, refused
 from .frame import key_of, kind_of, sink_line
 from .index import Index, Mark
-from .ledger import Account
 from .lines import (
+    Refused,
     article_line,
     article_of,
     asked_line,
     asked_of,
     batch_end_line,
     batch_line,
+    cell_fields,
     failed_at,
     failure_line,
     record_in,
@@ -40,6 +43,8 @@ from .lines import (
 from .recovery import Recovery, recover
 from .standing import Standing
 from .submissions import Submission
+
+_NONE_REFUSED: Refused = MappingProxyType({})
 
 log = get_logger()
 
@@ -82,33 +87,46 @@ class Run:
             self.state.add_article(article.content_hash, article.format, article.id, at)
             self._taken_in = True
 
-    def add_reply(self, reply: Reply) -> None:
-        """Keep a paid reply. To be called before anything is made of it."""
+    def add_reply(self, reply: Reply, *, found: bool = False) -> None:
+        """Keep a paid reply. To be called before anything is made of it.
+
+        One that was `found` at the provider takes the place of a call of the cell's that was lost, if one was.
+        """
         cell = reply.cell
-        at = self._put(reply_line(reply))
-        account = Account(cell.model, cell.stage, cell.type_slug)
-        self.state.add_reply(cell.key, account, reply.usage, reply.cost_usd, at)
+        at = self._put(reply_line(reply, found=found))
+        account = booked_at(cell, reply.tier)
+        self.state.add_reply(cell.key, account, reply.usage, reply.cost_usd, at, found=found)
         self._taken_in = True
 
-    def add_types(self, cell: Cell, types: tuple[int, ...]) -> None:
-        """Settle a classification."""
-        self.state.add_types(cell.key, types, self._put(types_line(cell, types)))
+    def add_lost(self, cell: Cell, call: LostCall, time: datetime) -> None:
+        """Keep that a call for `cell`, whose model is that of the call, brought no reply and may have been billed."""
+        self._put(lost_line(cell, cell_fields(cell), call, time))
+        self.state.add_lost(cell.key, lost_in(cell, call))
         self._taken_in = True
 
-    def add_record(self, record: Record, *, revised: bool = False) -> None:
-        """Settle a cell with a record, unless it has one; a `revised` one takes the place of the one before."""
+    def add_types(self, cell: Cell, types: tuple[int, ...], refused: Refused = _NONE_REFUSED) -> None:
+        """Settle a classification; `refused` is what replies have cost that it was not made of, by reason."""
+        self.state.add_types(cell.key, types, self._put(types_line(cell, types, refused)), refused)
+        self._taken_in = True
+
+    def add_record(self, record: Record, *, revised: bool = False, refused: Refused = _NONE_REFUSED) -> None:
+        """Settle a cell with a record, unless it has one; a `revised` one takes the place of the one before.
+
+        `refused` is what replies have cost that it was not made of, by reason.
+        """
         has_one = self.state.record_offset(record.id) is not None
         if has_one and not revised:
             return
-        line = record_line(record, kind="revised" if revised else "record")
+        line = record_line(record, kind="revised" if revised else "record", refused=refused)
         in_sink = None if has_one or self.state.sink_is_stale else sink_line(line)
-        self.state.add_record(record.id, record.type_slug, self._put(line, in_sink), revised=revised)
+        at = self._put(line, in_sink)
+        self.state.add_record(record.id, record.type_slug, at, revised=revised, refused=refused)
         self._taken_in = True
 
-    def add_rejection(self, rejection: Rejection) -> None:
-        """Give a cell up for good."""
-        at = self._put(rejection_line(rejection))
-        self.state.add_rejection(rejection.cell.key, rejection.reason, at)
+    def add_rejection(self, rejection: Rejection, refused: Refused = _NONE_REFUSED) -> None:
+        """Give a cell up for good; `refused` says why its replies were of no use, where that was not the reason."""
+        at = self._put(rejection_line(rejection, refused))
+        self.state.add_rejection(rejection.cell.key, rejection.reason, at, refused)
         self._taken_in = True
 
     def add_failure(self, failure: Rejection, time: datetime, *, counts: bool = True) -> None:
@@ -234,6 +252,7 @@ class Run:
             sink_end=None if self.state.sink_is_stale else ends.sink,
             totals=self.state.totals.model_copy(deep=True),
             bills=list(self.state.ledger.bills.items()),
+            lost=list(self.state.ledger.lost.items()),
             submissions=self.state.submissions.open(),
         )
         return Moment(ends, mark, self.state.changes())

@@ -23,22 +23,27 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from ..errors import StorageFailed
+from .bills import money_of, money_values
 from .files import Stamp
-from .ledger import Account, Bill
+from .ledger import Account, Bill, LostAccount, LostSum
+from .money import NO_MONEY
 from .scan import Segment
 from .standing import Kind, Standing
 from .submissions import Submission
 from .totals import Totals
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS cells (key BLOB PRIMARY KEY, kind TEXT, at INTEGER, detail TEXT, replies TEXT, times INTEGER)
-WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cells (
+    key BLOB PRIMARY KEY, kind TEXT, at INTEGER, detail TEXT, replies TEXT, times INTEGER, money TEXT
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (file TEXT, start INTEGER, end INTEGER, crc INTEGER);
 CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY CHECK (only = 1), value BLOB);
 """
+_NO_SCHEMA = "DROP TABLE IF EXISTS cells; DROP TABLE IF EXISTS segments; DROP TABLE IF EXISTS mark;"
 
 FileName = Literal["journal", "sink"]
+_Row = tuple[Kind, int, str, bytes | None, int, bytes | None]
 _PREFIX_DIGITS = 6
 _MOST_WAL_BYTES = 128 << 20
 _BLOCK_BYTES = 8 << 20
@@ -59,6 +64,7 @@ class Mark(BaseModel):
     """Bytes of the sink that agree with that part of the journal; None when they were not compared."""
     totals: Totals
     bills: list[tuple[Account, Bill]]
+    lost: list[tuple[LostAccount, LostSum]] = []
     submissions: list[Submission] = []
     sealed: tuple[Stamp, Stamp] | None = None
     """Journal and sink as a process left them that ended in good order."""
@@ -112,15 +118,16 @@ class Index:
         row = self._row_of(key)
         if row is None:
             return None
-        kind, at, detail, replies, times = row
-        return Standing(kind, at, detail, tuple(orjson.loads(replies)) if replies else (), times)
+        kind, at, detail, replies, times, money = row
+        known = money_of(orjson.loads(money)) if money else NO_MONEY
+        return Standing(kind, at, detail, tuple(orjson.loads(replies)) if replies else (), times, known)
 
-    def _row_of(self, key: str) -> tuple[Kind, int, str, bytes | None, int] | None:
+    def _row_of(self, key: str) -> _Row | None:
         try:
             found = self._reader.execute(
-                "SELECT kind, at, detail, replies, times FROM cells WHERE key = ?", (bytes.fromhex(key),)
+                "SELECT kind, at, detail, replies, times, money FROM cells WHERE key = ?", (bytes.fromhex(key),)
             )
-            row: tuple[Kind, int, str, bytes | None, int] | None = found.fetchone()
+            row: _Row | None = found.fetchone()
         except sqlite3.Error as error:
             raise self._failed(error) from error
         return row
@@ -157,7 +164,7 @@ class Index:
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             rows = sorted(map(self._row, cells))  # in the file's order, so that each page is visited once
-            self._writer.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._writer.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             self._replace_segments("journal", journal)
             self._replace_segments("sink", sink)
             self._writer.execute("INSERT OR REPLACE INTO mark VALUES (1, ?)", (mark.model_dump_json(),))
@@ -176,15 +183,16 @@ class Index:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._writer.executescript("BEGIN; DELETE FROM cells; DELETE FROM segments; DELETE FROM mark; COMMIT;")
+        self._writer.executescript(f"BEGIN; {_NO_SCHEMA} {_SCHEMA} COMMIT;")  # its tables may be of another version
         self._prefixes = mmap(-1, 16**_PREFIX_DIGITS)
 
-    def _row(self, cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int]:
+    def _row(self, cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int, bytes | None]:
         key, standing = cell
         if self._prefixes is not None:
             self._prefixes[int(key[:_PREFIX_DIGITS], 16)] = 1
         replies = orjson.dumps(standing.replies) if standing.replies else None
-        return bytes.fromhex(key), standing.kind, standing.at, standing.detail, replies, standing.times
+        money = None if standing.money is NO_MONEY else orjson.dumps(money_values(standing.money))
+        return bytes.fromhex(key), standing.kind, standing.at, standing.detail, replies, standing.times, money
 
     def _replace_segments(self, file: FileName, segments: Sequence[Segment]) -> None:
         for start, end, crc in segments:

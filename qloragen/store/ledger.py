@@ -1,4 +1,4 @@
-"""What was paid for, and for what."""
+"""What was paid for, and for what; and what may have been paid beyond that."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ class Account(NamedTuple):
     stage: Stage
     type_slug: str | None
     """None for classifications."""
+    tier: str | None = None
+    """As what it was paid for; see `Completion.tier`. None where the replies do not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Replies that were paid for, and their sum."""
+    """Calls that were paid for, and their sum."""
 
     calls: int = 0
     usage: Usage = _NO_TOKENS
     cost_usd: Decimal = Decimal(0)
-    """Sum over the calls whose price is known."""
+    """Sum over the calls whose cost is known."""
     unpriced_calls: int = 0
-    """Calls of models without a known price: their cost is missing in `cost_usd`, not zero."""
+    """Calls of models without a known price, or whose replies do not say what they are billed for: their cost is
+    missing in `cost_usd`, not zero."""
 
     @property
     def total_usd(self) -> Decimal | None:
-        """The whole cost in USD, or None when the price of some call is unknown."""
+        """The whole cost in USD, or None when the cost of some call is unknown."""
         return None if self.unpriced_calls else self.cost_usd
 
     def plus(self, other: Bill) -> Bill:
@@ -50,14 +53,71 @@ class Bill:
 _NOTHING = Bill()
 
 
-class Ledger:
-    """Bills by account, exact to the last digit."""
+class Lost(NamedTuple):
+    """A call that was or may have been billed, and brought no reply that can be used."""
 
-    def __init__(self, bills: Iterable[tuple[Account, Bill]] = ()) -> None:
+    account: Account
+    reason: str
+    usage: Usage | None
+    """What it was billed for, where that is known: then it is on the bill."""
+    cost_usd: Decimal | None
+    """The price of that; None when it is unknown."""
+    worst_usd: Decimal | None
+    """The most that it can have cost; None when nobody knows."""
+
+
+class LostAccount(NamedTuple):
+    """What lost calls are counted by."""
+
+    model: str
+    reason: str
+
+
+class LostSum(NamedTuple):
+    """Lost calls and what they cost, or may have cost."""
+
+    calls: int = 0
+    billed_calls: int = 0
+    """Those of them whose bill is known; they are on the bill."""
+    cost_usd: Decimal = Decimal(0)
+    """Known cost of these."""
+    worst_usd: Decimal = Decimal(0)
+    """The most that the others can have cost; that is on no bill."""
+    unpriced_calls: int = 0
+    """Calls, billed or not, of models without a known price: what they cost is in neither sum."""
+
+    def plus(self, other: LostSum) -> LostSum:
+        """Return the sum of two."""
+        return self._changed(other, 1)
+
+    def minus(self, other: LostSum) -> LostSum:
+        """Return the difference of two."""
+        return self._changed(other, -1)
+
+    def _changed(self, other: LostSum, sign: int) -> LostSum:
+        return LostSum(
+            self.calls + sign * other.calls,
+            self.billed_calls + sign * other.billed_calls,
+            self.cost_usd + sign * other.cost_usd,
+            self.worst_usd + sign * other.worst_usd,
+            self.unpriced_calls + sign * other.unpriced_calls,
+        )
+
+
+NONE_LOST = LostSum()
+
+
+class Ledger:
+    """Bills by account, exact to the last digit, and lost calls by model and reason."""
+
+    def __init__(
+        self, bills: Iterable[tuple[Account, Bill]] = (), lost: Iterable[tuple[LostAccount, LostSum]] = ()
+    ) -> None:
         self._bills: dict[Account, Bill] = dict(bills)
+        self._lost: dict[LostAccount, LostSum] = dict(lost)
 
     def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None) -> None:
-        """Add one reply; `cost_usd` None means that its model has no known price."""
+        """Add one call; `cost_usd` None means that its cost is not known."""
         bill = self._bills.get(account, _NOTHING)
         self._bills[account] = Bill(
             bill.calls + 1,
@@ -66,18 +126,68 @@ class Ledger:
             bill.unpriced_calls + (cost_usd is None),
         )
 
+    def lose(self, lost: Lost) -> None:
+        """Add a lost call: to the bills where it is known what it was billed for, else to what may have been paid."""
+        if lost.usage is not None:
+            self.charge(lost.account, lost.usage, lost.cost_usd)
+        place = LostAccount(lost.account.model, lost.reason)
+        self._lost[place] = self._lost.get(place, NONE_LOST).plus(_sum_of(lost))
+
+    def recover(self, lost: Lost) -> None:
+        """Take a lost call back, because its reply was found, and is charged as such."""
+        if lost.usage is not None:
+            bill = self._bills[lost.account]
+            known_usd = lost.cost_usd or Decimal(0)
+            self._bills[lost.account] = Bill(
+                bill.calls - 1,
+                Usage(*(whole - part for whole, part in zip(bill.usage, lost.usage, strict=True))),
+                bill.cost_usd - known_usd,
+                bill.unpriced_calls - (lost.cost_usd is None),
+            )
+            if not self._bills[lost.account].calls:
+                del self._bills[lost.account]
+        place = LostAccount(lost.account.model, lost.reason)
+        left = self._lost[place].minus(_sum_of(lost))
+        self._lost[place] = left
+        if not left.calls:
+            del self._lost[place]
+
     @property
     def bills(self) -> Mapping[Account, Bill]:
-        """The bills so far, by model, stage and type."""
+        """The bills so far, by model, stage, type and tier."""
         return {account: self._bills[account] for account in sorted(self._bills, key=_in_order)}
+
+    @property
+    def lost(self) -> Mapping[LostAccount, LostSum]:
+        """The lost calls so far, by model and reason."""
+        return {place: self._lost[place] for place in sorted(self._lost)}
 
     def total(self) -> Bill:
         """Return the sum of all bills."""
         return total(self._bills.values())
 
+    def total_lost(self) -> LostSum:
+        """Return the sum of all lost calls."""
+        return total_lost(self._lost.values())
 
-def _in_order(account: Account) -> tuple[str, str, str]:
-    return account.stage, account.model, account.type_slug or ""
+    def worst_usd(self, model: str | None = None) -> Decimal:
+        """Return the most that was paid (to `model`): all bills, and lost calls without a bill at their worst.
+
+        Calls without a known price are not in it: see `Bill.unpriced_calls` and `LostSum.unpriced_calls`.
+        """
+        bills = (bill.cost_usd for account, bill in self._bills.items() if model in (None, account.model))
+        lost = (one.worst_usd for place, one in self._lost.items() if model in (None, place.model))
+        return sum(lost, sum(bills, Decimal(0)))
+
+
+def _sum_of(lost: Lost) -> LostSum:
+    if lost.usage is not None:
+        return LostSum(1, 1, lost.cost_usd or Decimal(0), Decimal(0), int(lost.cost_usd is None))
+    return LostSum(1, 0, Decimal(0), lost.worst_usd or Decimal(0), int(lost.worst_usd is None))
+
+
+def _in_order(account: Account) -> tuple[str, str, str, str]:
+    return account.stage, account.model, account.type_slug or "", account.tier or ""
 
 
 def total(bills: Iterable[Bill]) -> Bill:
@@ -85,4 +195,12 @@ def total(bills: Iterable[Bill]) -> Bill:
     whole = Bill()
     for bill in bills:
         whole = whole.plus(bill)
+    return whole
+
+
+def total_lost(sums: Iterable[LostSum]) -> LostSum:
+    """Return the sum of `sums`."""
+    whole = NONE_LOST
+    for one in sums:
+        whole = whole.plus(one)
     return whole

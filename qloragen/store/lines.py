@@ -6,6 +6,7 @@ Every journal line is framed (see `frame`): `k` is the key of the cell that it i
 |---|---|---|
 | `article` | before an article's first call | the cleaned text and its provenance; `k` is the text's own key |
 | `reply` | as soon as a paid reply has arrived, before anything is made of it | raw body, usage, cost |
+| `lost` | when a call that was or may have been billed brings no reply that can be used | its cost, or worst case |
 | `types` | when a classification reply has been read | the numbers it comes to |
 | `record` | when a generation reply has been read | the record; ignored where the cell has one |
 | `revised` | when reading the replies again gives another record | the record in the place of the one before |
@@ -17,13 +18,16 @@ Every journal line is framed (see `frame`): `k` is the key of the cell that it i
 | `batch_end` | when all that came of a batch is in the journal | how it ended; `k` is the submission's own key |
 | `damaged` | when opening the run found a damaged line | where it is; `k` has no meaning |
 
-The last line about a cell says where it stands.
+The last line about a cell says where it stands. `types`, `record`, `revised` and `rejection` also say which replies to
+the cell were `refused`, and why (see `bills`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -42,7 +46,12 @@ from ..types import (
     Usage,
     digest,
 )
+from .bills import refused_fields, usd_text
 from .frame import framed, sink_line
+from .money import Paid
+
+Refused = Mapping[str, Paid]
+"""What was paid for replies that came to nothing, by reason."""
 
 
 class _Line(BaseModel):
@@ -95,6 +104,7 @@ class ReplyLine(_CellLine):
     finish_reason: str
     usage: _UsageLine
     cost_usd: Decimal | None
+    tier: str | None = None
     request_id: str | None
     latency_s: float
     time: datetime
@@ -158,30 +168,32 @@ def article_line(article: Article) -> bytes:
     return framed(article_key(article.content_hash, article.format), "article", fields)
 
 
-def reply_line(reply: Reply) -> bytes:
-    """Return the journal line of `reply`."""
+def reply_line(reply: Reply, *, found: bool = False) -> bytes:
+    """Return the journal line of `reply`; `found` says that it was lost on its way at first."""
     fields = {
-        **_cell_fields(reply.cell),
+        **cell_fields(reply.cell),
         "structure": reply.structure,
         "finish_reason": reply.finish_reason,
         "usage": reply.usage._asdict(),
-        "cost_usd": _usd(reply.cost_usd),
+        "cost_usd": usd_text(reply.cost_usd),
+        "tier": reply.tier,
         "request_id": reply.request_id,
         "latency_s": round(reply.latency_s, 3),
         "time": reply.time,
+        **({"found": True} if found else {}),
         "body": reply.body,
     }
     return framed(reply.cell.key, "reply", fields)
 
 
-def types_line(cell: Cell, types: tuple[int, ...]) -> bytes:
+def types_line(cell: Cell, types: tuple[int, ...], refused: Refused) -> bytes:
     """Return the journal line that says what the classification `cell` came to."""
-    return framed(cell.key, "types", {**_cell_fields(cell), "types": types})
+    return framed(cell.key, "types", {**refused_fields(refused), **cell_fields(cell), "types": types})
 
 
-def rejection_line(rejection: Rejection) -> bytes:
+def rejection_line(rejection: Rejection, refused: Refused) -> bytes:
     """Return the journal line of a cell that is given up for good."""
-    return framed(rejection.cell.key, "rejection", _refusal_fields(rejection))
+    return framed(rejection.cell.key, "rejection", {**refused_fields(refused), **_refusal_fields(rejection)})
 
 
 def failure_line(failure: Rejection, time: datetime, *, counts: bool) -> bytes:
@@ -203,12 +215,12 @@ def retry_line(key: str, time: datetime) -> bytes:
 def asked_line(asked: AskedInBatch) -> bytes:
     """Return the journal line of a request that is about to be submitted."""
     fields = {
-        **_cell_fields(asked.cell),
+        **cell_fields(asked.cell),
         "submission": asked.submission,
         "request": asked.request,
         "structure": asked.structure,
         "prompt_tokens": asked.prompt_tokens,
-        "worst_usd": _usd(asked.worst_usd),
+        "worst_usd": usd_text(asked.worst_usd),
         "time": asked.time,
     }
     return framed(asked.cell.key, "asked", fields)
@@ -235,9 +247,12 @@ def damaged_line(number: int, offset: int, size: int) -> bytes:
     return framed(digest(f"damaged\n{offset}"), "damaged", fields)
 
 
-def record_line(record: Record, *, kind: Literal["record", "revised"] = "record") -> bytes:
+def record_line(
+    record: Record, *, kind: Literal["record", "revised"] = "record", refused: Refused = MappingProxyType({})
+) -> bytes:
     """Return the journal line of `record`: the three Alpaca fields at top level, then the provenance."""
     fields: dict[str, object] = {
+        **refused_fields(refused),
         "article_id": record.article_id,
         "type": record.type,
         "type_slug": record.type_slug,
@@ -252,7 +267,7 @@ def record_line(record: Record, *, kind: Literal["record", "revised"] = "record"
         "input_mode": record.input_mode,
         "finish_reason": record.finish_reason,
         "usage": record.usage._asdict(),
-        "cost_usd": _usd(record.cost_usd),
+        "cost_usd": usd_text(record.cost_usd),
         "time": record.time,
     }
     return framed(record.id, kind, fields)
@@ -273,6 +288,7 @@ def reply_of(raw: bytes) -> Reply:
         finish_reason=line.finish_reason,
         usage=_usage_of(line.usage),
         cost_usd=line.cost_usd,
+        tier=line.tier,
         request_id=line.request_id,
         latency_s=line.latency_s,
         time=line.time,
@@ -326,10 +342,11 @@ def _usage_of(line: _UsageLine) -> Usage:
 
 
 def _refusal_fields(rejection: Rejection) -> dict[str, object]:
-    return {**_cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail}
+    return {**cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail}
 
 
-def _cell_fields(cell: Cell) -> dict[str, object]:
+def cell_fields(cell: Cell) -> dict[str, object]:
+    """Return what a line says of the cell that it is about, its key apart."""
     return {
         "stage": cell.stage,
         "content_hash": cell.content_hash,
@@ -341,8 +358,3 @@ def _cell_fields(cell: Cell) -> dict[str, object]:
         "type_slug": cell.type_slug,
         "input_mode": cell.input_mode,
     }
-
-
-def _usd(cost: Decimal | None) -> str | None:
-    # Plain digits: str() would write 1E-7 for a tenth of a micro-dollar.
-    return None if cost is None else format(cost, "f")

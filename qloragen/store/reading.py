@@ -87,6 +87,7 @@ def save(
         sink_end=sink.end if sink else None,
         totals=state.totals,
         bills=list(state.ledger.bills.items()),
+        lost=list(state.ledger.lost.items()),
         submissions=state.submissions.open(),
     )
     segment = Segment(contents.saved, contents.end, checksum(files, journal, contents.saved, contents.end) or 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from .money import NO_MONEY, Money
+
 Kind = Literal["open", "types", "record", "rejection", "failure", "article", "name"]
 
 
@@ -20,6 +22,8 @@ class Standing(NamedTuple):
     """Offsets of the paid replies of an unsettled cell, oldest first."""
     times: int = 0
     """Of a failure: in how many runs in a row the cell failed for that reason."""
+    money: Money = NO_MONEY
+    """What was paid for the cell, and what became of it."""
 
     @property
     def settled(self) -> bool:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 from ..types import Format, Usage
+from .bills import account_of, lost_of, refused_of, usd_of
 from .frame import key_of, kind_of
 from .index import Index
-from .ledger import Account, Ledger
-from .lines import article_key, name_key
+from .ledger import Account, Ledger, Lost
+from .lines import Refused, article_key, name_key
+from .money import NO_MONEY, NO_TYPES, Money
 from .standing import Kind, Standing
 from .submissions import Submissions
 from .totals import Totals
+
+_NONE_REFUSED: Refused = MappingProxyType({})
 
 
 class State:
@@ -28,7 +33,7 @@ class State:
     def __init__(self, index: Index | None = None) -> None:
         mark = index.mark() if index else None
         self.totals = mark.totals if mark else Totals()
-        self.ledger = Ledger(mark.bills if mark else ())
+        self.ledger = Ledger(mark.bills, mark.lost) if mark else Ledger()
         self.submissions = Submissions(mark.submissions if mark else None)
         """Batches that have not been collected."""
         self.sink_is_stale = False
@@ -100,48 +105,75 @@ class State:
         self._fresh[article_key(content_hash, format)] = Standing("article", at)
         self._fresh[name_key(article_id)] = Standing("name", at, content_hash)
 
-    def add_reply(self, key: str, account: Account, usage: Usage, cost_usd: Decimal | None, at: int) -> None:
-        """Note a paid reply: bill it, and keep its place until its cell is settled."""
-        self.ledger.charge(account, usage, cost_usd)
+    def add_reply(
+        self, key: str, account: Account, usage: Usage, cost_usd: Decimal | None, at: int, *, found: bool = False
+    ) -> None:
+        """Note a paid reply: bill it, and keep its place until its cell is settled.
+
+        One that was `found` where the provider keeps replies takes the place of a call of the cell's that was lost.
+        """
         before = self.standing(key)
-        if before is None:
-            self._move(key, None, Standing("open", replies=(at,)))
-        elif not before.settled:
-            self._move(key, before, before._replace(replies=(*before.replies, at)))
+        standing = before or Standing("open")
+        if found and standing.money.lost:
+            self.ledger.recover(standing.money.lost[0])
+            standing = standing._replace(money=standing.money._replace(lost=standing.money.lost[1:]))
+        self.ledger.charge(account, usage, cost_usd)
+        money = standing.money.replied(cost_usd, settled=standing.settled)
+        replies = standing.replies if standing.settled else (*standing.replies, at)
+        self._move(key, before, standing._replace(replies=replies, money=money))
 
-    def add_types(self, key: str, types: Iterable[int], at: int) -> None:
-        """Settle a classification."""
-        self._move(key, self.standing(key), Standing("types", at, " ".join(map(str, types))))
+    def add_lost(self, key: str, lost: Lost) -> None:
+        """Note a call that was or may have been billed, and brought no reply."""
+        self.ledger.lose(lost)
+        before = self.standing(key)
+        standing = before or Standing("open")
+        money = standing.money._replace(lost=(*standing.money.lost, lost))
+        self._move(key, before, standing._replace(money=money))
 
-    def add_record(self, key: str, type_slug: str, at: int, *, revised: bool = False) -> bool:
-        """Settle a generation with a record; returns whether it counts: the first one does, and revised ones."""
+    def add_types(self, key: str, types: Iterable[int], at: int, refused: Refused = _NONE_REFUSED) -> None:
+        """Settle a classification; `refused` are replies that it was not made of, by reason."""
+        before, numbers = self.standing(key), " ".join(map(str, types))
+        money = _money(before).settled(refused, None if numbers else NO_TYPES)
+        self._move(key, before, Standing("types", at, numbers, money=money))
+
+    def add_record(
+        self, key: str, type_slug: str, at: int, *, revised: bool = False, refused: Refused = _NONE_REFUSED
+    ) -> bool:
+        """Settle a generation with a record; returns whether it counts: the first one does, and revised ones.
+
+        `refused` are replies that it was not made of, by reason.
+        """
         before = self.standing(key)
         if before and before.kind == "record":
             if not revised:
                 return False
             self.sink_is_stale = True
-        self._move(key, before, Standing("record", at, type_slug))
+        self._move(key, before, Standing("record", at, type_slug, money=_money(before).settled(refused, None)))
         return True
 
-    def add_rejection(self, key: str, reason: str, at: int) -> None:
-        """Settle a cell without a result; a record that it had counts no more."""
+    def add_rejection(self, key: str, reason: str, at: int, refused: Refused = _NONE_REFUSED) -> None:
+        """Settle a cell without a result; a record that it had counts no more.
+
+        All its replies came to nothing: for the reasons in `refused`, or else for that of the rejection.
+        """
         before = self.standing(key)
         self.sink_is_stale |= before is not None and before.kind == "record"
-        self._move(key, before, Standing("rejection", at, reason))
+        self._move(key, before, Standing("rejection", at, reason, money=_money(before).settled(refused, reason)))
 
     def add_failure(self, key: str, reason: str, at: int, *, counts: bool) -> None:
         """Note a cell that a later run will ask for again; failures that count add up as long as they are alike."""
         before = self.standing(key)
         if before is None or not before.settled:
             replies = before.replies if before else ()
-            self._move(key, before, Standing("failure", at, reason, replies, self.failures_of(key, reason) + counts))
+            times = self.failures_of(key, reason) + counts
+            self._move(key, before, Standing("failure", at, reason, replies, times, _money(before)))
 
     def add_retry(self, key: str) -> None:
         """Open a cell without a result again, as if nothing had been asked for it."""
         before = self.standing(key)
         # Its rejection may be in a line that is damaged since.
         if before and before.kind in {"rejection", "failure", "open"}:
-            self._move(key, before, Standing("open"))
+            self._move(key, before, Standing("open", money=before.money.reopened()))
 
     def apply(self, line: bytes, at: int) -> bool:
         """Let one whole journal line take effect; returns whether it belongs in the sink.
@@ -154,15 +186,16 @@ class State:
         self.submissions.apply(kind, fields, at, at + len(line) + 1)
         match kind:
             case "record" | "revised":
-                return self.add_record(key, fields["type_slug"], at, revised=kind == "revised")
-            case "reply":
-                self._apply_reply(key, fields, at)
+                refused = refused_of(fields)
+                return self.add_record(key, fields["type_slug"], at, revised=kind == "revised", refused=refused)
+            case "reply" | "lost":
+                self._apply_call(key, kind, fields, at)
             case "types":
-                self.add_types(key, fields["types"], at)
+                self.add_types(key, fields["types"], at, refused_of(fields))
             case "article":
                 self.add_article(fields["content_hash"], fields["format"], fields["id"], at)
             case "rejection":
-                self.add_rejection(key, fields["reason"], at)
+                self.add_rejection(key, fields["reason"], at, refused_of(fields))
             case "failure":
                 self.add_failure(key, fields["reason"], at, counts=fields["counts"])
             case "retry":
@@ -186,11 +219,17 @@ class State:
             if self._fresh.get(key) is standing:
                 del self._fresh[key]
 
-    def _apply_reply(self, key: str, fields: dict[str, Any], at: int) -> None:
-        cost = fields["cost_usd"]
-        account = Account(fields["model"], fields["stage"], fields["type_slug"])
-        self.add_reply(key, account, Usage(**fields["usage"]), None if cost is None else Decimal(cost), at)
+    def _apply_call(self, key: str, kind: str, fields: dict[str, Any], at: int) -> None:
+        if kind == "lost":
+            self.add_lost(key, lost_of(fields))
+            return
+        usage, found = Usage(**fields["usage"]), fields.get("found", False)
+        self.add_reply(key, account_of(fields), usage, usd_of(fields["cost_usd"]), at, found=found)
 
     def _move(self, key: str, before: Standing | None, after: Standing) -> None:
         self.totals.moved(before, after)
         self._fresh[key] = after
+
+
+def _money(standing: Standing | None) -> Money:
+    return standing.money if standing else NO_MONEY

@@ -1,11 +1,13 @@
-"""Counts of a run's cells by where they stand."""
+"""Counts of a run's cells by where they stand, and of the money by what became of it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from pydantic import BaseModel, Field
 
+from .money import NO_MONEY, NOTHING, Paid, total_paid
 from .standing import Standing
 
 
@@ -22,6 +24,12 @@ class Totals(BaseModel):
     """Reason to cells given up for now."""
     unsettled: int = 0
     """Cells with paid replies and without a result."""
+    useful: Paid = NOTHING
+    """Replies that records and classifications were made of."""
+    pending: Paid = NOTHING
+    """Replies to cells that are not settled."""
+    waste: dict[str, Paid] = Field(default_factory=dict)
+    """Reason to calls that came to nothing, as far as it is known what they were billed for."""
     damaged_lines: int = 0
     """Journal lines that could not be read, found by this and earlier openings; they count as absent."""
 
@@ -29,6 +37,11 @@ class Totals(BaseModel):
     def records(self) -> int:
         """All records."""
         return self.records_by_type.total()
+
+    @property
+    def paid(self) -> Paid:
+        """Everything that was paid: what the ledger has as its total."""
+        return total_paid((self.useful, self.pending, *self.waste.values()))
 
     def moved(self, before: Standing | None, after: Standing) -> None:
         """Take in that a cell stands otherwise now."""
@@ -48,6 +61,21 @@ class Totals(BaseModel):
                 _add(self.failures, standing.detail, change)
         if standing.replies:
             self.unsettled += change
+        if standing.money is not NO_MONEY:
+            self._book(standing, Paid.plus if change > 0 else Paid.minus)
+
+    def _book(self, standing: Standing, change: Callable[[Paid, Paid], Paid]) -> None:
+        money = standing.money
+        if standing.settled:
+            self.useful = change(self.useful, money.left)
+        else:
+            self.pending = change(self.pending, money.paid)
+        for reason, paid in money.wasted:
+            sum_ = change(self.waste.get(reason, NOTHING), paid)
+            if sum_ == NOTHING:
+                del self.waste[reason]
+            else:
+                self.waste[reason] = sum_
 
 
 def _add(counts: Counter[str], name: str, change: int) -> None:
