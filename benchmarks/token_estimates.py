@@ -22,8 +22,9 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from qloragen.domain import classify, generate
+from qloragen.domain import generate
 from qloragen.domain.article_block import lay_out
+from qloragen.domain.classifiers import Numbers, Subject
 from qloragen.engine.body import encode
 from qloragen.engine.models import family
 from qloragen.engine.tokens import Densities, Estimator, Makeup, makeup
@@ -204,7 +205,7 @@ def _calls(articles: Iterable[tuple[str, Article]]) -> list[list[Call]]:
         block = lay_out(article)
         types = random.sample(pack.types, min(GENERATIONS, len(pack.types)))
         requests = [
-            classify.request(block, pack, STRONG),
+            Numbers(STRONG).request(Subject(article, block.plain, pack, pack.types), ()),
             *(generate.request(block, asked, pack, CHEAP, "evidence") for asked in types),
         ]
         found.append([_call(kind, article, request, tokenizers[request.model]) for request in requests])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from math import ceil
@@ -10,6 +10,9 @@ from typing import Literal
 
 import orjson
 
+from .domain.classifiers import EVEN, SUBSTANCE, Cascade, Classifier, Decisions, Json, Numbers, Thresholds
+from .domain.pack import Pack
+from .engine.budget import Budget
 from .engine.client import Client, connect
 from .engine.engine import Engine
 from .engine.models import family, overridden
@@ -50,30 +53,70 @@ def locally(settings: Settings, server: LocalServer) -> Settings:
             "classify_model": server.model,
             "generate_model": server.model,
             "max_concurrency": server.slots,
-            "classify_form": "json",
+            "classifier": "json",
             "models": {**settings.models, server.model: own.model_copy(update=missing)},
         }
     )
 
 
-def job_of(settings: Settings) -> Job:
-    """Return what is to be made of articles.
+def job_of(settings: Settings, classifier: Classifier | None = None) -> Job:
+    """Return what is to be made of articles; a `classifier` of the caller's own takes the place of the one that is set.
 
     Raises:
         PackError: The prompt pack has a mistake.
+        SettingsError: A threshold is for a type that the pack does not have.
     """
+    pack = load_pack(settings.pack, settings.pack_variables)
+    classifier = classifier or classifier_of(settings, pack)
     return Job(
-        pack=load_pack(settings.pack, settings.pack_variables),
-        classify_model=settings.classify_model,
+        pack=pack,
+        classifier=classifier,
         generate_model=settings.generate_model,
         input_mode=settings.input,
-        classify_form=settings.classify_form,
+        classify_reads=settings.classify_reads,
+        gates=settings.gates,
         max_types=settings.max_types,
         output_chars=settings.output_chars,
         temperature=settings.temperature,
         max_request_cost_usd=settings.max_request_cost_usd,
-        parameters={model: _own_parameters(settings, model) for model in settings.for_run()},
+        parameters={model: _own_parameters(settings, model) for model in settings.for_run(classifier.models)},
     )
+
+
+def classifier_of(settings: Settings, pack: Pack) -> Classifier:
+    """Return the classifier that is set.
+
+    Raises:
+        SettingsError: A threshold is for a type that the pack does not have.
+    """
+    numbers = Numbers(settings.classify_model)
+    match settings.classifier:
+        case "numbers":
+            return numbers
+        case "json":
+            return Json(settings.classify_model, settings.max_types)
+        case "decisions":
+            return Decisions(settings.decide_model, _thresholds(settings, pack))
+        case "cascade":
+            return Cascade(Decisions(settings.decide_model, _thresholds(settings, pack)), numbers)
+
+
+def _thresholds(settings: Settings, pack: Pack) -> Thresholds:
+    given = settings.decision_threshold
+    if not isinstance(given, dict):
+        return Thresholds(given)
+    slugs = [kind.slug for kind in pack.types if not kind.always]
+    for name in given:
+        if name not in {*slugs, SUBSTANCE, _OTHERS}:
+            raise SettingsError(
+                f"decision_threshold has {name!r}, which is no type of the pack that is judged; it may have "
+                f"{', '.join((_OTHERS, SUBSTANCE, *slugs))}."
+            )
+    return Thresholds(given.get(_OTHERS, EVEN), {name: value for name, value in given.items() if name != _OTHERS})
+
+
+_OTHERS = "default"
+"""Stands for types without a threshold of their own."""
 
 
 def _own_parameters(settings: Settings, model: str) -> str:
@@ -83,13 +126,15 @@ def _own_parameters(settings: Settings, model: str) -> str:
     return orjson.dumps(without_secrets({**own}), option=orjson.OPT_SORT_KEYS).decode() if own else ""
 
 
-def specs_of(settings: Settings) -> tuple[ModelSpec, ...]:
-    """Return the one or two models of a run. Prices that are not set come from the price list, a slow import.
+def specs_of(settings: Settings, classify_models: Collection[str] | None = None) -> tuple[ModelSpec, ...]:
+    """Return the models of a run; `classify_models` are those of a classifier of the caller's own.
+
+    Prices that are not set come from the price list, a slow import.
 
     Raises:
         SettingsError: The cost of a request is bounded, and the price of a model is unknown.
     """
-    specs = tuple(_spec(settings, model, limits) for model, limits in settings.for_run().items())
+    specs = tuple(_spec(settings, model, limits) for model, limits in settings.for_run(classify_models).items())
     for spec in specs:
         if settings.max_request_cost_usd is not None and spec.price is None:
             raise SettingsError(
@@ -116,12 +161,12 @@ def connection_of(
     )
 
 
-def engine_of(settings: Settings, client: Client, specs: Sequence[ModelSpec], spent_usd: Decimal) -> Engine:
-    """Return the engine of a run that has cost `spent_usd` before."""
+def engine_of(settings: Settings, client: Client, specs: Sequence[ModelSpec], budget: Budget) -> Engine:
+    """Return the engine of a run."""
     retry = RetryPolicy(
         max_attempts=settings.max_attempts, timeout_s=settings.timeout_s, patience_s=settings.max_outage_s
     )
-    return Engine(client, specs, retry=retry, max_cost_usd=settings.max_cost_usd, spent_usd=spent_usd)
+    return Engine(client, specs, retry=retry, budget=budget)
 
 
 def terms_of(settings: Settings, trouble: Callable[[str | None], None]) -> Terms:
@@ -159,13 +204,22 @@ def _spec(settings: Settings, model: str, limits: ModelLimits) -> ModelSpec:
     return ModelSpec(
         name=model,
         family=kind,
-        price=Price(**own.price.model_dump()) if own.price else lookup(model, base_url=settings.base_url),
+        price=price_of(own.price) if own.price else lookup(model, base_url=settings.base_url),
         rpm=limits.rpm,
         tpm=limits.tpm,
         max_concurrency=limits.max_concurrency,
         auto_maximum=settings.auto_max_concurrency,
         structure=_chosen_structure(settings, model),
     )
+
+
+def price_of(own: PriceSettings) -> Price:
+    """Return a price of the user's own."""
+    tiers = {tier: Price(**fields) for tier in _TIERS if (fields := own.model_dump()[tier]) is not None}
+    return Price(own.prompt, own.completion, own.cached, own.cache_write, tiers=tiers)
+
+
+_TIERS = ("flex", "priority", "batch", "decisions")
 
 
 def _chosen_structure(settings: Settings, model: str) -> Structure | Literal["auto"] | None:
@@ -177,7 +231,8 @@ def _empty_requests(job: Job) -> tuple[Request, ...]:
     """Return the run's largest requests, without an article in them."""
     nothing = OpenArticle(Article("", ""))
     longest = max(job.pack.types, key=lambda kind: len(kind.guidance))
-    return job.classification_request(nothing, ()), job.generation_request(nothing, longest, (), shared=False)
+    first_asked = {request.model: request for request in reversed(job.classification_requests(nothing))}
+    return *first_asked.values(), job.generation_request(nothing, longest, (), shared=False)
 
 
 def _room_tokens(spec: ModelSpec, request: Request) -> int | None:
@@ -185,7 +240,8 @@ def _room_tokens(spec: ModelSpec, request: Request) -> int | None:
     bounds = [bound for bound in (spec.family.context_tokens, spec.tpm) if bound is not None]
     if not bounds:
         return None
-    prompt = sum(len(message.text.encode()) for message in request.messages)
+    texts = [message.text for message in request.messages] + [predicate.text for predicate in request.predicates]
+    prompt = sum(len(text.encode()) for text in texts)
     room = min(bounds) - ceil(prompt / _BYTES_PER_TOKEN) - request.max_completion_tokens
     if room < _LEAST_ARTICLE_TOKENS:
         raise SettingsError(

@@ -28,7 +28,10 @@ from .summary import Summary, summarise
 from .types import Record
 from .upkeep import mend
 
-_KNOBS_OF_A_JOB = ("pack", "pack_variables", "classify_form", "max_types", "input", "temperature")
+_KNOBS_OF_A_JOB = (
+    *("pack", "pack_variables", "max_types", "input", "temperature"),
+    *("classifier", "classify_model", "decide_model", "decision_threshold", "classify_reads"),
+)
 """The settings that decide how a run's replies are read."""
 
 ExportFormat = Literal["alpaca", "text", "messages"]

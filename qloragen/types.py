@@ -23,8 +23,6 @@ ClassifierName = Literal["numbers", "json", "decisions", "cascade"]
 """Who says which types an article supports: a model in bare numbers, or held in shape by a JSON schema; a probability for
 each type; or these first, and a strong model's numbers where they are doubtful."""
 
-ClassifyForm = Literal["numbers", "json"]
-
 ClassifyReads = Literal["article", "outline"]
 """What of an article a classification reads."""
 
@@ -73,6 +71,8 @@ class SkipReason(StrEnum):
     """More text than the size policy takes."""
     DUPLICATE = "duplicate"
     """Text that an earlier article of this run already had."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Nearly the text of an earlier article of this run, with the same title and code."""
     ID_CONFLICT = "id_conflict"
     """An id that an earlier article of this run had with other text; the first one stays."""
 
@@ -252,6 +252,8 @@ class LostCall:
     """The price of that; None when it is unknown."""
     worst_usd: Decimal | None
     """The most that it can have cost, `cost_usd` where that is known; None when the model's price is unknown."""
+    worst_tokens: int
+    """The most tokens, prompt and completion, that it can have been billed for; those of `usage` where that is known."""
     tier: str | None
     """As what it is or would be paid for; see `Completion.tier`."""
 
@@ -310,6 +312,8 @@ class AskedInBatch:
     """Estimated."""
     worst_usd: Decimal
     """The most that it can cost; 0 where no price is known."""
+    worst_tokens: int
+    """The most that it can have, of prompt and completion."""
     time: datetime
 
 

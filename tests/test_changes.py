@@ -46,7 +46,8 @@ CHANGES = {
     "temperature": ({"temperature": 0.7}, "temperature unset -> 0.7", (4, 12)),
     "parameters": ({"models": {"gpt-6-luna": {"parameters": {"seed": 7}}}}, "parameters of gpt-6-luna", (0, 12)),
     "input": ({"input": "written"}, "input mode evidence -> written", (0, 12)),
-    "form": ({"classify_form": "json"}, "classification prompt", (4, 0)),
+    "classifier": ({"classifier": "json"}, "classifier numbers -> json", (4, 0)),
+    "outline": ({"classify_reads": "outline"}, "classifier numbers -> numbers of outlines", (4, 0)),
 }
 
 

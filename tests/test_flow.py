@@ -64,7 +64,7 @@ async def test_a_record_that_is_there_already_is_acknowledged_before_it_is_hande
             seen.append((record.id, run.filing.synced == run.filing.end))
 
         run.add_types(job.classification(one), (1,))
-        for kind in job.applicable((1,)):
+        for kind in job.applicable((1,), one):
             cell = job.generation(one, kind)
             run.add_record(a_record(id=cell.key, type=kind.number, type_slug=kind.slug))
         flow = Flow(job, Silent(), run, Flushing(run), open_articles=lambda: 1, now=utc_now)
@@ -106,7 +106,7 @@ async def test_a_reply_in_the_journal_that_cannot_be_read_counts_as_absent_and_i
     """Whole, but of another program: with a way to ask for structure that this one does not know."""
     job, one = job_of(load()), Article("a", article(1)["content"])
     with open_run(tmp_path / "run") as run:
-        cell = job.classification(one) if stage == "classify" else job.generation(one, job.applicable((1,))[0])
+        cell = job.classification(one) if stage == "classify" else job.generation(one, job.applicable((1,), one)[0])
         other: Any = "other"
         run.add_reply(replace(a_reply(cell), structure=other))
     client = ScriptedClient(_good, latency_s=0)
@@ -122,7 +122,7 @@ async def test_a_reply_in_the_journal_that_cannot_be_read_counts_as_absent_and_i
 async def test_a_record_is_made_of_the_replies_up_to_the_first_that_is_good(tmp_path):
     """Two may be there where a call was made again after it had been lost, and was found after all."""
     job, one = job_of(load()), Article("a", article(1)["content"])
-    cell = job.generation(one, job.applicable((1,))[0])
+    cell = job.generation(one, job.applicable((1,), one)[0])
     body = _good({"tools": []}).body.decode()
     first = replace(a_reply(cell, body=body), usage=Usage(700, 0, 0, 50, 0))
     with open_run(tmp_path / "run") as run:

@@ -584,7 +584,7 @@ async def test_a_classification_can_be_held_in_shape_by_a_schema(tmp_path):
 
     async with Simulated(faults=answer) as server:
         outcome = await qloragen.agenerate(
-            [article(1)], tmp_path / "run", base_url=server.base_url, classify_form="json"
+            [article(1)], tmp_path / "run", base_url=server.base_url, classifier="json"
         )
 
     assert {record.type for record in outcome.records()} == {1, 2, 7, 9}

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
+from qloragen.domain.classifiers import Numbers
 from qloragen.engine.pricing import Price
 from qloragen.packs import load_pack
 from qloragen.pipeline.circumstances import Circumstances, circumstances_of, grown
@@ -20,7 +21,7 @@ from qloragen.store.ledger import Account, Bill
 from qloragen.types import Article, Skip, SkipReason, Usage
 
 PACK = load_pack(None, {})
-JOB = Job(pack=PACK, classify_model="sol", generate_model="luna")
+JOB = Job(pack=PACK, classifier=Numbers("sol"), generate_model="luna")
 TYPES = (1, 2, 6)
 """Two that always apply, and `concept`."""
 CENT = Decimal("0.01")
@@ -56,7 +57,7 @@ class Done:
         for article in articles:
             self.texts[article.id] = article.content_hash
             self.types[job.classification(article).key] = types
-            self.cells.update(job.generation(article, kind).key for kind in job.applicable(types))
+            self.cells.update(job.generation(article, kind).key for kind in job.applicable(types, article))
 
 
 def article(number: int, text: str = "") -> Article:
@@ -172,7 +173,7 @@ async def test_another_generate_model_changes_all_records_and_no_classification(
 
 
 async def test_another_classify_model_changes_the_classifications_and_keeps_the_records():
-    job = replace(JOB, classify_model="terra")
+    job = replace(JOB, classifier=Numbers("terra"))
     rates = Rates(BILLS, {**PRICES, "terra": Price(Decimal(2), Decimal(10))}, {"classify": 10, "generate": 30})
 
     plan = await plan_of(ARTICLES, job, done(), past(JOB, rates=rates))
@@ -186,7 +187,7 @@ async def test_records_that_were_not_made_yet_stay_new_work_when_the_classify_mo
     half = done()
     half.cells.clear()
 
-    plan = await plan_of(ARTICLES, replace(JOB, classify_model="terra"), half)
+    plan = await plan_of(ARTICLES, replace(JOB, classifier=Numbers("terra")), half)
 
     assert [(change.classifications, change.records) for change in plan.changes] == [(10, 0)]
     assert plan.foreseen == 30
@@ -248,7 +249,7 @@ async def test_other_text_under_a_known_id_changes_the_cells_that_the_old_text_h
 
 
 async def test_other_text_is_noticed_under_another_model_too():
-    job = replace(JOB, generate_model="mini", classify_model="terra")
+    job = replace(JOB, generate_model="mini", classifier=Numbers("terra"))
 
     plan = await plan_of([article(0, "More.")], job, done())
 
@@ -336,7 +337,7 @@ async def test_a_classification_that_was_given_up_counts_and_says_nothing_about_
     made.cells.add(JOB.classification(given_up).key)
 
     kept = await plan_of([given_up], JOB, made)
-    again = await plan_of([*ARTICLES, given_up], replace(JOB, classify_model="terra"), made)
+    again = await plan_of([*ARTICLES, given_up], replace(JOB, classifier=Numbers("terra")), made)
 
     assert kept.finished == 1
     assert [(change.classifications, change.records) for change in again.changes] == [(11, 3)]  # 3 on the average
@@ -367,7 +368,7 @@ async def test_a_type_that_is_new_in_the_pack_is_new_work():
 
 
 def test_of_an_unread_source_everything_that_was_never_made_so_can_have_changed():
-    plan = plan_unread(replace(with_pack(" Be brief."), classify_model="terra", temperature=0.0), past(JOB))
+    plan = plan_unread(replace(with_pack(" Be brief."), classifier=Numbers("terra"), temperature=0.0), past(JOB))
 
     assert plan.unread
     assert sum(change.classifications for change in plan.changes) == 10

@@ -29,7 +29,10 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "input": [("written", "written"), ("evidence", "evidence"), ("written", "written")],
     "max_types": [("3", 3), ("4", 4), ("5", 5)],
     "output_chars": [("300", 300), ("400", 400), ("500", 500)],
-    "classify_form": [("json", "json"), ("numbers", "numbers"), ("json", "json")],
+    "classifier": [("json", "json"), ("cascade", "cascade"), ("numbers", "numbers")],
+    "decision_threshold": [("0.4", 0.4), ("0.3", 0.3), ("1", 1.0)],
+    "classify_reads": [("outline", "outline"), ("article", "article"), ("outline", "outline")],
+    "gates": [("true", True), ("false", False), ("yes", True)],
     "structure": [("tools", "tools"), ("json_schema", "json_schema"), ("json_object", "json_object")],
     "oversize": [("skip", "skip"), ("split", "split"), ("skip", "skip")],
     "log_format": [("json", "json"), ("console", "console"), ("json", "json")],
@@ -43,6 +46,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
 }
 TEXTS = {
     "classify_model",
+    "decide_model",
     "generate_model",
     "field_id",
     "field_content",
@@ -107,6 +111,48 @@ def test_openais_base_url_stands_just_above_the_default(monkeypatch):
 
     assert alone == "http://openai/v1"
     assert with_file == "http://file/v1"
+
+
+def test_thresholds_may_be_a_table_by_type_which_is_merged_entry_by_entry(monkeypatch):
+    Path("qloragen.toml").write_text("[decision_threshold]\ncaveats = 0.6\n")
+    in_file = load().decision_threshold
+    monkeypatch.setenv("QLORAGEN_DECISION_THRESHOLD", '{"caveats": 0.7, "default": 0.4}')
+
+    assert in_file == {"caveats": 0.6}
+    assert load().decision_threshold == {"caveats": 0.7, "default": 0.4}
+    assert load(decision_threshold={"caveats": 1}).decision_threshold == {"caveats": 1.0, "default": 0.4}
+
+
+@pytest.mark.parametrize("value", ["high", 1.5, -0.1, "nan", {"caveats": 2}, {"caveats": "low"}, [0.5]])
+def test_a_threshold_that_is_no_probability_is_refused_in_one_sentence(value):
+    with pytest.raises(SettingsError, match="must be a probability from 0 to 1, or a table of them"):
+        load(decision_threshold=value)
+
+
+def test_a_threshold_for_a_type_that_the_pack_does_not_have_is_refused():
+    with pytest.raises(SettingsError, match="decision_threshold has 'caveat'"):
+        job_of(load(classifier="decisions", decision_threshold={"caveat": 0.6}))
+
+
+@pytest.mark.parametrize(
+    ("classifier", "models"),
+    [
+        ("numbers", ["sol", "luna"]),
+        ("json", ["sol", "luna"]),
+        ("decisions", ["mini", "luna"]),
+        ("cascade", ["mini", "sol", "luna"]),
+    ],
+)
+def test_the_models_of_a_run_are_those_that_its_classifier_calls_and_the_one_that_generates(classifier, models):
+    settings = load(classifier=classifier, classify_model="sol", generate_model="luna", decide_model="mini")
+
+    assert list(settings.for_run()) == models
+
+
+def test_a_model_that_decides_and_generates_gets_the_smaller_limits():
+    settings = load(classifier="decisions", classify_rpm=10, generate_rpm=100, generate_tpm=5)
+
+    assert settings.for_run() == {"gpt-6-luna": ModelLimits(10, 5, "auto")}
 
 
 def test_an_empty_variable_is_not_set_and_none_takes_back_what_the_file_sets(monkeypatch):

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qloragen.domain import classify, generate
+from qloragen.domain import generate
 from qloragen.domain.article_block import ArticleBlock, lay_out
+from qloragen.domain.classifiers import Json, Numbers, Subject
 from qloragen.domain.pack import Pack
 from qloragen.engine.body import encode
 from qloragen.engine.models import family
@@ -32,6 +33,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "articles"
 FORMATS: Mapping[str, Format] = {".md": "markdown", ".html": "html", ".adoc": "asciidoc", ".rst": "rst", ".txt": "text"}
 PACK = load_pack()
 MODEL = "gpt-4o-mini"
+NUMBERS = Numbers(MODEL)
 FORMS: tuple[Structure, ...] = ("tools", "json_schema", "json_object")
 
 
@@ -59,8 +61,14 @@ def completion(said: Answer) -> Completion:
     return Completion(said.text or "", arguments, "stop", None, Usage(), MODEL, "tools", None, b"")
 
 
+def classification(
+    block: ArticleBlock, pack: Pack, by: Numbers | Json = NUMBERS, refused: Sequence[Completion] = ()
+) -> Request:
+    return by.request(Subject(block.article, block.plain, pack, pack.types), refused)
+
+
 def types_of(block: ArticleBlock, pack: Pack = PACK) -> tuple[int, ...]:
-    said = answer(body_of(classify.request(block, pack, MODEL)))
+    said = answer(body_of(classification(block, pack)))
     assert said.text is not None
     return tuple(map(int, said.text.split(", ")))
 
@@ -124,7 +132,7 @@ def test_a_text_without_substance_supports_nothing(text):
 
 def test_the_json_form_lists_the_same_types_as_the_numbers():
     for block in examples():
-        request = classify.request(block, PACK, MODEL, "json")
+        request = classification(block, PACK, Json(MODEL))
 
         called, written = answer(body_of(request)), answer(body_of(request, "json_schema"))
 
@@ -135,7 +143,7 @@ def test_the_json_form_lists_the_same_types_as_the_numbers():
 
 def test_a_bound_on_the_number_of_types_is_kept():
     for block in examples():
-        request = classify.request(block, PACK, MODEL, "json", most=2)
+        request = classification(block, PACK, Json(MODEL, most=2))
 
         said = answer(json.loads(encode(request, family("local-model"), "json_schema")))
 
@@ -143,11 +151,11 @@ def test_a_bound_on_the_number_of_types_is_kept():
 
 
 def test_a_classification_asked_again_is_answered_in_numbers():
-    request = classify.request(example("async-paging-python.md"), PACK, MODEL)
+    unclear = completion(Answer("I think that several types apply."))
 
-    said = answer(body_of(classify.stricter(request, "I think that several types apply.", PACK)))
+    said = answer(body_of(classification(example("async-paging-python.md"), PACK, refused=[unclear])))
 
-    assert classify.parse(said.text or "", PACK).types
+    assert Numbers(MODEL).read(PACK, [unclear, completion(said)])
 
 
 def test_types_that_nobody_here_has_thought_of_are_judged_by_their_words():

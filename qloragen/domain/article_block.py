@@ -20,6 +20,8 @@ class ArticleBlock:
     article: Article
     paragraphs: tuple[str, ...]
     """Exact pieces of the content, in order; the first one has number 1."""
+    tag: str
+    """The name of the tags; the content cannot contain it."""
     plain: str
     """The whole content between the tags."""
     numbered: str
@@ -35,8 +37,9 @@ def lay_out(article: Article) -> ArticleBlock:
     return ArticleBlock(
         article=article,
         paragraphs=paragraphs,
-        plain=_enclosed(tag, article.content),
-        numbered=_enclosed(tag, "\n".join(numbered)),
+        tag=tag,
+        plain=enclosed(tag, article.content),
+        numbered=enclosed(tag, "\n".join(numbered)),
     )
 
 
@@ -47,7 +50,8 @@ def tag_for(content: str, seed: str) -> str:
     return next(tag for tag in (f"article-{digits}" for digits in candidates) if tag not in folded)
 
 
-def _enclosed(tag: str, text: str) -> str:
+def enclosed(tag: str, text: str) -> str:
+    """Return `text`, a part of what the tag was made for, between the tags."""
     return f"<{tag}>\n{text}\n</{tag}>"
 
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import orjson
 
 from ..types import InputMode, InstructionType, digest
+from .prior import Prior
 from .template import fill
 
 FILLED_BY_CODE: Mapping[str, frozenset[str]] = {
     "classify.md": frozenset({"types"}),
     "generate.md": frozenset({"input_rules", "name", "guidance"}),
+    "decide.predicate": frozenset({"name", "applies_when"}),
     "training.md": frozenset({"instruction", "input", "output"}),
     "again.generate": frozenset({"complaints"}),
 }
@@ -45,6 +47,18 @@ class RecordTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class DecideTexts:
+    """What is said to a model that judges statements about an article."""
+
+    system: str
+    """How statements are meant."""
+    predicate: str
+    """The statement about a type; a template of its `name` and `applies_when`."""
+    substance: str
+    """The statement that error pages and the like fail."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """A checked pack: every template in it can be filled."""
 
@@ -57,6 +71,7 @@ class Pack:
     classify: Prompt
     classify_again: str
     """Asks for a classification once more."""
+    decide: DecideTexts
     generate: Prompt
     generate_again: str
     """Asks for a record once more; `complaints` says what was wrong."""
@@ -65,6 +80,8 @@ class Pack:
     record: RecordTexts
     training: str
     """A record as one text to train on, end marker included."""
+    prior: Prior | None = None
+    """What the replies are likely to come to; None: the pack does not say."""
 
     def fill(self, template: str, **values: str) -> str:
         """Return `template` with the pack's variables and `values` in place."""

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..domain.pack import FILLED_BY_CODE, Pack, Prompt, RecordTexts
+from ..domain.pack import FILLED_BY_CODE, DecideTexts, Pack, Prompt, RecordTexts
+from ..domain.prior import Prior, Range
 from ..domain.template import fill, flaws, variables
 from ..errors import PackError
 from ..types import InstructionType
-from .schema import PackTable, TypeTable, entry_name, mistakes
+from .schema import PackTable, PriorTable, RangeTable, TypeTable, entry_name, mistakes
 
 MARKER = "=== ARTICLE ==="
 """The line of a prompt at which the article stands."""
@@ -125,6 +126,8 @@ def _variable_mistakes(table: PackTable, texts: Mapping[str, str]) -> Iterator[s
     for key, text in table.templates():
         for flaw in flaws(text, {*table.variables, *FILLED_BY_CODE.get(key, ())}):
             yield f"{key} {flaw.what}"
+    if "applies_when" not in variables(table.decide.predicate):
+        yield "decide.predicate does not use ${applies_when}, so that all types would be judged alike"
     if "complaints" not in variables(table.again.generate):
         yield "again.generate does not use ${complaints}, so that a model would not learn what was wrong"
 
@@ -188,12 +191,32 @@ def _pack(table: PackTable, texts: Mapping[str, str], values: Mapping[str, str])
         types=tuple(_type(entry, values) for entry in sorted(table.types, key=lambda entry: entry.number)),
         classify=Prompt(*_split(texts["classify.md"])),
         classify_again=fill(table.again.classify, values),
+        decide=DecideTexts(table.decide.system, table.decide.predicate, table.decide.substance),
         generate=Prompt(*_split(texts["generate.md"])),
         generate_again=table.again.generate,
         input_rules={"evidence": fill(table.input.evidence, values), "written": fill(table.input.written, values)},
         record=RecordTexts(**record),
         training=texts["training.md"].strip("\n"),
+        prior=_prior(table.prior) if table.prior else None,
     )
+
+
+def _prior(table: PriorTable) -> Prior:
+    return Prior(
+        types_per_article=_range(table.types_per_article),
+        types_tokens=_range(table.types_tokens),
+        record_tokens={
+            "evidence": _range(table.record_tokens.evidence),
+            "written": _range(table.record_tokens.written),
+        },
+        asks_per_record=_range(table.asks_per_record),
+        accepted=_range(table.accepted),
+        doubtful=_range(table.doubtful),
+    )
+
+
+def _range(table: RangeTable) -> Range:
+    return Range(table.low, table.likely, table.high)
 
 
 def _type(entry: TypeTable, values: Mapping[str, str]) -> InstructionType:
@@ -205,4 +228,5 @@ def _type(entry: TypeTable, values: Mapping[str, str]) -> InstructionType:
         applies_when=fill(entry.applies_when, values),
         guidance=fill(entry.guidance, values),
         aliases=tuple(entry.aliases),
+        needs=entry.needs,
     )

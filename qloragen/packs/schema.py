@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
+
+from ..types import Needs
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 OneLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\r\n]*$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Toml: TypeAlias = Mapping[str, object]
 """A TOML document as `tomllib` gives it."""
@@ -30,6 +33,15 @@ class TypeTable(_Table):
     applies_when: OneLine
     guidance: Text
     aliases: list[OneLine] = []
+    needs: Needs | None = None
+
+
+class DecideTable(_Table):
+    """What is said to a model that judges statements about an article."""
+
+    system: Text
+    predicate: OneLine
+    substance: OneLine
 
 
 class InputTable(_Table):
@@ -56,20 +68,55 @@ class AgainTable(_Table):
     generate: Text
 
 
+class RangeTable(_Table):
+    """A figure with its bounds."""
+
+    low: NotNegative
+    likely: NotNegative
+    high: NotNegative
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low <= self.likely <= self.high:
+            raise ValueError("must have low <= likely <= high")
+        return self
+
+
+class RecordTokensTable(_Table):
+    """Completion tokens of a record, by mode."""
+
+    evidence: RangeTable
+    written: RangeTable
+
+
+class PriorTable(_Table):
+    """What replies are likely to come to; see `Prior`."""
+
+    types_per_article: RangeTable
+    types_tokens: RangeTable
+    record_tokens: RecordTokensTable
+    asks_per_record: RangeTable
+    accepted: RangeTable
+    doubtful: RangeTable
+
+
 class PackTable(_Table):
     """The whole of `pack.toml`."""
 
     name: OneLine
     version: OneLine
     variables: dict[VariableName, OneLine] = {}
+    decide: DecideTable
     input: InputTable
     record: RecordTable
     again: AgainTable
+    prior: PriorTable | None = None
     types: Annotated[list[TypeTable], Field(min_length=1)]
 
     def templates(self) -> Iterator[tuple[str, str]]:
         """Yield every text that may use variables, with its key."""
-        for table, value in (("input", self.input), ("record", self.record), ("again", self.again)):
+        tables = (("decide", self.decide), ("input", self.input), ("record", self.record), ("again", self.again))
+        for table, value in tables:
             for key, text in value:
                 yield f"{table}.{key}", text
         for index, entry in enumerate(self.types):
@@ -120,9 +167,10 @@ _PREDICATES: Mapping[str, str] = {
     "list_type": "must be a list",
     "dict_type": "must be a table",
     "model_type": "must be a table",
-    "greater_than_equal": "must be 1 or more",
+    "float_type": "must be a number",
     "string_too_short": "is empty",
     "too_short": "has no entry; a pack needs at least one type",
+    "value_error": "must have low <= likely <= high",
 }
 _PATTERNS: Mapping[str, str] = {
     r"^[^\r\n]*$": "must be one line",
@@ -134,4 +182,6 @@ _PATTERNS: Mapping[str, str] = {
 def _predicate(details: ErrorDetails) -> str:
     if details["type"] == "string_pattern_mismatch":
         return _PATTERNS[details["ctx"]["pattern"]]
+    if details["type"] == "greater_than_equal":
+        return f"must be {details['ctx']['ge']:g} or more"
     return _PREDICATES.get(details["type"], f"is wrong: {details['msg']}")

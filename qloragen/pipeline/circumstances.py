@@ -49,6 +49,8 @@ class Circumstances:
     """Everything besides the article that cells are worked under. Kept in `run.json`, so that what was made under other
     circumstances can be found without the prompts and settings of then."""
 
+    classifier: str
+    """As `Job.classified_by`."""
     classify_model: str
     classify_prompt: str
     classify_parameters: str
@@ -71,9 +73,10 @@ class Circumstances:
 def circumstances_of(job: Job) -> Circumstances:
     """Return what the cells of `job` are worked under."""
     return Circumstances(
+        classifier=job.classified_by,
         classify_model=job.classify_model,
         classify_prompt=job.classification_fingerprint,
-        classify_parameters=job.parameters_of(job.classify_model),
+        classify_parameters=job.classification_parameters,
         generate_model=job.generate_model,
         generate_parameters=job.parameters_of(job.generate_model),
         input_mode=job.input_mode,
@@ -175,6 +178,8 @@ def _differences(earlier: Circumstances, now: Circumstances, old: Terms, new: Te
 
 
 def _prompt(earlier: Circumstances, now: Circumstances, slug: str | None) -> str:
+    if slug is None and earlier.classifier != now.classifier:
+        return f"classifier {earlier.classifier} -> {now.classifier}"
     if slug is None:
         return "classification prompt"
     common = earlier.type_prompts.keys() & now.type_prompts.keys()

@@ -33,8 +33,6 @@ from .salvage import NoSalvage, Salvage
 from .shared import Shared
 from .tally import Tally
 
-MAX_CLASSIFY_ASKS = 2
-"""A classification that cannot be read is asked once more, more strictly."""
 MAX_GENERATE_ASKS = 3
 """A record that is not valid is asked at most twice more, with what was wrong."""
 MAX_FAILED_RUNS = 3
@@ -202,12 +200,12 @@ class Flow:
                     cell,
                     lambda refused, _: self._job.classification_request(opened, refused),
                     self._job.read_classification,
-                    MAX_CLASSIFY_ASKS,
+                    self._job.classifier.most_asks,
                 )
                 if answer:
                     self._run.add_types(cell, answer[0])
                 await self._keeper.kept()
-        return self._job.applicable(self._run.state.types_of(cell.key) or ())
+        return self._job.applicable(self._run.state.types_of(cell.key) or (), opened.article)
 
     async def _generate(self, opened: OpenArticle, type: InstructionType, prefix: Prefix, deliver: Deliver) -> None:
         cell = self._job.generation(opened.article, type)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import get_args
 
-from ..domain import cells, classify, generate
+from ..domain import cells, generate
+from ..domain.applicable import applicable, possible
 from ..domain.arguments import ASKED_OUTPUT_CHARS
-from ..domain.article_block import ArticleBlock, lay_out
+from ..domain.article_block import ArticleBlock, enclosed, lay_out
+from ..domain.classifiers import Classifier, Subject
+from ..domain.outline import TOKENS, VERSION, outline
 from ..domain.pack import Pack
-from ..domain.reply import TypeAnswer
 from ..engine.reply import UnreadableReply, decode
 from ..types import (
     Article,
     Cell,
-    ClassifyForm,
+    ClassifyReads,
     Completion,
     Draft,
     InputMode,
@@ -26,8 +28,10 @@ from ..types import (
     Invalid,
     Record,
     Reply,
+    ReplyForm,
     Request,
     Usage,
+    digest,
 )
 
 
@@ -48,10 +52,13 @@ class Job:
     """The choices that a run's cells depend on."""
 
     pack: Pack
-    classify_model: str
+    classifier: Classifier
     generate_model: str
     input_mode: InputMode = "evidence"
-    classify_form: ClassifyForm = "numbers"
+    classify_reads: ClassifyReads = "article"
+    gates: bool = False
+    """Leave out types for which an article does not have what they need. Part of no address: what a gate stops is not
+    asked for, and there again without one."""
     max_types: int | None = None
     """Most types taken for one article."""
     output_chars: int = ASKED_OUTPUT_CHARS
@@ -62,6 +69,8 @@ class Job:
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Model to what else the user has set for its replies, as text: part of the address of its cells."""
     classification_fingerprint: str = field(init=False)
+    classification_parameters: str = field(init=False)
+    """As `parameters_of`, of all models of the classifier."""
     _generation_fingerprints: Mapping[tuple[str, InputMode], str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,10 +79,19 @@ class Job:
             for kind in self.pack.types
             for mode in get_args(InputMode)
         }
-        object.__setattr__(
-            self, "classification_fingerprint", classify.fingerprint(self.pack, self.classify_form, self.max_types)
-        )
+        object.__setattr__(self, "classification_fingerprint", self._classification_fingerprint())
+        object.__setattr__(self, "classification_parameters", self._classification_parameters())
         object.__setattr__(self, "_generation_fingerprints", fingerprints)
+
+    @property
+    def classify_model(self) -> str:
+        """The model that has the last word in classifications."""
+        return self.classifier.models[-1]
+
+    @property
+    def classified_by(self) -> str:
+        """The classifier, and what it reads, for people."""
+        return self.classifier.name if self.classify_reads == "article" else f"{self.classifier.name} of outlines"
 
     def fingerprint(self, type: InstructionType, mode: InputMode | None = None) -> str:
         """Return what identifies the generation prompt of `type`; `mode` None is that of the run."""
@@ -85,7 +103,7 @@ class Job:
             article,
             model=self.classify_model,
             fingerprint=self.classification_fingerprint,
-            parameters=self.parameters_of(self.classify_model),
+            parameters=self.classification_parameters,
         )
 
     def generation(self, article: Article, type: InstructionType) -> Cell:
@@ -99,16 +117,21 @@ class Job:
             mode=self.input_mode,
         )
 
-    def applicable(self, numbers: tuple[int, ...]) -> tuple[InstructionType, ...]:
+    def applicable(self, numbers: Collection[int], article: Article) -> tuple[InstructionType, ...]:
         """Return the types to generate for an article whose classification came to `numbers`."""
-        return classify.applicable(TypeAnswer(numbers, readable=True), self.pack, self.max_types)
+        return applicable(numbers, self._possible(article), self.max_types)
 
     def classification_request(self, opened: OpenArticle, refused: Sequence[Reply]) -> Request:
-        """Return the call that classifies an article; stricter after replies that could not be read."""
-        request = classify.request(opened.block, self.pack, self.classify_model, self.classify_form, self.max_types)
-        if refused:
-            request = classify.stricter(request, _words(refused[-1]), self.pack)
-        return self._as_set(request)
+        """Return the next call that classifies an article, after replies that came to nothing."""
+        return self._as_set(self.classifier.request(self._subject(opened), [_whole(reply) for reply in refused]))
+
+    def classification_requests(self, opened: OpenArticle) -> tuple[Request, ...]:
+        """Return all calls that it may take to classify an article, as they are if no reply says anything."""
+        subject, requests = self._subject(opened), list[Request]()
+        while len(requests) < self.classifier.most_asks:
+            silent = [_silent("decisions" if request.predicates else None) for request in requests]
+            requests.append(self._as_set(self.classifier.request(subject, silent)))
+        return tuple(requests)
 
     def generation_request(
         self, opened: OpenArticle, type: InstructionType, complaints: Sequence[Invalid], *, shared: bool
@@ -132,18 +155,8 @@ class Job:
         return self._as_set(request)
 
     def read_classification(self, replies: Sequence[Reply]) -> tuple[int, ...] | Invalid:
-        """Return the numbers that the last of an article's classification replies comes to.
-
-        A first reply that was cut off may have lost numbers, and is asked again with more room; a second one is taken.
-        """
-        reply = replies[-1]
-        match reply.finish_reason:
-            case "content_filter":
-                return Invalid("content_filter", "The provider's content filter stopped the reply.", final=True)
-            case "length" if len(replies) == 1:
-                return Invalid("truncated", "The reply was cut off before its end.")
-        answer = classify.parse(_words(reply), self.pack)
-        return answer.types if answer.readable else Invalid("unreadable", "The reply names no types for certain.")
+        """Return the numbers that an article's classification replies come to; only the last one needs its body."""
+        return self.classifier.read(self.pack, [_whole(reply) for reply in replies])
 
     def read_generation(self, opened: OpenArticle, type: InstructionType, reply: Reply) -> Draft | Invalid:
         """Return the draft that a generation reply comes to, judged as strictly as the pack asks."""
@@ -154,14 +167,37 @@ class Job:
 
     def parameters_of(self, model: str) -> str:
         """Return what the user has set for the replies of `model`: the temperature, `;`, then fields of the request."""
-        temperature = "" if self.temperature is None else f"temperature={self.temperature:g}"
-        return f"{temperature};{self.parameters.get(model, '')}"
+        return f"{self._heat};{self.parameters.get(model, '')}"
+
+    @property
+    def _heat(self) -> str:
+        return "" if self.temperature is None else f"temperature={self.temperature:g}"
 
     def _as_set(self, request: Request) -> Request:
-        temperature = request.temperature if self.temperature is None else self.temperature
+        temperature = request.temperature if self.temperature is None or request.predicates else self.temperature
         return replace(request, temperature=temperature, max_cost_usd=self.max_request_cost_usd)
 
+    def _possible(self, article: Article) -> tuple[InstructionType, ...]:
+        return possible(article, self.pack.types) if self.gates else self.pack.types
 
+    def _subject(self, opened: OpenArticle) -> Subject:
+        block, article = opened.block, opened.article
+        text = block.plain
+        if self.classify_reads == "outline":
+            text = enclosed(block.tag, outline(article.content, article.format))
+        return Subject(article, text, self.pack, self._possible(article))
+
+    def _classification_parameters(self) -> str:
+        asked = self.classification_requests(OpenArticle(Article("", "")))
+        heat = "" if all(request.predicates for request in asked) else self._heat
+        return f"{heat};{_LINE_END.join(self.parameters.get(model, '') for model in self.classifier.models)}"
+
+    def _classification_fingerprint(self) -> str:
+        whole = self.classifier.fingerprint(self.pack)
+        return whole if self.classify_reads == "article" else digest(f"{whole} outline {VERSION} {TOKENS}")
+
+
+_LINE_END = "\n"
 _UNREADABLE = Invalid("unreadable", "The reply in the journal is no completion.")
 
 
@@ -173,10 +209,23 @@ def decoded(reply: Reply) -> Completion | None:
         return None
 
 
-def _words(reply: Reply) -> str:
-    """Return what a classification reply says, in whichever place it says it."""
-    completion = decoded(reply)
-    return (completion.arguments or completion.text) if completion else ""
+def _whole(reply: Reply) -> Completion:
+    """Return a journalled reply as the engine once returned it, or in its place one that says nothing."""
+    return decoded(reply) or replace(_silent(reply.structure), finish_reason=reply.finish_reason)
+
+
+def _silent(structure: ReplyForm | None) -> Completion:
+    return Completion(
+        text="",
+        arguments=None,
+        finish_reason="stop",
+        refusal=None,
+        usage=Usage(),
+        model="",
+        structure=structure,
+        cost_usd=None,
+        body=b"",
+    )
 
 
 def reply_of(cell: Cell, completion: Completion, time: datetime) -> Reply:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 
+from ..domain.classifiers import MOST_ASKS
 from ..engine.pricing import Price, cost
 from ..store.ledger import Account, Bill, total
 from ..types import Stage, Usage
-from .flow import MAX_CLASSIFY_ASKS, MAX_GENERATE_ASKS
+from .flow import MAX_GENERATE_ASKS
 
-_MOST_ASKS: Mapping[Stage, int] = {"classify": MAX_CLASSIFY_ASKS, "generate": MAX_GENERATE_ASKS}
+_MOST_ASKS: Mapping[Stage, int] = {"classify": MOST_ASKS, "generate": MAX_GENERATE_ASKS}
 
 
 class Rates:
@@ -35,10 +36,34 @@ class Rates:
         """
         place = (stage, model, slug)
         if place not in self._known:
-            billed_usd = self._billed_usd(stage, model, slug)
-            call_usd = self._priced_usd(stage, model, slug) if billed_usd is None else billed_usd
+            call_usd = self._call_usd(stage, model, slug)
             self._known[place] = None if call_usd is None else call_usd * self._calls_per_cell[stage]
         return self._known[place]
+
+    def classification_usd(self, models: Sequence[str]) -> Decimal | None:
+        """Return what a classification costs that may take a call of each of `models`; None: nobody knows.
+
+        Each is called as often as the run's bills say, or once where there are none.
+        """
+        if not models[1:]:
+            return self.cell_usd("classify", models[0])
+        usd = Decimal(0)
+        for model in models:
+            call_usd = self._call_usd("classify", model, None)
+            if call_usd is None:
+                return None
+            usd += call_usd * self._calls_of(model)
+        return usd
+
+    def _calls_of(self, model: str) -> Decimal:
+        """Return how many calls of `model` a classification takes."""
+        calls = total(bill for account, bill in self._of("classify").items() if account.model == model).calls
+        cells = self._settled.get("classify", 0)
+        return min(Decimal(calls) / cells, Decimal(MOST_ASKS)) if calls and cells else Decimal(1)
+
+    def _call_usd(self, stage: Stage, model: str, slug: str | None) -> Decimal | None:
+        billed_usd = self._billed_usd(stage, model, slug)
+        return self._priced_usd(stage, model, slug) if billed_usd is None else billed_usd
 
     def _billed_usd(self, stage: Stage, model: str, slug: str | None) -> Decimal | None:
         of_model = {account: bill for account, bill in self._of(stage).items() if account.model == model}

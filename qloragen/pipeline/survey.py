@@ -101,7 +101,7 @@ class _Need:
     def _costs_usd(self, job: Job, rates: Rates, mean_types: Decimal | None) -> Iterator[Decimal | None]:
         for slug, count in self.cells.items():
             if slug is None:
-                yield _times(count, rates.cell_usd("classify", job.classify_model))
+                yield _times(count, rates.classification_usd(job.classifier.models))
             else:
                 yield _times(count, rates.cell_usd("generate", job.generate_model, slug))
         if self.unforeseen:
@@ -128,7 +128,7 @@ class _Survey:
         """Count what is missing of an article."""
         self._articles += 1
         key = self._key(None, article)
-        types = self._types_of(key)
+        types = self._types_of(key, article)
         if types is None and not self._known.settled(key):
             self._to_classify(article)
             return
@@ -162,7 +162,7 @@ class _Survey:
         cause, key = self._predecessor(None, article, known_as)
         need = self._needs.setdefault(cause, _Need())
         need.cells[None] += 1
-        types = self._types_of(key) if key else None
+        types = self._types_of(key, article) if key else None
         if types is None:
             need.unforeseen += 1
         else:
@@ -186,12 +186,12 @@ class _Survey:
         candidates = self._outdated.predecessors(slug, article.content_hash, article.format, known_as)
         return next(((cause, key) for cause, key in candidates if self._known.settled(key)), (None, None))
 
-    def _types_of(self, key: str) -> tuple[str, ...] | None:
+    def _types_of(self, key: str, article: Article) -> tuple[str, ...] | None:
         """Return the types that a classification came to; None when it was given up."""
         numbers = self._known.types_of(key)
         if numbers is None:
             return None
-        types = tuple(kind.slug for kind in self._job.applicable(numbers))
+        types = tuple(kind.slug for kind in self._job.applicable(numbers, article))
         self._classified += 1
         self._types += len(types)
         return types

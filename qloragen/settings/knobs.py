@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
+from math import nan
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..logs import redact, without_secrets
-from ..types import ClassifyForm, InputMode, Stage, Structure
+from ..types import ClassifierName, ClassifyReads, InputMode, Stage, Structure
 from .layers import below_environment
 
 Count = Annotated[int, Field(ge=1)]
@@ -60,7 +61,7 @@ class ModelLimits(NamedTuple):
     """Calls in flight."""
 
 
-class Price(BaseModel):
+class TierPrice(BaseModel):
     """USD per million tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,30 @@ class Price(BaseModel):
     """Prompt tokens written to the provider's cache; None: as `prompt`."""
 
 
+class Price(TierPrice):
+    """The standard price, and those of other tiers; one that is not given costs the standard price."""
+
+    flex: TierPrice | None = None
+    priority: TierPrice | None = None
+    batch: TierPrice | None = None
+    decisions: TierPrice | None = None
+
+
+def _threshold(value: object) -> object:
+    """Take a probability, also as text, or a table of them; said here for one message in place of a union's many."""
+    table = value if isinstance(value, dict) else {"": value}
+    try:
+        found = {str(name): float(str(part)) for name, part in table.items()}
+    except ValueError:
+        found = {"": nan}
+    if all(0 <= part <= 1 for part in found.values()):
+        return found if isinstance(value, dict) else found[""]
+    raise ValueError("must be a probability from 0 to 1, or a table of them by the slug of a type")
+
+
+Threshold = Annotated[float | dict[str, float], BeforeValidator(_threshold)]
+
+
 class ModelSettings(BaseModel):
     """What is set for one model, instead of everything less specific and of what its family is known to accept."""
 
@@ -82,6 +107,9 @@ class ModelSettings(BaseModel):
     tpm: Count | None = Field(None, description="Tokens per minute, prompt and completion")
     max_concurrency: Concurrency | None = Field(None, description="Calls in flight, or auto")
     price: Price | None = Field(None, description="USD per million tokens, instead of the price list's")
+    max_cost_usd: Usd | None = Field(None, description="Spending limit of the model in USD, over all resumes")
+    max_tokens: Count | None = Field(None, description="Limit of the model in tokens, over all resumes")
+    max_calls: Count | None = Field(None, description="Limit of the model in calls, over all resumes")
     structure: StructureChoice | None = Field(None, description="How structured answers are asked for")
     context_tokens: Count | None = Field(None, description="Context window: prompt and completion together")
     parameters: dict[str, Scalar] | None = Field(None, description="Fields of the request body, sent every time")
@@ -101,7 +129,7 @@ class ModelSettings(BaseModel):
 TABLES = ("models", "pack_variables")
 """Knobs with knobs, or names of the user's own, inside."""
 
-_NOT_OF_FAMILIES = {"rpm", "tpm", "max_concurrency", "price"}
+_NOT_OF_FAMILIES = {"rpm", "tpm", "max_concurrency", "price", "max_cost_usd", "max_tokens", "max_calls"}
 
 
 class Settings(BaseSettings):
@@ -134,15 +162,30 @@ class Settings(BaseSettings):
     models: dict[Name, ModelSettings] = Field(
         default_factory=dict,
         description="Per model: rpm, tpm, max_concurrency, price (prompt, cached, cache_write, completion: USD per "
-        "million tokens), structure, context_tokens, and what it accepts; JSON in the environment",
+        "million tokens; the same under flex, priority, batch, decisions), max_cost_usd, max_tokens, max_calls, "
+        "structure, context_tokens, and what it accepts; JSON in the environment",
     )
 
     input: InputMode = Field(
         "evidence", description="Who writes a record's input: code, from paragraphs the model names, or the model"
     )
-    classify_form: ClassifyForm = Field(
+    classifier: ClassifierName = Field(
         "numbers",
-        description="How a classification is answered: bare numbers, or JSON for small models that would talk",
+        description="Who says which types an article has: classify_model in bare numbers, or in json (for small models "
+        "that would talk); decide_model by probabilities (decisions); or it first, and numbers in doubt (cascade)",
+    )
+    decide_model: Name = Field("gpt-6-luna", description="Model of the classifiers decisions and cascade")
+    decision_threshold: Threshold = Field(
+        0.5,
+        description="Probability from which on a type applies, for all types, or a table by slug (default: others); "
+        "a change costs nothing: what is paid for is read again",
+    )
+    classify_reads: ClassifyReads = Field(
+        "article", description="What a classification reads: the article, or the outline of one longer than 800 tokens"
+    )
+    gates: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Leave out types for which an article does not have what the pack says they need, such as code",
     )
     max_types: Count | None = Field(
         None, description="Instruction types taken per article at most; unset: all that apply"
@@ -162,6 +205,12 @@ class Settings(BaseSettings):
     )
 
     max_cost_usd: Usd | None = Field(None, description="Spending limit of the run in USD, over all its resumes")
+    max_tokens: Count | None = Field(
+        None, description="Limit of the run in tokens, prompt and completion, over all its resumes"
+    )
+    max_calls: Count | None = Field(
+        None, description="Limit of the run in calls that are or may be billed, over all its resumes"
+    )
     max_request_cost_usd: Usd | None = Field(
         None,
         description="Most USD that all attempts at one answer may cost, lost bills at their worst",
@@ -247,9 +296,22 @@ class Settings(BaseSettings):
             own.max_concurrency or _fewest(lane.max_concurrency for lane in lanes),
         )
 
-    def for_run(self) -> dict[str, ModelLimits]:
-        """Return the limits of the one or two models that the run calls, by name."""
-        calls: tuple[tuple[str, Stage], ...] = ((self.classify_model, "classify"), (self.generate_model, "generate"))
+    @property
+    def classify_models(self) -> tuple[str, ...]:
+        """The one or two models that the classifier calls."""
+        match self.classifier:
+            case "numbers" | "json":
+                return (self.classify_model,)
+            case "decisions":
+                return (self.decide_model,)
+            case "cascade":
+                return (self.decide_model, self.classify_model)
+
+    def for_run(self, classify_models: Collection[str] | None = None) -> dict[str, ModelLimits]:
+        """Return the limits of all models that the run calls, by name; `classify_models` are those of a classifier of
+        the caller's own."""
+        calls: list[tuple[str, Stage]] = [(model, "classify") for model in classify_models or self.classify_models]
+        calls.append((self.generate_model, "generate"))
         return {model: self.for_model(model, [stage for other, stage in calls if other == model]) for model, _ in calls}
 
     def own(self, model: str) -> ModelSettings:

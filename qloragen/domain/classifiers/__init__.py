@@ -1,0 +1,22 @@
+"""Who says which instruction types an article supports: the protocol, and the classifiers of the package.
+
+All of them are values: they know no article, hold no state, and make no call.
+"""
+
+from .cascade import Cascade
+from .decisions import EVEN, SUBSTANCE, Decisions, Thresholds
+from .listing import MOST_ASKS, Json, Numbers
+from .protocol import Classifier, Subject
+
+__all__ = [
+    "EVEN",
+    "MOST_ASKS",
+    "SUBSTANCE",
+    "Cascade",
+    "Classifier",
+    "Decisions",
+    "Json",
+    "Numbers",
+    "Subject",
+    "Thresholds",
+]

@@ -1,0 +1,89 @@
+"""What a classifier is, and what it is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from ...types import Article, Completion, InstructionType, Invalid, Request, digest
+from ..article_block import lay_out
+from ..pack import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An article as it is put to a classifier."""
+
+    article: Article
+    text: str
+    """What of the article is to be read, between two tags that it cannot contain."""
+    pack: Pack
+    types: tuple[InstructionType, ...]
+    """Those of the pack that the article can have at all."""
+
+
+class Classifier(Protocol):
+    """Finds out which types an article supports, in as many calls as it takes; pass your own to `Session`.
+
+    What is asked and what is made of the replies must follow from the arguments alone: paid replies are read again by
+    later processes.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people call it; where it changes, the plan of a run says so by this name."""
+        ...
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that it may call, at least one. The name of the last one, whose word is final, is part of the
+        address of a classification."""
+        ...
+
+    @property
+    def most_asks(self) -> int:
+        """Replies that one classification may take, those that say nothing included; 1 or more."""
+        ...
+
+    @property
+    def reading(self) -> str:
+        """Identifies the choices by which replies are read and nothing is asked, such as thresholds; "" for none. When
+        it has changed, the replies of earlier sessions are read again, which costs nothing."""
+        ...
+
+    def fingerprint(self, pack: Pack) -> str:
+        """Identify all that calls are built from apart from the article and the last of `models`. It is part of the
+        address of a classification: with another one, everything is classified anew."""
+        ...
+
+    def request(self, subject: Subject, replies: Sequence[Completion]) -> Request:
+        """Return the next call, after `replies` that came to nothing. It needs no `max_cost_usd` or `id`."""
+        ...
+
+    def read(self, pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
+        """Return the numbers that `replies` come to; none says that there is nothing to learn from the article.
+
+        An `Invalid` has the next call made, unless it is final. Only the last of `replies` is sure to be whole: of
+        those before, `structure` and `finish_reason` are.
+        """
+        ...
+
+
+_PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
+
+
+def probe(pack: Pack) -> Subject:
+    """Return what stands for any article when a classifier is identified."""
+    return Subject(_PROBE, lay_out(_PROBE).plain, pack, pack.types)
+
+
+def fingerprint_of(requests: Iterable[Request]) -> str:
+    """Identify everything in `requests` that their replies depend on apart from the model."""
+    parts: list[object] = []
+    for request in requests:
+        parts += [request.messages, request.function, request.temperature]
+        parts += [request.predicates] if request.predicates else []
+    return digest(orjson.dumps(parts).decode())
