@@ -120,6 +120,7 @@ class AskedLine(_CellLine):
     structure: ReplyForm | None
     prompt_tokens: int
     worst_usd: Decimal
+    worst_tokens: int
     time: datetime
 
 
@@ -221,6 +222,7 @@ def asked_line(asked: AskedInBatch) -> bytes:
         "structure": asked.structure,
         "prompt_tokens": asked.prompt_tokens,
         "worst_usd": usd_text(asked.worst_usd),
+        "worst_tokens": asked.worst_tokens,
         "time": asked.time,
     }
     return framed(asked.cell.key, "asked", fields)
@@ -306,6 +308,7 @@ def asked_of(raw: bytes) -> AskedInBatch:
         structure=line.structure,
         prompt_tokens=line.prompt_tokens,
         worst_usd=line.worst_usd,
+        worst_tokens=line.worst_tokens,
         time=line.time,
     )
 
