@@ -27,7 +27,7 @@ from .values import NOON, a_record, a_reply
 class Silent:
     """An engine that nothing is to be asked of."""
 
-    async def complete(self, request, keep=None):
+    async def complete(self, request, keep=None, lost=None):
         raise AssertionError
 
     def worth_sharing(self, request, calls):
@@ -147,7 +147,7 @@ def _good(body):
 class Failing:
     """An engine that nobody gets an answer from, and nothing shows whose fault it is."""
 
-    async def complete(self, request, keep=None):
+    async def complete(self, request, keep=None, lost=None):
         raise RequestFailed("Nothing came.", reason="server_error", final=False)
 
     def worth_sharing(self, request, calls):

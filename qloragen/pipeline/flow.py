@@ -13,22 +13,37 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import anyio
 
-from ..errors import RequestFailed, RunStopped
+from ..errors import RequestFailed, RunStopped, StorageFailed
 from ..logs import get_logger
 from ..store.handle import Run
-from ..types import Article, Cell, Completion, Draft, InstructionType, Invalid, Record, Rejection, Reply, Request, Skip
+from ..store.money import Paid
+from ..types import (
+    Article,
+    Cell,
+    Completion,
+    Draft,
+    InstructionType,
+    Invalid,
+    LostCall,
+    Record,
+    Rejection,
+    Reply,
+    Request,
+    Skip,
+)
 from .crew import Crew
 from .job import Job, OpenArticle, record_of, reply_of
 from .prefix import Prefix
+from .refused import Answer, Settled, beside_of, refused_of
 from .salvage import NoSalvage, Salvage
 from .shared import Shared
 from .tally import Tally
@@ -42,9 +57,9 @@ APART = timedelta(hours=1)
 
 _NO_SALVAGE = NoSalvage()
 
-Answer = TypeVar("Answer")
 Deliver = Callable[[Record], Awaitable[None]]
 Keep = Callable[[Completion], Awaitable[None]]
+Lost = Callable[[LostCall], None]
 
 log = get_logger()
 
@@ -52,8 +67,11 @@ log = get_logger()
 class Completer(Protocol):
     """The part of an engine that a flow needs."""
 
-    async def complete(self, request: Request, keep: Keep | None = None) -> Completion:
-        """Return the model's reply once it is kept; raises RequestFailed or RunStopped."""
+    async def complete(self, request: Request, keep: Keep | None = None, lost: Lost | None = None) -> Completion:
+        """Return the model's reply once it is kept; raises RequestFailed or RunStopped.
+
+        `lost` is told of calls that may have been billed and brought no reply.
+        """
         ...
 
     def worth_sharing(self, request: Request, calls: int) -> bool:
@@ -74,6 +92,10 @@ class Keeper(Protocol):
 
     async def durable(self) -> None:
         """Return when it is acknowledged."""
+        ...
+
+    def soon(self) -> None:
+        """See to it that it is, though nobody waits."""
         ...
 
 
@@ -196,14 +218,14 @@ class Flow:
                 self.tally.rejected_before += 1
             elif not self._run.state.settled(cell.key):
                 self._run.add_article(opened.article)
-                answer = await self._settle(
+                settled = await self._settle(
                     cell,
                     lambda refused, _: self._job.classification_request(opened, refused),
                     self._job.read_classification,
                     self._job.classifier.most_asks,
                 )
-                if answer:
-                    self._run.add_types(cell, answer[0])
+                if settled:
+                    self._run.add_types(cell, settled.answer, settled.refused)
                 await self._keeper.kept()
         return self._job.applicable(self._run.state.types_of(cell.key) or (), opened.article)
 
@@ -232,9 +254,10 @@ class Flow:
             return self._job.read_generation(opened, type, replies[-1])
 
         self._run.add_article(opened.article)
-        answer = await self._settle(cell, build, read, MAX_GENERATE_ASKS)
-        if answer:
-            self._run.add_record(record_of(opened.article, type, *answer))
+        settled = await self._settle(cell, build, read, MAX_GENERATE_ASKS)
+        if settled:
+            record = record_of(opened.article, type, settled.answer, settled.replies)
+            self._run.add_record(record, refused=settled.refused)
             self.tally.records += 1
         await self._keeper.kept()
 
@@ -256,35 +279,40 @@ class Flow:
         build: Callable[[list[Reply], list[Invalid]], Request],
         read: Callable[[list[Reply]], Answer | Invalid],
         max_asks: int,
-    ) -> tuple[Answer, list[Reply]] | None:
-        """Return the cell's answer and the replies that it took, the accepted one last; None once it is given up.
+    ) -> Settled[Answer] | None:
+        """Return what the cell has come to; None once it is given up.
 
         Replies that an earlier process has paid for, and those that are salvaged, are read first. `build` gets the
         replies so far and what was wrong with each.
         """
         replies = self._run.replies(cell.key)
         for adopted in self._salvage.adopted(cell):
-            self._run.add_reply(adopted)
+            self._run.add_reply(adopted, found=True)
             self.tally.adopted += 1
             replies.append(adopted)
         complaints: list[Invalid] = []
         for ask in range(max(max_asks, len(replies))):
             if ask == len(replies):
                 request = replace(build(replies, complaints), id=f"{cell.key}-{ask}")
-                reply = await self._ask(cell, request)
+                reply = await self._ask(cell, request, refused_of(replies, complaints))
                 if reply is None:
                     return None
                 replies.append(reply)
             answer = read(replies[: ask + 1])
             if not isinstance(answer, Invalid):
-                return answer, replies[: ask + 1]
+                taken = replies[: ask + 1]
+                return Settled(answer, taken, beside_of(taken, complaints, self._run.state.money_of(cell.key).paid))
             complaints.append(answer)
             if answer.final:
                 break
-        self._reject(cell, complaints[-1])
+        self._reject(cell, complaints[-1], refused_of(replies, complaints))
         return None
 
-    async def _ask(self, cell: Cell, request: Request) -> Reply | None:
+    async def _ask(self, cell: Cell, request: Request, refused: Mapping[str, Paid]) -> Reply | None:
+        """Return the reply to `request`, which is in the journal; None once the cell is given up.
+
+        `refused` is what replies to the cell have cost that could not be used.
+        """
         kept: list[Reply] = []
 
         async def keep(completion: Completion) -> None:
@@ -293,9 +321,10 @@ class Flow:
             await self._keeper.kept()
 
         try:
-            await self._engine.complete(self._salvage.marked(cell, self._as_tried(cell, request)), keep)
+            marked = self._salvage.marked(cell, self._as_tried(cell, request))
+            await self._engine.complete(marked, keep, partial(self._lose, cell))
         except RequestFailed as error:
-            self._fail(cell, error)
+            self._fail(cell, error, refused)
             if isinstance(error.__cause__, RunStopped):
                 self.stop(error.__cause__)
             return None
@@ -308,18 +337,27 @@ class Flow:
             return request
         return replace(request, max_attempts=1)
 
-    def _reject(self, cell: Cell, invalid: Invalid) -> None:
-        self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail))
+    def _lose(self, cell: Cell, call: LostCall) -> None:
+        """Keep that a call may have been paid for whose reply never came."""
+        try:
+            self._run.add_lost(replace(cell, model=call.model), call, self._now())
+        except StorageFailed as reason:
+            self.stop(reason)
+        else:
+            self._keeper.soon()
+
+    def _reject(self, cell: Cell, invalid: Invalid, refused: Mapping[str, Paid]) -> None:
+        self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail), refused)
         self.tally.rejections += 1
         log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, reason=invalid.reason)
 
-    def _fail(self, cell: Cell, error: RequestFailed) -> None:
+    def _fail(self, cell: Cell, error: RequestFailed, refused: Mapping[str, Paid]) -> None:
         given_up = Rejection(cell, error.reason, str(error))
         counted = self._has_failed(cell.key, error.reason)
         counts = error.suspect or self._failed_long_ago(cell.key)
         failures = self._run.state.failures_of(cell.key, error.reason) + (counts and not counted)
         if error.final or error.own or failures >= MAX_FAILED_RUNS:
-            self._run.add_rejection(given_up)
+            self._run.add_rejection(given_up, refused)
             self.tally.rejections += 1
         elif not counted:
             self._run.add_failure(given_up, self._now(), counts=counts)

@@ -240,6 +240,7 @@ def reply_of(cell: Cell, completion: Completion, time: datetime) -> Reply:
         latency_s=completion.latency_s,
         time=time,
         body=completion.body.decode("utf-8", "replace"),
+        tier=completion.tier,
     )
 
 

@@ -95,6 +95,11 @@ class Committer:
         """
         await self._reached(self._durable, self._committed)
 
+    def soon(self) -> None:
+        """See to it that what is queued is acknowledged, though nobody waits for it."""
+        if not self._ended:
+            self._news.set()
+
     def hurry(self) -> None:
         """Wait no longer for a disk that refuses."""
         self._impatient.set()

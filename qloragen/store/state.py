@@ -79,6 +79,10 @@ class State:
         standing = self.standing(key)
         return standing.times if standing and (standing.kind, standing.detail) == ("failure", reason) else 0
 
+    def money_of(self, key: str) -> Money:
+        """Return what was paid for a cell, and what became of it."""
+        return _money(self.standing(key))
+
     def article_offset(self, content_hash: str, format: Format) -> int | None:
         """Return where in the journal an article is."""
         standing = self.standing(article_key(content_hash, format))
