@@ -117,7 +117,7 @@ def test_a_test_decides_by_a_function_of_text_and_question():
     assert answers(decided(provider, asked("nothing")))[0]["probability"] == 0.25
 
 
-def test_an_input_may_come_in_messages_and_parts():
+def test_an_input_may_come_in_messages_and_parts_and_rules_are_not_what_is_judged():
     texts: list[str] = []
 
     def decide(text: str, _: Any) -> list[float]:
@@ -130,7 +130,7 @@ def test_an_input_may_come_in_messages_and_parts():
 
     decided(provider, asked([{"role": "system", "content": "rules"}, {"role": "user", "content": parts}, call]))
 
-    assert texts[0].startswith('rules\n\na\n\n{"b":1}\n\n{"type":"function_call"')
+    assert texts[0].startswith('a\n\n{"b":1}\n\n{"type":"function_call"')
 
 
 # ------------------------------------------------------------ the bill

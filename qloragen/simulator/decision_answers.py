@@ -12,7 +12,7 @@ from zlib import crc32
 
 from .answer_themes import stems
 from .answer_types import support
-from .decision_prompt import input_text, parts_text
+from .decision_prompt import judged_text, parts_text
 from .effects import Json
 
 Decider = Callable[[str, Mapping[str, object]], Sequence[float] | None]
@@ -38,7 +38,7 @@ def decide(text: str, question: Mapping[str, object]) -> Sequence[float]:
 
 def answers_to(body: Json, decider: Decider) -> list[Json]:
     """Return the answers to all questions of a request that has been checked, in their order."""
-    text = input_text(body["input"])
+    text = judged_text(body["input"])
     return [_answer(question, decider(text, question)) for question in body["questions"]]
 
 

@@ -36,6 +36,14 @@ def input_text(given: object) -> str:
     return "\n\n".join(text for text, _ in _pieces(given) if text)
 
 
+def judged_text(given: object) -> str:
+    """Return the text of an input that questions are about, which is all but what system and developer say, unless nobody
+    else says anything."""
+    items = given if isinstance(given, list) else []
+    rules = [item for item in items if item.get("role") in {"system", "developer"}]
+    return input_text([item for item in items if item not in rules] if len(rules) < len(items) else given)
+
+
 def parts_text(content: object) -> str:
     """Return the text of a message's content, or of a question's instructions."""
     return "".join(text for text, _ in _parts(content))
