@@ -195,6 +195,7 @@ def options_of(settings: Settings, job: Job, specs: Sequence[ModelSpec]) -> Opti
         min_text=settings.min_article_chars,
         max_tokens=max_tokens,
         oversize=settings.oversize,
+        similarity=settings.near_duplicate_similarity if settings.near_duplicates == "skip" else None,
     )
 
 

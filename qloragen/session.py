@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -268,7 +269,11 @@ class Session:
             yield item
 
     def _read(self, source: Source) -> Reading:
-        return read(source, self._options)
+        return read(source, replace(self._options, known=self._has_begun))
+
+    def _has_begun(self, article: Article) -> bool:
+        """Say whether the run holds work on an article's text."""
+        return self._run.state.article_offset(article.content_hash, article.format) is not None
 
     def _raise_if_ended_early(self, items: Shared[Article | Skip]) -> None:
         if items.error:

@@ -34,6 +34,8 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "classify_reads": [("outline", "outline"), ("article", "article"), ("outline", "outline")],
     "gates": [("true", True), ("false", False), ("yes", True)],
     "structure": [("tools", "tools"), ("json_schema", "json_schema"), ("json_object", "json_object")],
+    "near_duplicates": [("skip", "skip"), ("keep", "keep"), ("skip", "skip")],
+    "near_duplicate_similarity": [("0.85", 0.85), ("0.95", 0.95), ("1", 1.0)],
     "oversize": [("skip", "skip"), ("split", "split"), ("skip", "skip")],
     "log_format": [("json", "json"), ("console", "console"), ("json", "json")],
     "log_level": [("debug", "debug"), ("warning", "warning"), ("error", "error")],

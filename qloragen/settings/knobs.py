@@ -259,6 +259,12 @@ class Settings(BaseSettings):
     min_article_chars: int = Field(
         150, ge=0, description="Letters and digits below which an article is skipped; Chinese, Japanese, Korean count 3"
     )
+    near_duplicates: Literal["keep", "skip"] = Field(
+        "keep", description="Articles with nearly the text, and the title and code, of an earlier one: keep or skip"
+    )
+    near_duplicate_similarity: float = Field(
+        0.9, ge=0.8, le=1, description="Share of five-word runs in common that makes near-duplicates"
+    )
     field_id: Name = Field("id", description="JSONL field with the article's id")
     field_content: Name = Field("content", description="JSONL field with the article's text")
     field_title: Name = Field("title", description="JSONL field with the article's title")

@@ -4,7 +4,8 @@
 `Skip`s that say why something is none.
 The modules, from the outside in: `reading` (the whole way), `refine` (one unit's
 way, with the table of policies), `files`, `jsonl`, `objects`, `documents` (find and parse),
-`clean`, `text`, `markup`, `html`, `page`, `render`, `verbatim` (clean), `gate`, `split`, `seen` (decide).
+`clean`, `text`, `markup`, `html`, `page`, `render`, `verbatim` (clean), `gate`, `split`, `seen`, `sketch`, `near`
+(decide).
 """
 
 from .reading import Reading, Source, read, read_items, read_paths

@@ -102,7 +102,7 @@ def read_items(items: Iterable[object] | AsyncIterable[object], options: Options
 
 
 async def _from_files(paths: Sequence[str | Path], options: Options, summary: Summary) -> AsyncGenerator[Item, None]:
-    desk = Desk(summary)
+    desk = Desk(summary, options)
     refined = _refined_files(paths, options, summary)
     size = 1
     try:
@@ -141,12 +141,12 @@ def _refined_files(paths: Sequence[str | Path], options: Options, summary: Summa
 async def _from_items(
     items: Iterable[object] | AsyncIterable[object], options: Options, summary: Summary
 ) -> AsyncGenerator[Item, None]:
-    desk = Desk(summary)
+    desk = Desk(summary, options)
     number = 0
     async for given in _each(items):
         number += 1
         found = _found(given, f"items:{number}", options)
-        if isinstance(found, Candidate) and (found.format == "html" or len(found.content) > SHORT):
+        if isinstance(found, Candidate) and _takes_long(found, options):
             unit = await anyio.to_thread.run_sync(refine, found, options)
         else:
             unit = refine(found, options)
@@ -163,6 +163,11 @@ async def _each(items: Iterable[object] | AsyncIterable[object]) -> AsyncGenerat
     for item in items:
         yield item
         await anyio.lowlevel.checkpoint()
+
+
+def _takes_long(found: Candidate, options: Options) -> bool:
+    short = SHORT if options.similarity is None else SHORT // 10  # a sketch takes ten times as long as cleaning
+    return found.format == "html" or len(found.content) > short
 
 
 def _found(given: object, where: str, options: Options) -> Found:

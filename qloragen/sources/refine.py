@@ -6,6 +6,7 @@
 | the same few letters over and over (20,000 lines of `a`) | skipped: `too_short`, below 8 different ones |
 | instructions and nothing else, secrets, personal data | articles like others: what a text says is not judged |
 | same text again, under the same or another id | skipped: `duplicate`; the first stays |
+| nearly the same text, title and code, where `similarity` is set | skipped: `near_duplicate`; the first stays |
 | same id, other text | skipped: `id_conflict`; the first stays |
 | id missing, null, empty or blank | `text:` and the hash of the cleaned text: stable, so that resuming works |
 | id a whole number | `int:` and the number: cannot collide with the same digits as text |
@@ -33,7 +34,9 @@ from dataclasses import dataclass
 from ..types import Article, Skip, SkipReason
 from . import gate
 from .clean import clean
+from .near import NearDuplicates
 from .seen import Seen
+from .sketch import Sketch, sketch
 from .split import estimate_tokens, split
 from .values import Blank, Candidate, Found, Item, Options, Summary
 
@@ -47,6 +50,8 @@ class Refined:
     parts: tuple[Article, ...]
     thin_parts: int
     odd_metadata: bool
+    sketch: Sketch | None
+    """None where near-duplicates are kept."""
 
 
 Unit = Refined | Skip | Blank
@@ -63,13 +68,14 @@ def refine(found: Found, options: Options) -> Unit:
     if reason := gate.lacking(whole.content, options.min_text):
         return Skip(found.where, *reason)
     tokens = estimate_tokens(whole.content)
+    sketched = None if options.similarity is None else sketch(whole)
     if tokens <= options.max_tokens:
-        return Refined(found.where, whole, (whole,), 0, found.odd_metadata)
+        return Refined(found.where, whole, (whole,), 0, found.odd_metadata, sketched)
     if options.oversize == "skip":
         return Skip(found.where, SkipReason.TOO_LONG, f"about {tokens:,} tokens, at most {options.max_tokens:,}")
     parts = _parts(whole, options)
     good = tuple(part for part in parts if not gate.lacking(part.content, options.min_text))
-    return Refined(found.where, whole, good, len(parts) - len(good), found.odd_metadata)
+    return Refined(found.where, whole, good, len(parts) - len(good), found.odd_metadata, sketched)
 
 
 def _parts(whole: Article, options: Options) -> list[Article]:
@@ -83,9 +89,11 @@ def _parts(whole: Article, options: Options) -> list[Article]:
 class Desk:
     """Admits what is new, and keeps the count."""
 
-    def __init__(self, summary: Summary) -> None:
+    def __init__(self, summary: Summary, options: Options) -> None:
         self._summary = summary
+        self._known = options.known
         self._seen = Seen()
+        self._near = None if options.similarity is None else NearDuplicates(options.similarity)
 
     def admit(self, unit: Unit) -> Sequence[Item]:
         """Return what to give out for a unit: nothing for a blank line, a skip, an article or its parts."""
@@ -97,6 +105,11 @@ class Desk:
             return self._skip(unit)
         if objection := self._seen.objection(unit.whole):
             return self._skip(Skip(unit.where, *objection))
+        if self._near and unit.sketch:
+            twin = self._near.find(unit.sketch)
+            if twin and not any(map(self._known, unit.parts)):
+                return self._skip(Skip(unit.where, SkipReason.NEAR_DUPLICATE, str(twin)))
+            self._near.add(unit.sketch, unit.where)
         self._seen.add(unit.whole)
         new = (unit.whole,) if unit.parts == (unit.whole,) else tuple(self._new_parts(unit))
         if not new:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -45,6 +46,11 @@ class Options:
     max_tokens: int = 16_000
     """Size above which `oversize` applies, as estimated by `split.estimate_tokens`."""
     oversize: Literal["split", "skip"] = "split"
+    similarity: float | None = None
+    """Of an earlier article's text, with the same title and code, from which on an article is a near-duplicate and left
+    out, unless it is `known`; None: all are kept."""
+    known: Callable[[Article], bool] = lambda _: False
+    """Whether work on an article has begun before: what was paid for must not get lost."""
     extensions: frozenset[str] | None = None
     """Only files with these endings are read from folders and globs, such as `.md`; None means every known one."""
 
