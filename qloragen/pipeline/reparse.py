@@ -6,11 +6,14 @@ replies that it was made of are all there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..store.handle import Run
+from ..store.money import Paid
 from ..types import InstructionType, Invalid, Record, Rejection, Reply, Usage
 from .job import Job, OpenArticle, record_of
+from .refused import beside_of, refused_of
 
 MOST_QUEUED_BYTES = 4 << 20
 """So much of what has changed is held in memory before it is written."""
@@ -46,12 +49,19 @@ _OBSOLETE = Invalid("obsolete", "The reply answers a prompt that the pack no lon
 class _Cell:
     replies: list[Reply] = field(default_factory=list)
     """Without their bodies."""
-    invalid: Invalid | None = None
-    """What is wrong with the last one."""
+    complaints: list[Invalid] = field(default_factory=list)
+    """What is wrong with each of them, up to the first that is good."""
     found: Record | None = None
     """What they come to now."""
+    refused: Mapping[str, Paid] = field(default_factory=dict)
+    """What was paid for the cell and is not for that."""
     accounted: bool = False
     """There is no record, or the replies that it was made of are all there."""
+
+    @property
+    def invalid(self) -> Invalid | None:
+        """What is wrong with the last one."""
+        return None if self.found or not self.complaints else self.complaints[-1]
 
 
 def reparse(run: Run, job: Job, *, most_queued_bytes: int = MOST_QUEUED_BYTES) -> Reparsed:
@@ -107,7 +117,8 @@ def _settle(run: Run, key: str, cell: _Cell, result: Reparsed) -> None:
         return
     result.lost += standing.kind == "record"
     if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):
-        run.add_rejection(Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail))
+        rejection = Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail)
+        run.add_rejection(rejection, refused_of(cell.replies, cell.complaints))
 
 
 def _spill(run: Run, most_queued_bytes: int) -> None:
@@ -118,14 +129,15 @@ def _spill(run: Run, most_queued_bytes: int) -> None:
 def _reclassify(run: Run, job: Job, cell: _Cell, reply: Reply, result: Reparsed) -> bool:
     """Read a classification; returns whether its cell is done with."""
     if reply.cell.prompt_fingerprint != job.classification_fingerprint:
-        cell.invalid = _OBSOLETE
+        cell.complaints.append(_OBSOLETE)
         return False
     numbers = job.read_classification([*cell.replies[:-1], reply])
     if isinstance(numbers, Invalid):
-        cell.invalid = numbers
+        cell.complaints.append(numbers)
         return False
-    if run.state.types_of(reply.cell.key) != numbers:
-        run.add_types(reply.cell, numbers)
+    key = reply.cell.key
+    if run.state.types_of(key) != numbers:
+        run.add_types(reply.cell, numbers, beside_of(cell.replies, cell.complaints, run.state.money_of(key).paid))
         result.reclassified += 1
     return True
 
@@ -137,19 +149,20 @@ def _regenerate(run: Run, job: Job, cell: _Cell, reply: Reply, result: Reparsed)
     kind, article = _type_of(job, reply), run.article(reply.cell)
     if kind is None or article is None:
         result.kept += old is not None
-        cell.invalid = _OBSOLETE
+        cell.complaints.append(_OBSOLETE)
         return old is not None
     if cell.found is None:
         draft = job.read_generation(OpenArticle(article), kind, reply)
         if isinstance(draft, Invalid):
-            cell.invalid = draft
+            cell.complaints.append(draft)
         else:
             cell.found = record_of(article, kind, draft, cell.replies)
+            cell.refused = beside_of(cell.replies, cell.complaints, run.state.money_of(key).paid)
     cell.accounted |= old is None or _is_made_of(old, cell.replies)
     if cell.found is None or not cell.accounted:
         return False
     if cell.found != old:
-        run.add_record(cell.found, revised=old is not None)
+        run.add_record(cell.found, revised=old is not None, refused=cell.refused)
         result.gained += old is None
     return True
 

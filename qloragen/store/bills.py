@@ -40,7 +40,8 @@ def booked_at(cell: Cell, tier: str | None) -> Account:
 
 def lost_in(cell: Cell, call: LostCall) -> Lost:
     """Return a lost call for a cell as it is booked."""
-    return Lost(booked_at(cell, call.tier), call.reason, call.usage, call.cost_usd, call.worst_usd)
+    account = booked_at(cell, call.tier)
+    return Lost(account, call.reason, call.usage, call.cost_usd, call.worst_usd, call.worst_tokens)
 
 
 def lost_line(cell: Cell, fields: Mapping[str, object], call: LostCall, time: datetime) -> bytes:
@@ -52,6 +53,7 @@ def lost_line(cell: Cell, fields: Mapping[str, object], call: LostCall, time: da
         "usage": None if call.usage is None else call.usage._asdict(),
         "cost_usd": usd_text(call.cost_usd),
         "worst_usd": usd_text(call.worst_usd),
+        "worst_tokens": call.worst_tokens,
         "time": time,
     }
     return framed(cell.key, "lost", said)
@@ -66,6 +68,7 @@ def lost_of(fields: Mapping[str, Any]) -> Lost:
         None if usage is None else Usage(**usage),
         usd_of(fields["cost_usd"]),
         usd_of(fields["worst_usd"]),
+        fields["worst_tokens"],
     )
 
 
@@ -98,12 +101,14 @@ def money_of(values: list[Any]) -> Money:
 
 def _lost_values(lost: Lost) -> list[object]:
     usage = None if lost.usage is None else list(lost.usage)
-    return [list(lost.account), lost.reason, usage, usd_text(lost.cost_usd), usd_text(lost.worst_usd)]
+    worst_usd, worst_tokens = usd_text(lost.worst_usd), lost.worst_tokens
+    return [list(lost.account), lost.reason, usage, usd_text(lost.cost_usd), worst_usd, worst_tokens]
 
 
 def _lost_of(values: list[Any]) -> Lost:
-    account, reason, usage, cost, worst = values
-    return Lost(Account(*account), reason, None if usage is None else Usage(*usage), usd_of(cost), usd_of(worst))
+    account, reason, usage, cost, worst, tokens = values
+    known = None if usage is None else Usage(*usage)
+    return Lost(Account(*account), reason, known, usd_of(cost), usd_of(worst), tokens)
 
 
 def _listed(waste: Waste) -> list[list[object]]:

@@ -64,6 +64,8 @@ class Lost(NamedTuple):
     """The price of that; None when it is unknown."""
     worst_usd: Decimal | None
     """The most that it can have cost; None when nobody knows."""
+    worst_tokens: int
+    """The most tokens that it can have been billed for."""
 
 
 class LostAccount(NamedTuple):
@@ -85,6 +87,8 @@ class LostSum(NamedTuple):
     """The most that the others can have cost; that is on no bill."""
     unpriced_calls: int = 0
     """Calls, billed or not, of models without a known price: what they cost is in neither sum."""
+    worst_tokens: int = 0
+    """The most tokens that those without a bill can have been billed for."""
 
     def plus(self, other: LostSum) -> LostSum:
         """Return the sum of two."""
@@ -101,6 +105,7 @@ class LostSum(NamedTuple):
             self.cost_usd + sign * other.cost_usd,
             self.worst_usd + sign * other.worst_usd,
             self.unpriced_calls + sign * other.unpriced_calls,
+            self.worst_tokens + sign * other.worst_tokens,
         )
 
 
@@ -183,7 +188,8 @@ class Ledger:
 def _sum_of(lost: Lost) -> LostSum:
     if lost.usage is not None:
         return LostSum(1, 1, lost.cost_usd or Decimal(0), Decimal(0), int(lost.cost_usd is None))
-    return LostSum(1, 0, Decimal(0), lost.worst_usd or Decimal(0), int(lost.worst_usd is None))
+    unpriced = int(lost.worst_usd is None)
+    return LostSum(1, 0, Decimal(0), lost.worst_usd or Decimal(0), unpriced, lost.worst_tokens)
 
 
 def _in_order(account: Account) -> tuple[str, str, str, str]:
