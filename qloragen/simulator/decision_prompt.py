@@ -37,8 +37,8 @@ def input_text(given: object) -> str:
 
 
 def judged_text(given: object) -> str:
-    """Return the text of an input that questions are about, which is all but what system and developer say, unless nobody
-    else says anything."""
+    """Return the text of an input that questions are about: all but what system and developer say, unless nobody else
+    says anything."""
     items = given if isinstance(given, list) else []
     rules = [item for item in items if item.get("role") in {"system", "developer"}]
     return input_text([item for item in items if item not in rules] if len(rules) < len(items) else given)
