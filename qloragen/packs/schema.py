@@ -160,6 +160,7 @@ def _slug(document: Toml, index: int) -> object:
 
 _PREDICATES: Mapping[str, str] = {
     "missing": "is missing",
+    "literal_error": 'must be "code"',
     "extra_forbidden": "is not a key that a pack has",
     "string_type": "must be text in quotes",
     "int_type": "must be a whole number",

@@ -85,5 +85,5 @@ def fingerprint_of(requests: Iterable[Request]) -> str:
     parts: list[object] = []
     for request in requests:
         parts += [request.messages, request.function, request.temperature]
-        parts += [request.predicates] if request.predicates else []
+        parts += [[*map(list, request.predicates)]] if request.predicates else []
     return digest(orjson.dumps(parts).decode())
