@@ -13,7 +13,18 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from qloragen.engine import Engine, Message, Request, RequestFailed, answer_of, connect, function_for, known_model
+from qloragen.engine import (
+    Bounds,
+    Budget,
+    Engine,
+    Message,
+    Request,
+    RequestFailed,
+    answer_of,
+    connect,
+    function_for,
+    known_model,
+)
 from qloragen.simulator import Fault, Limits, Model, Provider, Simulation, SimulatorServer
 
 SORTER, WRITER = "gpt-6-luna", "gpt-6-sol"
@@ -50,7 +61,7 @@ async def urgent(engine: Engine) -> AsyncIterator[Request]:
 async def main(base_url: str) -> None:
     async with connect(base_url=base_url, api_key=None, max_connections=64, timeout_s=60) as client:
         models = [known_model(SORTER), known_model(WRITER, rpm=600)]
-        engine = Engine(client, models, max_cost_usd=Decimal("0.50"))
+        engine = Engine(client, models, budget=Budget(Bounds(max_cost_usd=Decimal("0.50"))))
         async with engine.map(urgent(engine)) as outcomes:
             async for _, outcome in outcomes:
                 print(outcome if isinstance(outcome, RequestFailed) else outcome.text)

@@ -17,18 +17,24 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from . import local
 from .assembly import connection_of, engine_of, job_of, locally, options_of, specs_of, terms_of
 from .background import background, threaded
+from .batches import OPEN_ARTICLES, batches_of
+from .bounds import budget_of
 from .consent import Consent
+from .domain.classifiers import Classifier
+from .engine.batches.engine import BatchProgress
 from .engine.client import Client
 from .engine.statistics import Pause
-from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
+from .errors import Interrupted, RunStopped, SetupError, StorageFailed
 from .logbook import Now, open_logbook, utc_now
 from .logs import get_logger
 from .manifest import last_process
+from .pipeline.batch_book import JournalledBatches
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan
-from .pipeline.salvage import NoSalvage, StoredReplies
+from .pipeline.salvage import NoSalvage, Salvage, StoredReplies
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
+from .rereading import read_as_now
 from .settings import Settings, load
 from .sources import Reading, read
 from .store.committer import committing
@@ -56,10 +62,17 @@ class Session:
     """
 
     def __init__(
-        self, out: str | Path, *, client: Client | None = None, settings: Settings | None = None, **knobs: object
+        self,
+        out: str | Path,
+        *,
+        client: Client | None = None,
+        classifier: Classifier | None = None,
+        settings: Settings | None = None,
+        **knobs: object,
     ) -> None:
         """`knobs` are settings by name (`rpm=500`); they win over environment and file. `settings` replaces all three.
         `client` takes the place of OpenAI's client, for tests and other transports; whoever made it closes it.
+        `classifier` is asked in the place of the one that is set; see `qloragen.classifiers`.
 
         Raises:
             SettingsError: A knob has a value that it cannot have, or its name is unknown.
@@ -69,6 +82,7 @@ class Session:
         self.resumed = False
         """Whether there was work in the directory already when it was opened."""
         self._client = client
+        self._chosen = classifier
         self._exits = AsyncExitStack()
         self._streams: dict[MemoryObjectReceiveStream[Record], Shared[Article | Skip]] = {}
         self._at_work = 0
@@ -140,6 +154,11 @@ class Session:
         """Models that are not called at the moment, and why."""
         models = self._engine.statistics.items()
         return {name: counts.pause for name, counts in models if counts.pause is not None}
+
+    @property
+    def batches(self) -> tuple[BatchProgress, ...]:
+        """Batches at the provider that have not been collected, oldest first."""
+        return self._batches.progress if self._batches else ()
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -255,6 +274,8 @@ class Session:
         since = self._logbook.unheard_since
         if since is not None:
             await self._salvage.collect(self._connected, since, self._run)
+        if self._batches:
+            await self._batches.attach()
 
     async def _acknowledged(self) -> None:
         try:
@@ -287,26 +308,32 @@ class Session:
             server = await exits.enter_async_context(local.serve(_weights(self.settings)))
             self.settings, base_url = locally(self.settings, server), server.base_url
         settings = self.settings
-        self._job = await anyio.to_thread.run_sync(job_of, settings)
-        specs = await anyio.to_thread.run_sync(specs_of, settings)
+        self._job = await anyio.to_thread.run_sync(job_of, settings, self._chosen)
+        specs = await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models)
         self._options = options_of(settings, self._job, specs)
         most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
         self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))
         self.resumed = self._run.filing.written > 0
         for sentence in self._run.recovery.sentences:
             log.warning("run_recovered", folder=str(self.folder), what=sentence)
+        await anyio.to_thread.run_sync(read_as_now, self._run, self._job)
         self._committer = await exits.enter_async_context(committing(self._run, terms_of(settings, self._disk_said)))
         client = self._client
         if client is None:
             client = await exits.enter_async_context(connection_of(settings, specs, base_url))
-        self._engine = engine_of(settings, client, specs, self._spent_before())
+        self._engine = engine_of(settings, client, specs, budget_of(settings, self._run.state.ledger))
         self._connected = client
         self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack)
         prices = {spec.name: spec.price for spec in specs}
-        self._salvage = StoredReplies(self._logbook.run, prices, self._engine.book) if settings.salvage else NoSalvage()
+        salvage = StoredReplies(self._logbook.run, prices, self._engine.book) if settings.salvage else NoSalvage()
+        book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
+        self._batches = await exits.enter_async_context(
+            batches_of(settings, self._engine, client, book, left=len(self._run.state.submissions.open()))
+        )
+        self._salvage: Salvage = book if self._batches else salvage
         self._flow = Flow(
             self._job,
-            self._engine,
+            self._batches or self._engine,
             self._run,
             self._committer,
             salvage=self._salvage,
@@ -324,9 +351,9 @@ class Session:
         """Return how many articles are worked on at once.
 
         Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the
-        slower model is always busy, and more would only wait in memory.
+        slower model is always busy, and more would only wait in memory. In batches all of them wait, so memory decides.
         """
-        return self.settings.open_articles or self._engine.most_in_flight
+        return self.settings.open_articles or (OPEN_ARTICLES if self._batches else self._engine.most_in_flight)
 
     def _disk_said(self, trouble: str | None) -> None:
         """Send nothing while what comes back could not be kept."""
@@ -342,16 +369,6 @@ class Session:
             )
             self._engine.pause(f"{self.folder} cannot be written: {trouble}")
 
-    def _spent_before(self) -> Decimal:
-        """Return what earlier sessions have cost; refuse to bound a sum that nobody knows."""
-        bill = self._run.state.ledger.total()
-        if self.settings.max_cost_usd is not None and bill.unpriced_calls:
-            raise SettingsError(
-                f"{bill.unpriced_calls} calls of this run have no known cost, so max_cost_usd cannot be kept: "
-                "leave it out, or start in another directory."
-            )
-        return bill.cost_usd
-
     async def _keep_logbook(self) -> None:
         await self._begun.wait()
         await self._logbook.keep(self._now)
@@ -363,6 +380,7 @@ class Session:
     def _now(self) -> Now:
         return Now(
             circumstances=self._consent.circumstances,
+            reading=self._job.classifier.reading,
             tally=self.tally,
             unheard=sum(model.maybe_paid for model in self._engine.statistics.values()),
             untaken=self._salvage.untaken,

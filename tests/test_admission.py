@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.engine.admission import Admission, Ticket
-from qloragen.engine.budget import Budget
+from qloragen.engine.budget import NOTHING, Bounds, Budget, Spending
 from qloragen.engine.call import Call
 from qloragen.engine.concurrency import FixedConcurrency
 from qloragen.engine.gate import Cause
@@ -43,11 +43,12 @@ class Door:
         self.recovery = Recovery("m", RetryPolicy(), DICE)
         self.limits = Limits(rpm, tpm)
         self.halt = Halt()
-        self.budget = Budget(Decimal(usd) if usd else None, Decimal(0))
+        self.budget = Budget(Bounds(Decimal(usd) if usd else None))
         self.admission = Admission(
             self.recovery,
             FixedConcurrency(slots),
             self.limits,
+            model="m",
             price=Price(Decimal(0), Decimal(1_000_000)),
             budget=self.budget,
             halt=self.halt,
@@ -206,7 +207,7 @@ async def test_a_ticket_that_comes_together_with_a_cancellation_is_given_back():
 
     assert waiter.cancelled()
     assert (door.admission.in_flight, door.admission.waiting) == (0, 0)
-    assert door.budget.reserved_usd == 0
+    assert door.budget.reserved == NOTHING
 
 
 async def test_waiters_that_have_left_are_forgotten():
@@ -331,6 +332,7 @@ async def test_money_is_waited_for_in_order_of_arrival_among_models():
         other.recovery,
         FixedConcurrency(MANY),
         other.limits,
+        model="other",
         price=Price(Decimal(0), Decimal(1_000_000)),
         budget=one.budget,
         halt=one.halt,
@@ -350,7 +352,7 @@ async def test_money_is_waited_for_in_order_of_arrival_among_models():
         await anyio.sleep(1)
         assert order == []
         for ticket in (first, second):
-            ticket.cost_usd = Decimal(1)
+            ticket.spent = Spending(Decimal(1))
             one.admission.give_back(ticket)
 
     assert order == ["large", "small"]
@@ -359,10 +361,12 @@ async def test_money_is_waited_for_in_order_of_arrival_among_models():
 async def test_who_waits_for_money_that_cannot_come_is_told():
     door = Door(usd="10")
     ticket = await door.admit(8)
-    ticket.cost_usd = Decimal(8)
+    ticket.spent = Spending(Decimal(8))
     door.admission.give_back(ticket)
 
-    with pytest.raises(BudgetReached, match=r"limit of \$10 \$2 is left"):
+    with pytest.raises(
+        BudgetReached, match=r"to m could take \$3, and of the limit, max_cost_usd = \$10, \$2 is left: raise"
+    ):
         await door.admit(3)
 
 

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
-from qloragen.engine import Price
+from qloragen.engine import Bounds, Budget, Price
 from qloragen.errors import Interrupted, StorageFailed
 from qloragen.testing import Answer, Body, ScriptedClient, VirtualLoop, reply
 from qloragen.types import Completion
@@ -73,7 +73,7 @@ async def test_the_time_that_keeping_takes_is_no_part_of_the_latency():
 
 async def test_a_caller_cancelled_while_its_reply_is_kept_has_paid_for_it():
     client, store = ScriptedClient(lambda _body: reply()), Store()
-    engine = engine_for(client, spec(max_concurrency=1, price=PRICE), max_cost_usd=Decimal(1))
+    engine = engine_for(client, spec(max_concurrency=1, price=PRICE), budget=Budget(Bounds(Decimal(1))))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(engine.complete, request_for(), store.keep)

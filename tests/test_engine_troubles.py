@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from qloragen.engine import Engine, ModelSpec, Price, RetryPolicy, family
+from qloragen.engine import Bounds, Budget, Engine, ModelSpec, Price, RetryPolicy, family
 from qloragen.errors import AccessDenied, Interrupted, RequestFailed, SettingsError
 from qloragen.simulator import Latency, Limits, Model, Outage, Provider, SimulatedClient, Simulation
 from qloragen.testing import Answer, Body, HttpReply, ScriptedClient, VirtualLoop, refusal, reply
@@ -303,7 +303,7 @@ async def test_a_model_that_may_not_go_keeps_nobody_from_the_money():
 
     price = Price(Decimal(0), Decimal(1_000_000))
     client = ScriptedClient(answer)
-    engine = engine_for(client, spec("a", price=price), spec("b", price=price), max_cost_usd=Decimal(500))
+    engine = engine_for(client, spec("a", price=price), spec("b", price=price), budget=Budget(Bounds(Decimal(500))))
     times: dict[str, float] = {}
 
     async def one(model: str) -> None:

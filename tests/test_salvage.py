@@ -117,7 +117,7 @@ async def test_adopted_replies_count_against_the_spending_limit(tmp_path):
         async with Session(
             tmp_path / "run", base_url=server.base_url, salvage=True, max_cost_usd=Decimal("0.000001")
         ) as session:
-            with pytest.raises(BudgetReached, match=r"of the limit of \$0\.000001 \$0 is left"):
+            with pytest.raises(BudgetReached, match=r"of the limit, max_cost_usd = \$0\.000001, \$0 is left"):
                 await session.process(ARTICLES[:1])
 
     assert session.tally.adopted == 1
@@ -186,7 +186,7 @@ def spent():
 @pytest.fixture
 def salvage(spent):
     price = Price(prompt=Decimal(1), cached=Decimal(1), cache_write=Decimal(1), completion=Decimal(1))
-    return StoredReplies("r", {"m": price}, spent.append)
+    return StoredReplies("r", {"m": price}, lambda *one: spent.append(one))
 
 
 def _ids_of(replies):
@@ -200,7 +200,7 @@ async def test_what_is_found_for_a_cell_is_given_once_oldest_first_and_booked(ru
     assert _ids_of(salvage.adopted(a_cell("c1"))) == ["1", "2"]
     assert (salvage.untaken, len(spent)) == (1, 2)
     assert salvage.adopted(a_cell("c1")) == []
-    assert all(cost > 0 for cost in spent)
+    assert all(model == "m" and any(usage) and cost > 0 for model, usage, cost in spent)
 
 
 async def test_what_is_in_the_journal_is_not_found_again(run, salvage, spent):
@@ -268,7 +268,7 @@ async def _unheard_since(run, *, untaken=0, unheard=0, stopped=None, ended, prev
     """Return what `run.json` says to the next process, after one that followed on another."""
     settings = load(timeout_s=60)
     book = Logbook(run, settings, job_of(settings).pack, None)
-    now = Now(circumstances=(), tally=Tally(), unheard=unheard, untaken=untaken, stopped=stopped)
+    now = Now(circumstances=(), reading="", tally=Tally(), unheard=unheard, untaken=untaken, stopped=stopped)
     await book.write(now)
     before = read_manifest(run.folder)
     assert before is not None

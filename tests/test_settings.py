@@ -391,7 +391,8 @@ def test_what_a_model_accepts_is_its_own_setting_then_everyones_then_left_to_its
 def test_every_field_that_a_family_can_be_given_exists_in_the_engine():
     family = {field.name for field in fields(Family)}
 
-    assert set(ModelSettings.model_fields) - {"rpm", "tpm", "max_concurrency", "price"} <= family
+    of_the_run = {"rpm", "tpm", "max_concurrency", "price", "max_cost_usd", "max_tokens", "max_calls"}
+    assert set(ModelSettings.model_fields) - of_the_run <= family
 
 
 @given(knob=st.sampled_from(sorted(Settings.model_fields)), text=st.text(min_size=1).filter(lambda t: "\0" not in t))

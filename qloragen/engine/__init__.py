@@ -12,6 +12,7 @@ from importlib import import_module
 
 from ..errors import RequestFailed, RunStopped
 from ..types import Completion, Function, LostCall, Message, Request, Usage
+from .budget import Bounds, Budget, Spending
 from .client import Ask, Asking, Client, ConnectionLost, Deciding, HttpReply, Listing, connect
 from .engine import Engine
 from .gate import Cause
@@ -28,6 +29,8 @@ __all__ = [
     "Answer",
     "Ask",
     "Asking",
+    "Bounds",
+    "Budget",
     "Cause",
     "Client",
     "Completion",
@@ -50,6 +53,7 @@ __all__ = [
     "RequestFailed",
     "RetryPolicy",
     "RunStopped",
+    "Spending",
     "Stored",
     "StoredUnavailable",
     "UnreadableReply",

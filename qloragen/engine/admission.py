@@ -18,11 +18,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from math import inf
 
 from ..errors import RunStopped
-from .budget import Budget
+from .budget import NOTHING, Budget, Spending
 from .call import Call
 from .concurrency import Concurrency
 from .gate import Cause
@@ -35,7 +34,6 @@ from .scouting import Scouting
 Prepare = Callable[[Call | None], Call]
 """Makes the call for a request, given the one that it made before, if there was something to wait for."""
 
-_NOTHING = Decimal(0)
 _MOST_LEFT = 100
 
 
@@ -48,9 +46,9 @@ class Ticket:
     pass_: object | None
     """What the gate knows the call by, if it is a probe."""
     sent_at_s: float
-    worst_usd: Decimal
+    worst: Spending
     """What is set aside for it."""
-    cost_usd: Decimal
+    spent: Spending
     """What is booked when it is given back."""
 
 
@@ -75,6 +73,7 @@ class Admission:
         concurrency: Concurrency,
         limits: Limits,
         *,
+        model: str,
         price: Price | None,
         budget: Budget,
         halt: Halt,
@@ -88,6 +87,7 @@ class Admission:
         """Those of them whose reply is there, and is being kept."""
         self._gate = recovery.gate
         self._ramp = recovery.ramp
+        self._model = model
         self._price = price
         self._budget = budget
         self._halt = halt
@@ -154,7 +154,7 @@ class Admission:
         self._gate.probe_lost(ticket.pass_, self._now_s())
         self._ramp.ended(ticket.sent_at_s)
         self.in_flight -= 1
-        self._budget.settle(ticket.worst_usd, ticket.cost_usd)
+        self._budget.settle(self._model, ticket.worst, ticket.spent)
         self.look()
 
     def look(self) -> None:
@@ -215,23 +215,23 @@ class Admission:
         if (wait_s := max(self._gate.wait_s(self._now_s()), self.limits.wait_s(call.tokens))) > 0:
             self._budget.leave(self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
-        worst_usd = _NOTHING if self._budget.limit_usd is None else call.worst_usd(self._price)
-        if not self._has_money(worst_usd):
+        worst = call.bound(self._price) if self._budget.binds(self._model) else NOTHING
+        if not self._may_spend(worst):
             return inf
-        return self._take(call, worst_usd)
+        return self._take(call, worst)
 
-    def _has_money(self, worst_usd: Decimal) -> bool:
+    def _may_spend(self, worst: Spending) -> bool:
         try:
-            return self._budget.reserve(worst_usd, self.look)
+            return self._budget.reserve(self._model, worst, self.look)
         except RunStopped as reason:
             self._halt.stop(reason)
             raise
 
-    def _take(self, call: Call, worst_usd: Decimal) -> Ticket:
+    def _take(self, call: Call, worst: Spending) -> Ticket:
         now_s = self._now_s()
         self.in_flight += 1
         self._ramp.began()
-        return Ticket(call, self.limits.take(call.tokens), self._gate.let_pass(now_s), now_s, worst_usd, worst_usd)
+        return Ticket(call, self.limits.take(call.tokens), self._gate.let_pass(now_s), now_s, worst, worst)
 
     def _leave(self, waiter: _Waiter) -> None:
         """Undo what was done for a waiter that was cancelled."""
@@ -257,7 +257,7 @@ class Admission:
 
     def _never_sent(self, ticket: Ticket) -> None:
         self.limits.give_back(ticket.share)
-        ticket.cost_usd = _NOTHING
+        ticket.spent = NOTHING
         self.give_back(ticket)
 
     def _slot_wait_s(self) -> float:

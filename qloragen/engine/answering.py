@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..errors import ProviderUnavailable, RequestFailed, RunStopped
 from ..types import Completion, LostCall, Request
 from .admission import Ticket
+from .budget import NOTHING, Spending
 from .call import Call
 from .client import Client, ConnectionLost, HttpReply
 from .diagnosis import of_connection, of_reply, of_timeout
@@ -34,7 +35,6 @@ class Caller(NamedTuple):
     lost: Lost | None = None
 
 
-_FREE = Decimal(0)
 _REASONS = {"unreadable": "bad_body"}
 """Codes of lost calls where they are not the kind of the failure."""
 _HAD_ITS_CHANCES = 3
@@ -112,7 +112,7 @@ class Answering:
         if failure.maybe_paid:
             _lose(lane, ticket, effort, caller, failure)
         else:
-            ticket.cost_usd = _FREE
+            ticket.spent = NOTHING
         now_s = _now_s()
         try:
             row = lane.failed(ticket, failure, effort, now_s)
@@ -142,7 +142,7 @@ def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Compl
         )
     except UnreadableReply:
         return of_reply(reply, call.structure)
-    ticket.cost_usd = call.worst_usd(lane.spec.price) if completion.cost_usd is None else completion.cost_usd
+    ticket.spent = call.spent(completion.usage, completion.cost_usd, lane.spec.price)
     lane.succeeded(ticket, completion, effort, now_s)
     return completion
 
@@ -151,9 +151,9 @@ def _lose(lane: Lane, ticket: Ticket, effort: Effort, caller: Caller, failure: F
     """Book a call that may have been billed and brought no reply; without a failure it was cancelled."""
     lost = _lost_call(lane, ticket.call, failure)
     lane.tally.maybe_paid += 1
-    ticket.cost_usd = lost.worst_usd or _FREE
+    ticket.spent = Spending(lost.worst_usd or Decimal(0), lost.worst_tokens, 1)
     effort.lost += 1
-    effort.lost_usd += ticket.cost_usd
+    effort.lost_usd += ticket.call.worst_usd(lane.spec.price) if lost.cost_usd is None else lost.cost_usd
     if caller.lost is not None:
         caller.lost(lost)
 
@@ -164,8 +164,10 @@ def _lost_call(lane: Lane, call: Call, failure: Failure | None) -> LostCall:
     tier = bill.tier if bill and bill.tier else call.tier
     if bill is not None:
         cost_usd = cost(bill.usage, price, tier=tier) if price else None
-        return LostCall(lane.spec.name, reason, bill.usage, cost_usd, cost_usd, tier)
-    return LostCall(lane.spec.name, reason, None, None, call.worst_usd(price) if price else None, tier)
+        tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens
+        return LostCall(lane.spec.name, reason, bill.usage, cost_usd, cost_usd, tokens, tier)
+    worst = call.bound(price)
+    return LostCall(lane.spec.name, reason, None, None, worst.usd if price else None, worst.tokens, tier)
 
 
 def _now_s() -> float:

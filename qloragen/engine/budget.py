@@ -1,77 +1,250 @@
-"""A spending limit that concurrency cannot overshoot: the worst case is reserved before a call and settled after it."""
+"""Limits on money, tokens and calls that concurrency cannot pass: the worst case is reserved before, settled after.
+
+There is one pot for everything, and one for each model that has bounds of its own. A call takes from both in one step,
+between two awaits, all that its bounds are about. What is reserved is a true bound (see `Call.bound`), three or four
+times what the call is likely to cost, so near the limit callers wait for what others may leave over. Only when nothing
+is open any more that could leave anything is the limit reached. Less than one call's worst case stays unspent then.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from ..errors import BudgetReached
 
-_NOTHING = Decimal(0)
-
+_ZERO = Decimal(0)
 
 Look = Callable[[], None]
 """Asks again: called when there may be room."""
 
 
+class Spending(NamedTuple):
+    """What calls have come to, or may come to at worst."""
+
+    usd: Decimal = _ZERO
+    """0 also where no price is known."""
+    tokens: int = 0
+    """Prompt and completion."""
+    calls: int = 0
+    """Calls that were billed, or may have been."""
+
+    def plus(self, other: Spending) -> Spending:
+        """Return the sum."""
+        return Spending(self.usd + other.usd, self.tokens + other.tokens, self.calls + other.calls)
+
+    def minus(self, other: Spending) -> Spending:
+        """Return the difference."""
+        return Spending(self.usd - other.usd, self.tokens - other.tokens, self.calls - other.calls)
+
+
+NOTHING = Spending()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What may be spent at most; None: as much as it takes."""
+
+    max_cost_usd: Decimal | None = None
+    max_tokens: int | None = None
+    """Prompt and completion."""
+    max_calls: int | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether anything is bounded at all."""
+        return any(bound is not None for bound in (self.max_cost_usd, self.max_tokens, self.max_calls))
+
+    def passed_by(self, spending: Spending) -> str | None:
+        """Return the name of the first bound that `spending` is above."""
+        if self.max_cost_usd is not None and spending.usd > self.max_cost_usd:
+            return "max_cost_usd"
+        if self.max_tokens is not None and spending.tokens > self.max_tokens:
+            return "max_tokens"
+        if self.max_calls is not None and spending.calls > self.max_calls:
+            return "max_calls"
+        return None
+
+
+_UNBOUNDED = Bounds()
+
+
 class Budget:
-    """Spent and reserved US dollars of one engine, under an optional limit."""
+    """What a run has spent, and what is reserved for the calls that are being made, within its bounds.
 
-    def __init__(self, limit_usd: Decimal | None, spent_usd: Decimal) -> None:
-        self.limit_usd = limit_usd
-        self.spent_usd = spent_usd
-        """Known costs, and the worst case of calls whose bill never came."""
-        self.reserved_usd = Decimal(0)
-        self._open = 0
-        self._line: deque[Look] = deque()
+    Whoever makes calls, by whatever way, does for each, or for many at once:
 
-    def reserve(self, worst_usd: Decimal, look: Look) -> bool:
-        """Set `worst_usd` aside if there is room; else `look` is called when it may have come, in order of asking.
+        if budget.reserve(model, worst, look):  # else nothing is reserved, and `look` is called when to ask again
+            ...  # make the call
+            budget.settle(model, worst, spent)  # exactly once, also when it failed: with what it was billed
+        budget.leave(look)                      # when there is no more to ask for after a refusal
+
+    `look` is called between two awaits of others, so it must not await, and should ask again at once: who is told and
+    neither reserves nor leaves keeps those behind waiting. Compared by `==`, it names the one that waits: a bound
+    method will do. What is asked for may have changed meanwhile.
+    """
+
+    def __init__(
+        self,
+        bounds: Bounds = _UNBOUNDED,
+        *,
+        own: Mapping[str, Bounds] | None = None,
+        spent: Mapping[str, Spending] | None = None,
+    ) -> None:
+        """`bounds` are those of all models together, `own` those of single ones by name; `spent` is what they have
+        spent before, also of models that are not called any more."""
+        before = spent or {}
+        self._all = _Pot("", bounds, _sum(before))
+        self._own = {model: _Pot(model, one, before.get(model, NOTHING)) for model, one in (own or {}).items() if one}
+
+    @property
+    def spent(self) -> Spending:
+        """What was billed, and the worst case of calls whose bill never came."""
+        return self._all.spent
+
+    @property
+    def reserved(self) -> Spending:
+        """The worst case of all calls that are being made and are bounded."""
+        return self._all.reserved
+
+    def binds(self, model: str) -> bool:
+        """Return whether there is any bound for calls to `model`: else nothing need be reserved for them."""
+        return bool(self._all.bounds) or model in self._own
+
+    def needs_price(self, model: str) -> bool:
+        """Return whether a bound is in US dollars, so that it can be kept only where the price of `model` is known."""
+        return any(pot.bounds.max_cost_usd is not None for pot in self._pots(model))
+
+    def reserve(self, model: str, worst: Spending, look: Look) -> bool:
+        """Set `worst` aside if there is room; else `look` is called when it may have come, in order of asking.
 
         Raises:
-            BudgetReached: it does not fit, and no open reservation could still make room.
+            BudgetReached: it does not fit, and nothing that is open could still make room. Leave then as well.
         """
-        if self.limit_usd is not None and not self._fits(worst_usd, self.limit_usd, look):
-            if look not in self._line:
-                self._line.append(look)
-            return False
-        self._open += 1
-        self.reserved_usd += worst_usd
+        pots = self._pots(model)
+        for pot in pots:
+            if not pot.admits(model, worst, look):
+                for other in pots:
+                    if other is not pot:
+                        other.leave(look)  # who could not go in any case keeps nobody from the rest
+                pot.line_up(look)
+                return False
+        for pot in pots:
+            pot.take(worst, look)
         return True
 
-    def settle(self, worst_usd: Decimal, cost_usd: Decimal) -> None:
-        """Book what a call has cost in place of what was set aside for it."""
-        self._open -= 1
-        self.reserved_usd -= worst_usd
-        self.spent_usd += cost_usd
-        self._tell()
+    def hold(self, model: str, worst: Spending) -> None:
+        """Set `worst` aside whether there is room or not: it is being spent already."""
+        for pot in self._pots(model):
+            pot.hold(worst)
+
+    def settle(self, model: str, worst: Spending, spent: Spending) -> None:
+        """Book what has been spent in place of what was set aside for it."""
+        for pot in self._pots(model):
+            pot.settle(worst, spent)
+        for pot in self._pots(model):
+            pot.tell()
+
+    def book(self, model: str, spent: Spending) -> None:
+        """Count what nothing was set aside for: it was paid before, or elsewhere."""
+        for pot in self._pots(model):
+            pot.spent = pot.spent.plus(spent)
 
     def leave(self, look: Look) -> None:
         """Let others go first: who asked with `look` does not wait any more."""
+        for pot in (self._all, *self._own.values()):
+            pot.leave(look)
+
+    def _pots(self, model: str) -> tuple[_Pot, ...]:
+        own = self._own.get(model)
+        return (self._all,) if own is None else (own, self._all)
+
+
+class _Pot:
+    """One set of bounds, with what is spent and reserved of it, and who waits for room, in order."""
+
+    __slots__ = ("_line", "_open", "bounds", "model", "reserved", "spent")
+
+    def __init__(self, model: str, bounds: Bounds, spent: Spending) -> None:
+        self.model = model
+        """Whose bounds they are; empty for those of all models."""
+        self.bounds = bounds
+        self.spent = spent
+        self.reserved = NOTHING
+        self._open = 0
+        self._line: deque[Look] = deque()
+
+    def admits(self, model: str, worst: Spending, look: Look) -> bool:
+        """Return whether there is room, and nobody waits who asked before.
+
+        Raises:
+            BudgetReached: there is none, and nothing is open that could make any.
+        """
+        passed = self.bounds.passed_by(self.spent.plus(self.reserved).plus(worst))
+        if passed is None:
+            return not self._line or self._line[0] == look
+        if not self._open:
+            whose = f"the limit of {self.model}" if self.model else "the limit"
+            raise BudgetReached(_sentence(passed, f"to {model}", whose, self.bounds, (self.spent, worst)))
+        return False
+
+    def line_up(self, look: Look) -> None:
+        if look not in self._line:
+            self._line.append(look)
+
+    def take(self, worst: Spending, look: Look) -> None:
+        if self._line and self._line[0] == look:
+            self._line.popleft()
+        self.hold(worst)
+
+    def hold(self, worst: Spending) -> None:
+        self._open += 1
+        self.reserved = self.reserved.plus(worst)
+
+    def settle(self, worst: Spending, spent: Spending) -> None:
+        self._open -= 1
+        self.reserved = self.reserved.minus(worst)
+        self.spent = self.spent.plus(spent)
+
+    def leave(self, look: Look) -> None:
         if look in self._line:
             self._line.remove(look)
-            self._tell()
+            self.tell()
 
-    def _fits(self, worst_usd: Decimal, limit_usd: Decimal, look: Look) -> bool:
-        if self.spent_usd + self.reserved_usd + worst_usd > limit_usd:
-            if not self._open:
-                left_usd = max(limit_usd - self.spent_usd, Decimal(0))
-                raise BudgetReached(
-                    f"The next call could cost ${worst_usd:f}, and of the limit of ${limit_usd:f}"
-                    f" ${left_usd:f} is left: raise the limit to go on."
-                )
-            return False
-        if self._line and self._line[0] != look:
-            return False
-        if self._line:
-            self._line.popleft()
-        return True
-
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Let them ask, one after the other, as long as they get what they ask for."""
         while self._line:
             look = self._line[0]
             look()
             if self._line and self._line[0] == look:
                 return
+
+
+def _sum(spent: Mapping[str, Spending]) -> Spending:
+    whole = NOTHING
+    for one in spent.values():
+        whole = whole.plus(one)
+    return whole
+
+
+def _sentence(bound: str, to: str, whose: str, bounds: Bounds, spent_and_worst: tuple[Spending, Spending]) -> str:
+    """Say which bound is reached, what is left of it, and what to do."""
+    spent, worst = spent_and_worst
+    match bound:
+        case "max_cost_usd":
+            most = bounds.max_cost_usd or _ZERO
+            need, left, limit = _shown(worst.usd), f"{_shown(max(most - spent.usd, _ZERO))} is", _shown(most)
+        case "max_tokens":
+            tokens = bounds.max_tokens or 0
+            need, left, limit = f"{worst.tokens:,} tokens", f"{max(tokens - spent.tokens, 0):,} are", f"{tokens:,}"
+        case _:
+            calls = bounds.max_calls or 0
+            need, left, limit = f"{worst.calls:,}", f"{max(calls - spent.calls, 0):,} are", f"{calls:,}"
+    what = f"The next call {to}" if worst.calls == 1 else f"The next {worst.calls:,} calls {to}"
+    return f"{what} could take {need}, and of {whose}, {bound} = {limit}, {left} left: raise the limit to go on."
+
+
+def _shown(usd: Decimal) -> str:
+    return f"${usd.normalize():f}"

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..types import Request, Structure
+from ..types import Request, Structure, Usage
+from .budget import Spending
 from .models import Family
 from .pricing import Price, ceiling
 from .tokens import Makeup
+
+
+_OVERHEAD_TOKENS = 1_024
+"""What a chat template may add to the tokens of a body: roles and a preamble for tools have some hundreds at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,27 @@ class Call:
         """As what it asks to be served and paid for; see `Completion.tier`."""
         return "decisions" if self.request.predicates else self.family.service_tier
 
+    def bound(self, price: Price | None) -> Spending:
+        """Return what it can never come to more than, whatever the estimate says; 0 US dollars without a price.
+
+        A token stands for one byte at least, so a prompt has no more tokens than its body has bytes; and no reply has
+        more than the cap that is sent.
+        """
+        prompt_tokens = len(self.body) + _OVERHEAD_TOKENS
+        usd = Decimal(0) if price is None else ceiling(prompt_tokens, self.cap_tokens, price, tier=self.tier)
+        return Spending(usd, prompt_tokens + self.cap_tokens, 1)
+
+    def spent(self, usage: Usage, cost_usd: Decimal | None, price: Price | None) -> Spending:
+        """Return what it has come to: as billed, or what it may have come to where nothing is said of that."""
+        bound = self.bound(price)
+        tokens = usage.prompt_tokens + usage.completion_tokens if any(usage) else bound.tokens
+        return Spending(bound.usd if cost_usd is None else cost_usd, tokens, 1)
+
     def worst_usd(self, price: Price | None) -> Decimal:
-        """Return the most that it can cost; 0 without a price."""
+        """Return what it will not cost more than in all likelihood, by the estimate and its margin; 0 without a price.
+
+        What it cannot cost more than (`bound`) is several times as much.
+        """
         if price is None:
             return Decimal(0)
-        return ceiling(int(self.prompt_tokens * self.margin) + 1, self.cap_tokens, price, tier=self.family.service_tier)
+        return ceiling(int(self.prompt_tokens * self.margin) + 1, self.cap_tokens, price, tier=self.tier)

@@ -10,9 +10,9 @@ from random import Random
 import anyio
 
 from ..errors import RequestFailed, RunStopped, SettingsError
-from ..types import Completion, Request
+from ..types import Completion, Request, Usage
 from .answering import Answering, Caller, Keep, Lost
-from .budget import Budget
+from .budget import Budget, Spending
 from .client import Client
 from .lane import Lane, Shared
 from .mapping import mapped
@@ -22,7 +22,6 @@ from .statistics import ModelStatistics, snapshot
 from .typed import Answer, Model, answer_of, asking_for
 
 _PATIENT = RetryPolicy()
-_FREE = Decimal(0)
 _MOST_TURN_S = 10.0
 """So long do requests wait for the one that finds out how structured answers are asked for; it may hang."""
 
@@ -30,10 +29,10 @@ _MOST_TURN_S = 10.0
 class Engine:
     """Answers requests within the limits of each model; one engine serves any number of concurrent callers.
 
-    `spent_usd` is what the run has cost before; `max_cost_usd` bounds both together.
+    `budget` bounds what is spent, and knows what was spent before; whoever else spends of it is bounded as well.
 
     Raises:
-        SettingsError: there is a spending limit and a model without a price, or two models have one name.
+        SettingsError: a limit is in US dollars, and a model has no price; or two models have one name.
     """
 
     def __init__(
@@ -42,12 +41,11 @@ class Engine:
         models: Iterable[ModelSpec],
         *,
         retry: RetryPolicy = _PATIENT,
-        max_cost_usd: Decimal | None = None,
-        spent_usd: Decimal = _FREE,
+        budget: Budget | None = None,
         random: Random | None = None,
     ) -> None:
         dice = random or Random()  # noqa: S311 - jitter, not secrets
-        shared = Shared(retry, dice, Budget(max_cost_usd, spent_usd))
+        shared = Shared(retry, dice, budget or Budget())
         self.shared = shared
         """What engines that ask in another way have in common with this one."""
         self._budget, self._halt = shared.budget, shared.halt
@@ -58,7 +56,7 @@ class Engine:
                 raise SettingsError(f"Model {spec.name} is given twice; give one spec for each name.")
             self._lanes[spec.name] = Lane(spec, shared)
         for name, lane in self._lanes.items():
-            if max_cost_usd is not None and lane.spec.price is None:
+            if lane.spec.price is None and self._budget.needs_price(name):
                 raise SettingsError(
                     f"The price of model {name} is unknown, so no spending limit can be kept:"
                     " set the model's price, or drop the limit."
@@ -163,9 +161,10 @@ class Engine:
         """End the pause, however often it was asked for; the time that it took is held against nobody."""
         self._halt.resume()
 
-    def book(self, cost_usd: Decimal) -> None:
-        """Count a cost as spent that was paid for this run elsewhere."""
-        self._budget.spent_usd += cost_usd
+    def book(self, model: str, usage: Usage, cost_usd: Decimal | None) -> None:
+        """Count a reply of `model` as spent that was paid for this run elsewhere."""
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        self._budget.book(model, Spending(cost_usd or Decimal(0), tokens, 1))
 
     @property
     def stopped(self) -> RunStopped | None:
@@ -175,12 +174,12 @@ class Engine:
     @property
     def spent_usd(self) -> Decimal:
         """What the run has cost, with the worst case of calls whose bill never came."""
-        return self._budget.spent_usd
+        return self._budget.spent.usd
 
     @property
     def reserved_usd(self) -> Decimal:
-        """The worst case of all calls that are being made, under a spending limit; 0 without one."""
-        return self._budget.reserved_usd
+        """The worst case of all calls that are being made, where anything bounds them; 0 otherwise."""
+        return self._budget.reserved.usd
 
     @property
     def most_in_flight(self) -> int:

@@ -71,7 +71,13 @@ class Lane:
         )
         self.recovery = Recovery(spec.name, policy, shared.random)
         self.admission = Admission(
-            self.recovery, self.concurrency, self.limits, price=spec.price, budget=shared.budget, halt=shared.halt
+            self.recovery,
+            self.concurrency,
+            self.limits,
+            model=spec.name,
+            price=spec.price,
+            budget=shared.budget,
+            halt=shared.halt,
         )
         self.estimator = Estimator(shared.densities)
         self.caps = Caps()

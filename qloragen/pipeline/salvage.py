@@ -22,8 +22,10 @@ from ..engine.pricing import Price
 from ..engine.reply import UnreadableReply, decode, json_object
 from ..logs import get_logger
 from ..store.handle import Run
-from ..types import Cell, Reply, Request
+from ..types import Cell, Reply, Request, Usage
 from .job import reply_of
+
+Book = Callable[[str, Usage, Decimal | None], None]
 
 RUN, CELL = "qloragen_run", "qloragen_cell"
 CLOCKS_APART = timedelta(minutes=10)
@@ -75,11 +77,11 @@ class NoSalvage:
 class StoredReplies:
     """Replies of one run that its provider has stored."""
 
-    def __init__(self, run: str, prices: Mapping[str, Price | None], spent: Callable[[Decimal], None]) -> None:
-        """`run` names the run; `spent` is told what adopted replies have cost, in USD."""
+    def __init__(self, run: str, prices: Mapping[str, Price | None], book: Book) -> None:
+        """`run` names the run; `book` is told the model, usage and cost in USD of adopted replies."""
         self._run = run
         self._prices = prices
-        self._spent = spent
+        self._book = book
         self._found: dict[str, list[Stored]] = {}
 
     @property
@@ -118,7 +120,7 @@ class StoredReplies:
         found = self._found.pop(cell.key, ())
         replies = [reply for one in found if (reply := self._reply(cell, one))]
         for reply in replies:
-            self._spent(reply.cost_usd or Decimal(0))
+            self._book(cell.model, reply.usage, reply.cost_usd)
         return replies
 
     def _reply(self, cell: Cell, one: Stored) -> Reply | None:
