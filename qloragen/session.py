@@ -23,6 +23,7 @@ from .consent import Consent
 from .domain.classifiers import Classifier
 from .engine.batches.engine import BatchProgress
 from .engine.client import Client
+from .engine.pricing import origin
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SetupError, StorageFailed
 from .logbook import Now, open_logbook, utc_now
@@ -66,23 +67,24 @@ class Session:
         out: str | Path,
         *,
         client: Client | None = None,
-        classifier: Classifier | None = None,
+        classifier: Classifier | str | None = None,
         settings: Settings | None = None,
         **knobs: object,
     ) -> None:
         """`knobs` are settings by name (`rpm=500`); they win over environment and file. `settings` replaces all three.
         `client` takes the place of OpenAI's client, for tests and other transports; whoever made it closes it.
-        `classifier` is asked in the place of the one that is set; see `qloragen.classifiers`.
+        `classifier` may be one of your own, in the place of those that can be named; see `Classifier`.
 
         Raises:
             SettingsError: A knob has a value that it cannot have, or its name is unknown.
         """
         self.folder = Path(out).absolute()
-        self.settings = settings or load(**knobs)
+        named = classifier if isinstance(classifier, str) else None
+        self.settings = settings or load(classifier=named, **knobs)
         self.resumed = False
         """Whether there was work in the directory already when it was opened."""
         self._client = client
-        self._chosen = classifier
+        self._classifier = None if isinstance(classifier, str) else classifier
         self._exits = AsyncExitStack()
         self._streams: dict[MemoryObjectReceiveStream[Record], Shared[Article | Skip]] = {}
         self._at_work = 0
@@ -168,8 +170,7 @@ class Session:
     @property
     def summary(self) -> Summary:
         """What the run has come to so far."""
-        lost_calls = self._logbook.lost_calls(self._now().unheard)
-        return summarise(self._run.state, last_process(self.tally), lost_calls)
+        return summarise(self._run.state, last_process(self.tally), self._logbook.prices)
 
     @property
     def tally(self) -> Tally:
@@ -308,7 +309,7 @@ class Session:
             server = await exits.enter_async_context(local.serve(_weights(self.settings)))
             self.settings, base_url = locally(self.settings, server), server.base_url
         settings = self.settings
-        self._job = await anyio.to_thread.run_sync(job_of, settings, self._chosen)
+        self._job = await anyio.to_thread.run_sync(job_of, settings, self._classifier)
         specs = await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models)
         self._options = options_of(settings, self._job, specs)
         most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
@@ -323,7 +324,7 @@ class Session:
             client = await exits.enter_async_context(connection_of(settings, specs, base_url))
         self._engine = engine_of(settings, client, specs, budget_of(settings, self._run.state.ledger))
         self._connected = client
-        self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack)
+        self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack, _origins(specs))
         prices = {spec.name: spec.price for spec in specs}
         salvage = StoredReplies(self._logbook.run, prices, self._engine.book) if settings.salvage else NoSalvage()
         book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
@@ -386,6 +387,10 @@ class Session:
             untaken=self._salvage.untaken,
             stopped=str(self._flow.stopped) if self._flow.stopped else None,
         )
+
+
+def _origins(specs: Sequence[ModelSpec]) -> dict[str, str]:
+    return {spec.name: origin(spec.price) for spec in specs}
 
 
 def _weights(settings: Settings) -> Path | None:

@@ -71,6 +71,13 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
     _knob(parser, "--max-cost-usd", "max_cost_usd", "X", "never spend more than X dollars in this run directory")
     parser.add_argument(
+        "--batch",
+        action="store_const",
+        const=True,
+        dest=f"{KNOB}batch",
+        help="ask through the Batch API: half the price, replies within 24 hours",
+    )
+    parser.add_argument(
         "--yes",
         action="store_const",
         const=True,

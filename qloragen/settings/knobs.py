@@ -106,6 +106,7 @@ class ModelSettings(BaseModel):
     rpm: Count | None = Field(None, description="Requests per minute")
     tpm: Count | None = Field(None, description="Tokens per minute, prompt and completion")
     max_concurrency: Concurrency | None = Field(None, description="Calls in flight, or auto")
+    batch_enqueued_tokens: Count | None = Field(None, description="Most prompt tokens in batches that have not ended")
     price: Price | None = Field(None, description="USD per million tokens, instead of the price list's")
     max_cost_usd: Usd | None = Field(None, description="Spending limit of the model in USD, over all resumes")
     max_tokens: Count | None = Field(None, description="Limit of the model in tokens, over all resumes")
@@ -129,7 +130,16 @@ class ModelSettings(BaseModel):
 TABLES = ("models", "pack_variables")
 """Knobs with knobs, or names of the user's own, inside."""
 
-_NOT_OF_FAMILIES = {"rpm", "tpm", "max_concurrency", "price", "max_cost_usd", "max_tokens", "max_calls"}
+_NOT_OF_FAMILIES = {
+    "batch_enqueued_tokens",
+    "max_calls",
+    "max_concurrency",
+    "max_cost_usd",
+    "max_tokens",
+    "price",
+    "rpm",
+    "tpm",
+}
 
 
 class Settings(BaseSettings):
@@ -249,7 +259,18 @@ class Settings(BaseSettings):
         description="Let the provider store calls, and adopt after a crash what it had finished; it keeps your texts",
     )
     open_articles: Count | None = Field(
-        None, description="Articles worked on at once; unset: what keeps both models' calls in flight"
+        None, description="Articles worked on at once; unset: what keeps both models' calls in flight; in batches 2,000"
+    )
+    batch: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Ask through the Batch API: half the price, replies within 24 hours",
+    )
+    batch_gather_s: float = Field(
+        10, gt=0, allow_inf_nan=False, description="Seconds without a new request after which a batch is submitted"
+    )
+    batch_poll_s: float = Field(60, gt=0, allow_inf_nan=False, description="Seconds between two looks at a batch")
+    batch_enqueued_tokens: Count | None = Field(
+        None, description="Most prompt tokens per model in batches that have not ended; unset: as the provider says"
     )
 
     max_article_tokens: Count = Field(16_000, description="Estimated tokens above which an article is oversized")
@@ -260,7 +281,7 @@ class Settings(BaseSettings):
         150, ge=0, description="Letters and digits below which an article is skipped; Chinese, Japanese, Korean count 3"
     )
     near_duplicates: Literal["keep", "skip"] = Field(
-        "keep", description="Articles with nearly the text, and the title and code, of an earlier one: keep or skip"
+        "keep", description="Articles with nearly the text, and the heading and code, of an earlier one: keep or skip"
     )
     near_duplicate_similarity: float = Field(
         0.9, ge=0.8, le=1, description="Share of five-word runs in common that makes near-duplicates"
