@@ -1,0 +1,1 @@
+"""Requests answered in batches: at half the price, within a day."""

@@ -1,0 +1,283 @@
+"""The calls of the Batch API, each repeated while what goes wrong is passing.
+
+    POST /files -> POST /batches -> GET /batches/{id} ... -> GET /files/{id}/content
+
+A batch must not be made twice: whenever nobody knows what became of the call that makes it, all batches are looked
+through for its name first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from urllib.parse import urlencode
+
+import anyio
+import orjson
+
+from ...errors import ProviderUnavailable
+from ...logs import get_logger
+from ..client import Ask, Asking, ConnectionLost, HttpReply
+from ..diagnosis import described, of_connection, of_reply
+from ..failures import Action, Failure, Row, matching
+from ..halt import Halt
+from ..reply import Json, UnreadableReply, json_object
+from ..retry import RetryPolicy
+from .parcel import CONTENT_TYPE, ENDPOINT
+
+RUN, SUBMISSION = "qloragen_run", "qloragen_submission"
+"""What a batch is found by, in its metadata."""
+ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+_CALL_S = 60.0
+_SLOWEST_BYTES_PER_S = 250_000
+"""An upload or download that is slower is given up and begun again."""
+_LATEST_S = 10.0
+"""So long after a call that may have made a batch is it looked for: it need not be listed at once."""
+_CLOCKS_APART_S = 3_600.0
+"""How far the clocks of this machine and of the provider may differ, with time to spare."""
+_PAGE = 100
+_SOON = frozenset({Action.RETRY, Action.WAIT})
+
+log = get_logger()
+
+
+class Gone(Exception):
+    """The provider knows no such file or batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFault:
+    """What the provider says of a file in refusing it."""
+
+    code: str
+    message: str
+    parameter: str | None
+    line: int | None
+    """From 1; None: it is about the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the provider shows it."""
+
+    id: str
+    status: str
+    """`validating`, `in_progress`, `finalizing`, `cancelling`, or one of `ENDED`."""
+    output_file: str | None
+    error_file: str | None
+    done: int
+    failed: int
+    total: int
+    """0 until the file has been read."""
+    faults: tuple[LineFault, ...]
+    metadata: Json
+    created_s: float
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in ENDED
+
+
+class BatchApi:
+    """Makes the calls of one provider; every method raises RunStopped when they cannot be made."""
+
+    def __init__(self, client: Asking, halt: Halt, policy: RetryPolicy, random: Random) -> None:
+        self._client = client
+        self._halt = halt
+        self._policy = policy
+        self._random = random
+        self._heard = False
+        """The provider has taken a call to this part of its API."""
+
+    async def upload(self, form: bytes) -> str:
+        """Return the id of the file that a form holds, once it is there."""
+        ask = Ask("POST", "/files", body=form, content_type=CONTENT_TYPE)
+        found = await self._json(ask, timeout_s=_CALL_S + len(form) / _SLOWEST_BYTES_PER_S)
+        return str(found["id"])
+
+    async def create(self, file_id: str, run: str, name: str, asked: datetime) -> Batch:
+        """Make a batch of a file, and make sure that it is one only; `name` is that of its submission."""
+        wish = {
+            "input_file_id": file_id,
+            "endpoint": ENDPOINT,
+            "completion_window": "24h",
+            "metadata": {RUN: run, SUBMISSION: name},
+        }
+        ask, failures = Ask("POST", "/batches", body=orjson.dumps(wish)), _Failures()
+        while isinstance(outcome := await self._attempt(ask, _CALL_S, read=True), Failure):
+            row = self._passing(ask, outcome)
+            await self._wait(outcome, row, failures)
+            if _may_have_arrived(outcome) and (found := await self.find_late(name, asked)) is not None:
+                return found
+        return _batch(_object(outcome))
+
+    async def look(self, id: str) -> Batch:
+        """Return a batch as it is now.
+
+        Raises:
+            Gone: there is none such.
+        """
+        return _batch(await self._json(Ask("GET", f"/batches/{id}")))
+
+    async def find_late(self, name: str, asked: datetime) -> Batch | None:
+        """Do what `find` does, for one that may have been made a moment ago."""
+        if (found := await self.find(name, asked)) is not None:
+            return found
+        await self._halt.sleep(_LATEST_S)
+        return await self.find(name, asked)
+
+    async def find(self, name: str, asked: datetime) -> Batch | None:
+        """Return the batch of a submission that was `asked` for at some time; None when it never arrived."""
+        query, earliest_s = {"limit": str(_PAGE)}, asked.timestamp() - _CLOCKS_APART_S
+        while True:
+            page = await self._json(Ask("GET", "/batches", urlencode(query)))
+            data = page.get("data")
+            found = [_batch(one) for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+            for batch in found:
+                if batch.metadata.get(SUBMISSION) == name:
+                    return batch
+            if not found or page.get("has_more") is not True or found[-1].created_s < earliest_s:
+                return None
+            query["after"] = found[-1].id
+
+    async def content(self, file_id: str) -> bytes:
+        """Return what a file holds.
+
+        Raises:
+            Gone: it is not there any more.
+        """
+        reply = await self._call(Ask("GET", f"/files/{file_id}/content"), timeout_s=600.0, read=False)
+        return reply.body
+
+    # ------------------------------------------------------------------------------------------------- the inside
+
+    async def _json(self, ask: Ask, *, timeout_s: float = _CALL_S) -> Json:
+        return _object(await self._call(ask, timeout_s=timeout_s, read=True))
+
+    async def _call(self, ask: Ask, *, timeout_s: float, read: bool) -> HttpReply:
+        failures = _Failures()
+        while isinstance(outcome := await self._attempt(ask, timeout_s, read=read), Failure):
+            await self._wait(outcome, self._passing(ask, outcome), failures)
+        return outcome
+
+    async def _attempt(self, ask: Ask, timeout_s: float, *, read: bool) -> HttpReply | Failure:
+        """Make one call; `read` wants an object of JSON with an id, or a list."""
+        self._halt.check()
+        try:
+            reply = await self._client.ask(ask, timeout_s=timeout_s)
+        except ConnectionLost as lost:
+            return of_connection(lost)
+        if reply.status >= 300 or (read and not _is_readable(reply.body)):
+            return of_reply(reply, None)
+        self._heard = True
+        return reply
+
+    def _passing(self, ask: Ask, failure: Failure) -> Row:
+        """Return the row of the failure table for one that may pass.
+
+        Raises:
+            Gone: what is asked for is not there.
+            RunStopped: it will not pass.
+        """
+        row = next(row for row in matching(failure) if row.action is not Action.CHANGE)
+        if row.action in _SOON:
+            return row
+        if failure.status == 404 and ask.method == "GET" and ask.path != "/batches":
+            raise Gone(described(failure))
+        if failure.status in {404, 405, 501} and failure.code != "model_not_found" and not self._heard:
+            raise ProviderUnavailable(
+                f"This provider has no Batch API ({described(failure)} for {ask.method} {ask.path}): leave --batch out,"
+                " or check the base URL."
+            )
+        if row.action is Action.STOP and row.reason != "model_not_found":
+            raise row.error(f"{ask.method} {ask.path} was refused with {described(failure)}; {row.remedy}.")
+        raise ProviderUnavailable(
+            f"The provider refuses batches ({described(failure)} for {ask.method} {ask.path}): leave --batch out,"
+            " or mend what it names."
+        )
+
+    async def _wait(self, failure: Failure, row: Row, failures: _Failures) -> None:
+        """Wait before another attempt.
+
+        Raises:
+            RunStopped: it has failed for too long, or the engine has stopped.
+        """
+        now_s = anyio.current_time()
+        failures.count += 1
+        failures.since_s = now_s if failures.since_s is None else failures.since_s
+        policy = self._policy
+        patience_s = policy.patience_s if self._heard else policy.first_patience_s
+        if now_s - failures.since_s > patience_s:
+            raise ProviderUnavailable(
+                f"The Batch API has given nothing but failures for {patience_s:g} s, the last one was "
+                f"{described(failure)}; run the same command again when the provider is well."
+            )
+        log.info("batch_call_failed", reason=row.reason, status=failure.status, failures=failures.count)
+        await self._halt.sleep(policy.delay_s(failures.count, self._random, at_least_s=failure.retry_after_s))
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Those of one call in a row."""
+
+    count: int = 0
+    since_s: float | None = None
+
+
+def _may_have_arrived(failure: Failure) -> bool:
+    """Tell whether a call that makes a batch may have made it in spite of its failure."""
+    return failure.maybe_paid or failure.kind != "http" or (failure.status or 0) >= 500 or failure.status == 408
+
+
+def _is_readable(body: bytes) -> bool:
+    try:
+        found = json_object(body)
+    except UnreadableReply:
+        return False
+    return isinstance(found.get("id"), str) or isinstance(found.get("data"), list)
+
+
+def _object(reply: HttpReply) -> Json:
+    return json_object(reply.body)
+
+
+def _batch(shown: Json) -> Batch:
+    counts = _mapping(shown.get("request_counts"))
+    faults = _mapping(shown.get("errors")).get("data")
+    return Batch(
+        id=str(shown.get("id")),
+        status=str(shown.get("status")),
+        output_file=_word(shown.get("output_file_id")),
+        error_file=_word(shown.get("error_file_id")),
+        done=_whole(counts.get("completed")),
+        failed=_whole(counts.get("failed")),
+        total=_whole(counts.get("total")),
+        faults=tuple(map(_fault, faults)) if isinstance(faults, list) else (),
+        metadata=_mapping(shown.get("metadata")),
+        created_s=float(_whole(shown.get("created_at"))),
+    )
+
+
+def _fault(shown: object) -> LineFault:
+    fault = _mapping(shown)
+    line = fault.get("line")
+    return LineFault(
+        code=_word(fault.get("code")) or "",
+        message=(_word(fault.get("message")) or "")[:200],
+        parameter=_word(fault.get("param")),
+        line=line if isinstance(line, int) else None,
+    )
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0

@@ -1,0 +1,218 @@
+"""The requests for one model that wait for a batch, and how they are put into files."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import anyio
+import anyio.lowlevel
+
+from ...errors import RequestFailed
+from ...types import ReplyForm, Request
+from ..body import cap_tokens, encode
+from ..budget import Budget
+from ..call import Call
+from ..lane import Lane
+from ..models import Family
+from ..tokens import makeup
+from .book import Asked
+from .parcel import USUAL, Parcel, Room, line_of
+from .parked import OpenBatch, Parked
+
+TIER = "batch"
+_PAUSE_EVERY = 100
+"""Lines after which other tasks get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How requests are put into batches."""
+
+    gather_s: float = 10.0
+    """A file is closed when nothing has come for it for so long, or when it is full."""
+    poll_s: float = 60.0
+    """Between two looks at a batch."""
+    enqueued_tokens: Callable[[str], int | None] = lambda _: None
+    """Most prompt tokens of a model in batches that have not ended, by its name; None: as many as it takes."""
+    room: Room = USUAL
+    submit: bool = True
+    """Else no batch is made: those that are open are collected, and all else is asked for at once."""
+    forgo: bool = False
+    """A batch that the provider does not know any more is taken for lost, and what it held is asked for again."""
+
+
+class Packed:
+    """The requests of one file, and the file."""
+
+    def __init__(self, room: Room, family: Family) -> None:
+        self.family = family
+        self.parcel = Parcel(room)
+        self.asked: list[Asked] = []
+        self.parked: list[Parked] = []
+        self.prompt_tokens = 0
+
+    def add(self, parked: Parked, asked: Asked, line: bytes) -> None:
+        """Take one more."""
+        self.parcel.add(line)
+        self.asked.append(asked)
+        self.parked.append(parked)
+        self.prompt_tokens += asked.prompt_tokens
+
+
+class BatchLane:
+    """One model's requests that are in no batch, and its batches that have not ended."""
+
+    def __init__(self, lane: Lane, terms: Terms, budget: Budget) -> None:
+        self.model = lane.spec.name
+        self.known = lane
+        self.open: list[OpenBatch] = []
+        self.fruitless = 0
+        """Batches in a row that brought nothing."""
+        self._terms = terms
+        self._budget = budget
+        self._queue: deque[Parked] = deque()
+        self._news = anyio.Event()
+        self._most_tokens = terms.enqueued_tokens(self.model)
+        self._full = False
+        """The provider has refused a batch because of those that are open."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are in no batch."""
+        return sum(not parked.done.is_set() for parked in self._queue)
+
+    def park(self, parked: Parked) -> None:
+        """Let a request wait for the next file."""
+        self._queue.append(parked)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again at what can be sent."""
+        self._news.set()
+
+    async def gather(self) -> None:
+        """Return when a file is full, or when nothing has come for a while and there is something."""
+        while not self._queue:
+            await self._changed()
+        while len(self._queue) < self._terms.room.requests:
+            with anyio.move_on_after(self._terms.gather_s) as quiet:
+                await self._changed()
+            if quiet.cancelled_caught:
+                return
+
+    async def pack(self) -> Packed | None:
+        """Return a file as large as limits and money allow; None where nothing is left to be sent.
+
+        Raises:
+            RunStopped: the spending limit is reached.
+        """
+        while not (packed := await self._packed()).asked:
+            if not self._queue:
+                return None
+            await self._changed()
+        return packed
+
+    def call_of(self, parked: Parked, family: Family, structure: ReplyForm | None) -> Call:
+        """Return what was sent for a request in a form that may not be today's.
+
+        Raises:
+            RequestFailed: it cannot be sent at all.
+        """
+        assert structure != "decisions"
+        request, known = parked.request, self.known
+        if request.max_completion_tokens < 1:
+            raise _refused(
+                f"max_completion_tokens is {request.max_completion_tokens}; it must be at least 1", self.model
+            )
+        try:
+            body = encode(_plain(request), _in_batches(family), structure)
+        except TypeError:
+            raise _refused("a text of the request is not valid Unicode", self.model, "unencodable") from None
+        made_up = makeup(body)
+        estimated = known.estimator.estimate(made_up, request.about or request.cache_key)
+        cap = cap_tokens(request, family)
+        return Call(request, body, made_up, family, structure, estimated, known.estimator.margin, cap, served_as=TIER)
+
+    def ended(self, batch: OpenBatch) -> None:
+        """Make room for others."""
+        self.open.remove(batch)
+        self._full = False
+        self.wake()
+
+    def too_many_tokens(self, batch: OpenBatch) -> bool:
+        """Learn that the provider has refused a batch for its tokens; returns whether it can ever be sent."""
+        self._full = any(other is not batch for other in self.open)
+        if self._full:
+            return True
+        self._most_tokens = min(self._most_tokens or batch.prompt_tokens, batch.prompt_tokens) // 2
+        return len(batch.submission.requests) > 1
+
+    # ------------------------------------------------------------------------------------------------- the inside
+
+    async def _changed(self) -> None:
+        self._news = anyio.Event()
+        await self._news.wait()
+
+    async def _packed(self) -> Packed:
+        packed = Packed(self._terms.room, self.known.form.family)
+        while self._queue and not self._full:
+            parked = self._queue[0]
+            if not parked.done.is_set() and not self._put(packed, parked):
+                return packed
+            self._queue.popleft()
+            if len(packed.asked) % _PAUSE_EVERY == _PAUSE_EVERY - 1:
+                await anyio.lowlevel.checkpoint()
+        self._budget.leave(self.wake)
+        return packed
+
+    def _put(self, packed: Packed, parked: Parked) -> bool:
+        """Put a request into a file, or fail it; returns whether it is dealt with."""
+        structure = self.known.form.structure_for(structured=parked.request.function is not None)
+        try:
+            call = self.call_of(parked, packed.family, structure)
+            _refuse_above_its_cost(call, self.known)
+        except RequestFailed as error:
+            parked.settle(error)
+            return True
+        line = line_of(parked.id, call.body)
+        tokens = int(call.prompt_tokens * call.margin)
+        if not packed.parcel.takes(line) or not self._has_room(packed, tokens):
+            self._budget.leave(self.wake)  # who could not go in any case keeps nobody from the money
+            return False
+        worst = call.bound(self.known.spec.price)
+        if not self._budget.reserve(self.model, worst, self.wake):
+            return False
+        packed.add(parked, Asked(parked.id, structure, tokens, worst), line)
+        return True
+
+    def _has_room(self, packed: Packed, tokens: int) -> bool:
+        if self._most_tokens is None:
+            return True
+        enqueued = packed.prompt_tokens + sum(batch.prompt_tokens for batch in self.open)
+        return not enqueued or enqueued + tokens <= self._most_tokens
+
+
+def _plain(request: Request) -> Request:
+    """Leave out what is for single calls: prompts of batches are not cached, and their replies are kept anyway."""
+    messages = tuple(replace(message, shared=0) for message in request.messages)
+    return replace(request, messages=messages, cache_key=None, metadata=None)
+
+
+def _in_batches(family: Family) -> Family:
+    return family if family.service_tier is None else replace(family, service_tier=None)
+
+
+def _refused(what: str, model: str, reason: str = "bad_request") -> RequestFailed:
+    return RequestFailed(f"{model}: {what}.", reason=reason, final=True)
+
+
+def _refuse_above_its_cost(call: Call, lane: Lane) -> None:
+    most_usd = call.request.max_cost_usd
+    if most_usd is not None and call.worst_usd(lane.spec.price) > most_usd:
+        raise RequestFailed(
+            f"{lane.spec.name}: one more attempt could bring the cost of this request above ${most_usd:f}.",
+            reason="request_cost",
+            final=False,
+        )

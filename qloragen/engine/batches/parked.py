@@ -1,0 +1,91 @@
+"""A request that waits for a batch to bring its answer, and the batches that are under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import anyio
+
+from ...errors import RequestFailed, RunStopped
+from ...types import Completion, Request
+from ..answering import Caller
+from ..models import Family
+from .api import Batch
+from .book import Asked, Submission
+
+Outcome = Completion | RequestFailed | RunStopped
+
+
+@dataclass(slots=True, eq=False)
+class Parked:
+    """One caller's request, through as many batches as it takes."""
+
+    id: str
+    request: Request
+    caller: Caller
+    answer: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    done: anyio.Event = field(default_factory=anyio.Event)
+    """Its caller waits no more."""
+    taken: bool = False
+    """Its caller has the reply: it is for the caller to keep."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """Failed attempts by kind, which is reason and status."""
+    own: int = 0
+    """Those of them where others of the same batch succeeded."""
+    lost: int = 0
+    """Attempts that may have been billed and brought no reply."""
+    changes: int = 0
+    """Times that it was sent again in another form."""
+
+    @property
+    def count(self) -> int:
+        """Failed attempts in all."""
+        return sum(self.failures.values())
+
+    def settle(self, outcome: Outcome) -> None:
+        """Wake the caller."""
+        if not self.answer.done():
+            self.answer.set_result(outcome)
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A request that is in a batch, and who waits for it."""
+
+    asked: Asked
+    parked: Parked | None
+    """None where nobody does: its caller is of another process, or has left."""
+
+
+class OpenBatch:
+    """A submission until all of it is collected."""
+
+    def __init__(self, submission: Submission, family: Family | None = None, parked: Iterable[Parked] = ()) -> None:
+        self.submission = submission
+        self.family = family
+        """What was known of the model when it was made; None: it was made by an earlier process."""
+        waiting = {one.id: one for one in parked}
+        self.held = {asked.id: Held(asked, waiting.get(asked.id)) for asked in submission.requests}
+        """By id: those that have no outcome yet."""
+        self.order = [asked.id for asked in submission.requests]
+        """Ids by the lines of the file."""
+        self.shown: Batch | None = None
+        """As the provider showed it last."""
+        self.succeeded = 0
+        """Replies that were collected."""
+
+    def arrived(self, id: str) -> None:
+        """Take in what the provider calls it."""
+        self.submission = replace(self.submission, batch=id)
+
+    @property
+    def name(self) -> str:
+        """The submission's name."""
+        return self.submission.name
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How many count against the limit of enqueued tokens."""
+        return sum(asked.prompt_tokens for asked in self.submission.requests)
