@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import anyio
@@ -28,6 +29,8 @@ class Now(NamedTuple):
     """What a session knows that changes while it works."""
 
     circumstances: tuple[Circumstances, ...]
+    reading: str
+    """See `Classifier.reading`; of the last circumstances."""
     tally: Tally
     unheard: int
     """Calls that may have been paid for and brought no reply."""
@@ -40,9 +43,19 @@ class Now(NamedTuple):
 class Logbook:
     """Writes the manifest of one session."""
 
-    def __init__(self, run: Run, settings: Settings, pack: Pack, previous: Manifest | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        settings: Settings,
+        pack: Pack,
+        previous: Manifest | None,
+        prices: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`prices` say of the session's models where their prices come from."""
         self.previous = previous
         """What the session before has left."""
+        self.prices = {**(previous.prices if previous else {}), **prices}
+        """Where the prices of the run's models come from, and of when they are."""
         self._run = run
         self._settings = settings
         self._pack = pack
@@ -60,10 +73,6 @@ class Logbook:
         """From when on the session before may have missed replies that were paid for."""
         return self.previous.unheard_since if self.previous else None
 
-    def lost_calls(self, unheard: int) -> int:
-        """Return how many calls of this run broke off without a reply, `unheard` of them in this session."""
-        return (self.previous.lost_calls if self.previous else 0) + unheard
-
     async def write(self, now: Now, *, ended: bool = False) -> None:
         """Replace the manifest.
 
@@ -79,8 +88,9 @@ class Logbook:
             pack=PackIdentity(name=self._pack.name, version=self._pack.version, fingerprint=self._pack.fingerprint),
             settings=self._settings.public(),
             circumstances=now.circumstances,
+            readings=self._readings(now),
             last_process=last_process(now.tally),
-            lost_calls=self.lost_calls(now.unheard),
+            prices=dict(self.prices),
             unheard_since=self._unheard_since(now, ended=ended),
         )
         await anyio.to_thread.run_sync(self._run.filing.write_manifest, manifest.model_dump(mode="json"))
@@ -97,6 +107,12 @@ class Logbook:
         with anyio.CancelScope(shield=True), suppress(StorageFailed):
             await self.write(now, ended=True)
 
+    def _readings(self, now: Now) -> dict[str, str | None]:
+        before = self.previous.readings if self.previous else {}
+        if not now.reading or not now.circumstances:
+            return before
+        return before | {now.circumstances[-1].classify_prompt: now.reading}
+
     def _status(self, now: Now) -> str:
         return f"stopped: {now.stopped}" if now.stopped else "ended"
 
@@ -109,9 +125,9 @@ class Logbook:
         return max(self._started, utc_now() - timedelta(seconds=self._settings.timeout_s))
 
 
-async def open_logbook(folder: Path, run: Run, settings: Settings, pack: Pack) -> Logbook:
+async def open_logbook(folder: Path, run: Run, settings: Settings, pack: Pack, prices: Mapping[str, str]) -> Logbook:
     """Read what the session before has left, and begin a new manifest in memory."""
-    return Logbook(run, settings, pack, await anyio.to_thread.run_sync(read_manifest, folder))
+    return Logbook(run, settings, pack, await anyio.to_thread.run_sync(read_manifest, folder), prices)
 
 
 def utc_now() -> datetime:

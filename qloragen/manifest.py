@@ -64,9 +64,12 @@ class Manifest(BaseModel):
     circumstances: tuple[Circumstances, ...] = ()
     """Everything that cells of this run were ever worked under, the last one last: written before the first call under
     new ones."""
+    readings: dict[str, str | None] = Field(default_factory=dict)
+    """Fingerprint of a classification to the choices by which its replies were read last (see `Classifier.reading`),
+    where it has any; None while they are being read anew."""
     last_process: LastProcess
-    lost_calls: int = 0
-    """Calls of all processes that broke off without a reply, and may have been billed."""
+    prices: dict[str, str] = Field(default_factory=dict)
+    """Model to where its price comes from, and of when it is, as the last session that used it knew it."""
     unheard_since: datetime | None = None
     """From then on calls may have been paid for whose replies never came here; None when there are none such."""
 

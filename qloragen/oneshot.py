@@ -17,9 +17,9 @@ from .export import export as write_export
 from .loop import block_on
 from .manifest import read_manifest
 from .packs import load_pack
-from .pipeline import reparse as pipeline
 from .pipeline.circumstances import Present
 from .pipeline.reparse import Reparsed
+from .rereading import reread
 from .session import Session, Source
 from .settings import load
 from .signals import stop_on_signals
@@ -101,7 +101,7 @@ def summary(folder: str | Path) -> Summary:
     if manifest is None:
         return summarise(state)
     # The journal is up to the moment, what `run.json` counts is not: the two would not fit together.
-    return summarise(state, None if manifest.running else manifest.last_process, manifest.lost_calls)
+    return summarise(state, None if manifest.running else manifest.last_process, manifest.prices)
 
 
 def export(
@@ -145,7 +145,8 @@ def _shape(format: ExportFormat, system: str | None, pack: str | Path | None) ->
 def reparse(folder: str | Path, **knobs: object) -> Reparsed:
     """Apply today's parser and checks to every reply that the run in `folder` has paid for; makes no call.
 
-    `knobs` are settings by name; those of the run itself, its pack above all, stand in for what is not given.
+    `knobs` are settings by name, such as another `decision_threshold`; those of the run itself, its pack above all,
+    stand in for what is not given.
 
     Raises:
         SetupError: There is no run in `folder`, another process works in it, or a setting or the pack has a mistake.
@@ -156,7 +157,7 @@ def reparse(folder: str | Path, **knobs: object) -> Reparsed:
     of_run = {name: manifest.settings.get(name) for name in _KNOBS_OF_A_JOB} if manifest else {}
     job = job_of(load(**{**of_run, **knobs}))
     with open_run(Path(folder)) as run:
-        return pipeline.reparse(run, job)
+        return reread(run, job)
 
 
 async def _generate_here(source: Source, out: str | Path, limit: int | None, knobs: dict[str, object]) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -24,6 +24,7 @@ from .domain.classifiers import Classifier
 from .engine.batches.engine import BatchProgress
 from .engine.client import Client
 from .engine.pricing import origin
+from .engine.spec import ModelSpec
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SetupError, StorageFailed
 from .logbook import Now, open_logbook, utc_now
@@ -314,10 +315,7 @@ class Session:
         self._options = options_of(settings, self._job, specs)
         most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
         self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))
-        self.resumed = self._run.filing.written > 0
-        for sentence in self._run.recovery.sentences:
-            log.warning("run_recovered", folder=str(self.folder), what=sentence)
-        await anyio.to_thread.run_sync(read_as_now, self._run, self._job)
+        await self._take_up()
         self._committer = await exits.enter_async_context(committing(self._run, terms_of(settings, self._disk_said)))
         client = self._client
         if client is None:
@@ -347,6 +345,13 @@ class Session:
         exits.push_async_callback(self._end_logbook)
         await exits.enter_async_context(background(self._keep_logbook))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
+
+    async def _take_up(self) -> None:
+        """Say in what state the run was found, and read what is paid for as it would be read now."""
+        self.resumed = self._run.filing.written > 0
+        for sentence in self._run.recovery.sentences:
+            log.warning("run_recovered", folder=str(self.folder), what=sentence)
+        await anyio.to_thread.run_sync(read_as_now, self._run, self._job)
 
     def _articles_at_once(self) -> int:
         """Return how many articles are worked on at once.

@@ -6,12 +6,14 @@ replies that it was made of are all there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
+from ..domain.classifiers import DOUBTFUL
 from ..store.handle import Run
 from ..store.money import Paid
-from ..types import InstructionType, Invalid, Record, Rejection, Reply, Usage
+from ..types import InstructionType, Invalid, Record, Rejection, Reply, Stage, Usage
 from .job import Job, OpenArticle, record_of
 from .refused import beside_of, refused_of
 
@@ -64,16 +66,19 @@ class _Cell:
         return None if self.found or not self.complaints else self.complaints[-1]
 
 
-def reparse(run: Run, job: Job, *, most_queued_bytes: int = MOST_QUEUED_BYTES) -> Reparsed:
+def reparse(
+    run: Run, job: Job, *, stages: Collection[Stage] = get_args(Stage), most_queued_bytes: int = MOST_QUEUED_BYTES
+) -> Reparsed:
     """Read every reply in the journal of `run` again and put the outcome in the place of what is there; makes no call.
 
-    Replies to a cell that was opened again after them are not read.
+    Replies to a cell that was opened again after them are not read, nor those of other `stages`.
 
     Raises:
         StorageFailed: A file cannot be written; doing it again goes on.
     """
     result = Reparsed()
-    for key, cell in _reread(run, job, result, most_queued_bytes).items():
+    replies = (reply for reply in run.replies_that_count() if reply.cell.stage in stages)
+    for key, cell in _reread(run, job, replies, result, most_queued_bytes).items():
         _settle(run, key, cell, result)
         _spill(run, most_queued_bytes)
     run.flush()
@@ -81,11 +86,13 @@ def reparse(run: Run, job: Job, *, most_queued_bytes: int = MOST_QUEUED_BYTES) -
     return result
 
 
-def _reread(run: Run, job: Job, result: Reparsed, most_queued_bytes: int) -> dict[str, _Cell]:
+def _reread(
+    run: Run, job: Job, replies: Iterable[Reply], result: Reparsed, most_queued_bytes: int
+) -> dict[str, _Cell]:
     """Keep what the replies come to now; returns the cells that have no result."""
     done: set[str] = set()
     cells: dict[str, _Cell] = {}
-    for reply in run.replies_that_count():
+    for reply in replies:
         result.replies += 1
         key = reply.cell.key
         if key in done:
@@ -113,8 +120,8 @@ def _settle(run: Run, key: str, cell: _Cell, result: Reparsed) -> None:
         return
     if standing.kind == "types" and run.state.totals.damaged_lines:
         return  # its second reply may be among them
-    if cell.invalid is None:
-        return
+    if cell.invalid is None or (standing.kind == "types" and cell.invalid.reason == DOUBTFUL):
+        return  # nobody has asked the model that could tell
     result.lost += standing.kind == "record"
     if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):
         rejection = Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail)

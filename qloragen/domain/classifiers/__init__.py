@@ -3,12 +3,13 @@
 All of them are values: they know no article, hold no state, and make no call.
 """
 
-from .cascade import Cascade
+from .cascade import DOUBTFUL, Cascade
 from .decisions import EVEN, SUBSTANCE, Decisions, Thresholds
 from .listing import MOST_ASKS, Json, Numbers
 from .protocol import Classifier, Subject
 
 __all__ = [
+    "DOUBTFUL",
     "EVEN",
     "MOST_ASKS",
     "SUBSTANCE",
