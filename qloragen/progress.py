@@ -10,12 +10,12 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .background import background
+from .costs import usd
 from .engine.gate import Cause
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SourceError
 from .logs import escape, get_logger
 from .session import Session, Source
-from .summary import usd
 
 LIVE_EVERY_S = 0.25
 LOG_EVERY_S = 30.0

@@ -1,17 +1,29 @@
-"""What a run has come to: for people as a table, for programs as values."""
+"""What a run has come to: for people as tables, for programs as values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
+from .costs import (
+    ByTier,
+    bill_fields,
+    bill_table,
+    by_tier,
+    lost_fields,
+    lost_said,
+    paid_fields,
+    prices_said,
+    usd_at_least,
+    waste_fields,
+    waste_table,
+)
 from .manifest import LastProcess
-from .store.ledger import Account, Bill, total
+from .store.ledger import Account, Bill, LostAccount, LostSum, total, total_lost
+from .store.money import NOTHING, Paid
 from .store.state import State
-from .words import counted
-
-_COLUMNS = ("calls", "prompt", "cached", "completion", "reasoning", "USD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +43,27 @@ class Summary:
     """Cells that were paid for and came to nothing yet: the next run reads their replies again, or asks again."""
     bills: Mapping[Account, Bill]
     """What was paid, by model, stage and type."""
+    useful: Paid = NOTHING
+    """What of the bills was for records and classifications."""
+    pending: Paid = NOTHING
+    """What of the bills was for cells that came to nothing yet."""
+    waste: Mapping[str, Paid] = field(default_factory=dict)
+    """Reason to what of the bills was paid in vain: replies that could not be used, cells that were given up, articles
+    that no type applies to, lost calls whose bill is known. With `useful` and `pending` it is all of the bills."""
+    lost: Mapping[LostAccount, LostSum] = field(default_factory=dict)
+    """Calls that brought no reply, by model and reason; what those of unknown cost have cost is on no bill."""
+    prices: Mapping[str, str] = field(default_factory=dict)
+    """Model to where its price comes from, and of when it is."""
     damaged_lines: int = 0
     articles: int | None = None
     """Articles that the last process took from its source; None while that is not known for certain."""
     skips: Mapping[str, int] = field(default_factory=dict)
     """Reason to number of pieces of the source that the last process could not use."""
-    lost_calls: int = 0
-    """Calls that broke off without a reply: they may have been billed, and are in no sum."""
+
+    @property
+    def lost_calls(self) -> int:
+        """Calls that brought no reply, and were or may have been billed."""
+        return total_lost(self.lost.values()).calls
 
     @property
     def total(self) -> Bill:
@@ -46,7 +72,7 @@ class Summary:
 
     @property
     def calls(self) -> int:
-        """Replies that were paid for."""
+        """Calls that were paid for."""
         return self.total.calls
 
     @property
@@ -54,13 +80,9 @@ class Summary:
         """The whole cost, or None when the price of some model is unknown."""
         return self.total.total_usd
 
-    def by_model(self) -> dict[tuple[str, str], Bill]:
-        """Return the bills summed over types: by model and stage."""
-        sums: dict[tuple[str, str], Bill] = {}
-        for account, bill in self.bills.items():
-            key = (account.model, account.stage)
-            sums[key] = sums.get(key, Bill()).plus(bill)
-        return sums
+    def by_model(self) -> ByTier:
+        """Return the bills summed over types: by model, stage and tier."""
+        return by_tier(self.bills)
 
     def as_dict(self) -> dict[str, object]:
         """Return the summary as JSON values; costs are decimal strings, or null when a price is unknown."""
@@ -73,14 +95,18 @@ class Summary:
             "rejections": dict(self.rejections),
             "failures": dict(self.failures),
             "unsettled": self.unsettled,
-            "lost_calls": self.lost_calls,
+            "lost_calls": lost_fields(self.lost),
             "damaged_lines": self.damaged_lines,
-            "total": _bill_fields(self.total),
-            "bills": [{**account._asdict(), **_bill_fields(bill)} for account, bill in self.bills.items()],
+            "total": bill_fields(self.total),
+            "bills": [{**account._asdict(), **bill_fields(bill)} for account, bill in self.bills.items()],
+            "useful": paid_fields(self.useful),
+            "pending": paid_fields(self.pending),
+            "waste": [{"reason": reason, **waste_fields(paid, self.total)} for reason, paid in self.waste.items()],
+            "prices": dict(self.prices),
         }
 
     def __str__(self) -> str:
-        parts = [self._counts(), self._types(), self._costs()]
+        parts = [self._counts(), self._types(), self._costs(), self._waste(), self._prices()]
         return "\n\n".join(part for part in parts if part)
 
     def _counts(self) -> str:
@@ -91,9 +117,9 @@ class Summary:
         rows += [("articles classified", str(self.classified)), ("records", str(self.records))]
         rows += [("rejected", _listed(self.rejections))] if self.rejections else []
         rows += [("failed for now", _listed(self.failures))] if self.failures else []
-        rows += [("paid, not yet made into records", str(self.unsettled))] if self.unsettled else []
-        lost = f"{self.lost_calls} (may have been billed; not in the sums)"
-        rows += [("calls that broke off", lost)] if self.lost_calls else []
+        pending = f"{self.unsettled} (${usd_at_least(self.pending.cost_usd, self.pending.unpriced_calls)})"
+        rows += [("paid, not yet made into records", pending)] if self.unsettled else []
+        rows += [("calls that broke off", lost_said(self.lost))] if self.lost else []
         rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []
         width = max(20, *(len(name) for name, _ in rows))
         return "\n".join(f"{name:<{width}} {value}" for name, value in rows)
@@ -106,24 +132,19 @@ class Summary:
         return "\n".join([head, *(f"  {slug:<{width}} {count:>7}" for slug, count in self.records_by_type.items())])
 
     def _costs(self) -> str:
-        if not self.bills:
-            return ""
-        rows: list[tuple[str, ...]] = [("model, stage", *_COLUMNS)]
-        rows += [(f"{model}, {stage}", *_cells(bill)) for (model, stage), bill in self.by_model().items()]
-        rows.append(("total", *_cells(self.total)))
-        table = _table(rows)
-        unpriced = self.total.unpriced_calls
-        if unpriced:
-            table += (
-                f"\n{counted(unpriced, 'call')} of models whose price is unknown: their cost is not zero, but not "
-                "known. Set it with QLORAGEN_MODELS."
-            )
-        return table
+        return bill_table(self.bills) if self.bills else ""
+
+    def _waste(self) -> str:
+        return waste_table(self.waste, self.total) if self.waste else ""
+
+    def _prices(self) -> str:
+        return f"prices: {prices_said(self.prices)}" if self.prices and self.bills else ""
 
 
-def summarise(state: State, last: LastProcess | None = None, lost_calls: int = 0) -> Summary:
-    """Return the summary of what a run's files hold, of what the last process has read, and of the calls that broke off
-    in all of them."""
+def summarise(
+    state: State, last: LastProcess | None = None, prices: Mapping[str, str] = MappingProxyType({})
+) -> Summary:
+    """Return the summary of what a run's files hold, of what the last process has read, and where `prices` are from."""
     totals = state.totals
     return Summary(
         classified=totals.classified,
@@ -136,38 +157,13 @@ def summarise(state: State, last: LastProcess | None = None, lost_calls: int = 0
         damaged_lines=totals.damaged_lines,
         articles=last.articles if last else None,
         skips=last.skipped if last else {},
-        lost_calls=lost_calls,
+        useful=totals.useful,
+        pending=totals.pending,
+        waste=dict(sorted(totals.waste.items())),
+        lost=state.ledger.lost,
+        prices=prices,
     )
-
-
-def usd(cost: Decimal | None) -> str:
-    """Return a cost for people: dollars with four digits after the point, or `unknown`."""
-    return "unknown" if cost is None else f"{cost:.4f}"
-
-
-def _cells(bill: Bill) -> tuple[str, ...]:
-    usage = bill.usage
-    tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, usage.reasoning_tokens)
-    return (f"{bill.calls:,}", *(f"{count:,}" for count in tokens), usd(bill.total_usd))
-
-
-def _bill_fields(bill: Bill) -> dict[str, object]:
-    return {
-        "calls": bill.calls,
-        **bill.usage._asdict(),
-        "cost_usd": None if bill.total_usd is None else format(bill.total_usd, "f"),
-        "unpriced_calls": bill.unpriced_calls,
-    }
 
 
 def _listed(counts: Mapping[str, int]) -> str:
     return f"{sum(counts.values())} ({', '.join(f'{count} {reason}' for reason, count in counts.items())})"
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        f"{row[0]:<{widths[0]}}"
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        for row in rows
-    )

@@ -472,7 +472,7 @@ async def test_an_unknown_price_is_unknown_and_never_zero(tmp_path):
     assert all(line["cost_usd"] is None for line in lines_of(tmp_path / "run/records.jsonl"))
     classification = usage_of(server.of_kind("classify")[0])["prompt_tokens"]
     bills = outcome.summary.by_model()
-    assert bills["gpt-6-sol", "classify"].total_usd == Decimal(3) * classification / 1_000_000
+    assert bills["gpt-6-sol", "classify", "default"].total_usd == Decimal(3) * classification / 1_000_000
 
 
 @pytest.mark.parametrize("structure", ["tools", "json_schema", "json_object"])

@@ -1,0 +1,150 @@
+"""What a run has cost, and what of it in vain: for people as tables, for programs as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from .store.ledger import Account, Bill, LostAccount, LostSum, total, total_lost
+from .store.money import ASKED_AGAIN, NO_TYPES, SURPLUS, Paid, total_paid
+from .words import counted, table
+
+ByTier = Mapping[tuple[str, str, str], Bill]
+"""Model, stage and tier to what was paid."""
+_COLUMNS = ("calls", "prompt", "cached", "completion", "reasoning", "USD")
+_USUAL = "default"
+_MEANT = {
+    SURPLUS: "came after a good one",
+    NO_TYPES: "classified, and no type applies",
+    ASKED_AGAIN: "left behind by a retry",
+}
+"""Reasons that do not speak for themselves."""
+
+
+def usd(cost: Decimal | None) -> str:
+    """Return a cost for people: dollars with four digits after the point, or `unknown`."""
+    return "unknown" if cost is None else f"{cost:.4f}"
+
+
+def usd_at_least(cost_usd: Decimal, unpriced_calls: int) -> str:
+    """Return for people what is known of a sum of which some calls may have an unknown cost."""
+    if not unpriced_calls:
+        return usd(cost_usd)
+    return f"> {cost_usd:.4f}" if cost_usd else "unknown"
+
+
+def by_tier(bills: Mapping[Account, Bill]) -> ByTier:
+    """Return bills summed over types; what names no tier is taken for the usual one."""
+    sums: dict[tuple[str, str, str], Bill] = {}
+    for account, bill in bills.items():
+        key = (account.model, account.stage, account.tier or _USUAL)
+        sums[key] = sums.get(key, Bill()).plus(bill)
+    return sums
+
+
+def bill_table(bills: Mapping[Account, Bill]) -> str:
+    """Return bills as a table, with their sum below; tiers are named where they are not the usual one."""
+    whole = total(bills.values())
+    rows: list[tuple[str, ...]] = [("model, stage", *_COLUMNS)]
+    rows += [(_name(*key), *_cells(bill)) for key, bill in by_tier(bills).items()]
+    rows.append(("total", *_cells(whole)))
+    shown = table(rows)
+    if whole.unpriced_calls:
+        shown += (
+            f"\n{counted(whole.unpriced_calls, 'call')} of unknown cost: not zero, but in no sum. Either the price of "
+            "the model is unknown (set it with QLORAGEN_MODELS), or the reply does not say what it is billed for."
+        )
+    return shown
+
+
+def waste_table(waste: Mapping[str, Paid], bill: Bill) -> str:
+    """Return by reason what of a bill was paid in vain, and what share of the bill that is, with the sum below."""
+    rows = [("paid in vain", "calls", "USD", "of the bill")]
+    parts = sorted(waste.items(), key=lambda part: (-part[1].cost_usd, -part[1].calls, part[0]))
+    rows += [_waste_row(_meaning(reason), paid, bill) for reason, paid in parts]
+    rows.append(_waste_row("total", total_paid(waste.values()), bill))
+    return table(rows)
+
+
+def lost_said(lost: Mapping[LostAccount, LostSum]) -> str:
+    """Return in words how many calls brought no reply, why, and what they have cost or may have cost."""
+    whole = total_lost(lost.values())
+    reasons: dict[str, int] = {}
+    for place, one in lost.items():
+        reasons[place.reason] = reasons.get(place.reason, 0) + one.calls
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    said = [f"{whole.calls} ({why})"]
+    if whole.billed_calls:
+        said.append(f"{whole.billed_calls} were billed, and are in the sums")
+    if unheard := whole.calls - whole.billed_calls:
+        most = (
+            f"at most ${whole.worst_usd:.4f}" if whole.worst_usd or not whole.unpriced_calls else "at an unknown price"
+        )
+        said.append(f"{unheard} may have been billed, {most}, in no sum")
+    return "; ".join(said)
+
+
+def bill_fields(bill: Bill) -> dict[str, object]:
+    """Return a bill as JSON values."""
+    return {
+        "calls": bill.calls,
+        **bill.usage._asdict(),
+        "cost_usd": None if bill.total_usd is None else format(bill.total_usd, "f"),
+        "unpriced_calls": bill.unpriced_calls,
+    }
+
+
+def paid_fields(paid: Paid) -> dict[str, object]:
+    """Return a sum as JSON values; what is known of its cost is `cost_usd`."""
+    return {**paid._asdict(), "cost_usd": format(paid.cost_usd, "f")}
+
+
+def waste_fields(paid: Paid, bill: Bill) -> dict[str, object]:
+    """Return what of a bill was paid in vain as JSON values, and what share of the bill that is."""
+    return {**paid_fields(paid), "share": share(paid.cost_usd, bill.cost_usd)}
+
+
+def lost_fields(lost: Mapping[LostAccount, LostSum]) -> list[dict[str, object]]:
+    """Return lost calls as JSON values, by model and reason."""
+    return [
+        {
+            **place._asdict(),
+            **one._asdict(),
+            "cost_usd": format(one.cost_usd, "f"),
+            "worst_usd": format(one.worst_usd, "f"),
+        }
+        for place, one in lost.items()
+    ]
+
+
+def prices_said(prices: Mapping[str, str]) -> str:
+    """Return where the prices of models come from, those of one origin together."""
+    models: dict[str, list[str]] = {}
+    for model, origin in prices.items():
+        models.setdefault(origin, []).append(model)
+    return "; ".join(f"{', '.join(names)}: {origin}" for origin, names in models.items())
+
+
+def share(part_usd: Decimal, whole_usd: Decimal) -> float | None:
+    """Return what part of a sum something is, from 0 to 1; None of nothing."""
+    return float(part_usd / whole_usd) if whole_usd else None
+
+
+def _waste_row(name: str, paid: Paid, bill: Bill) -> tuple[str, str, str, str]:
+    part = share(paid.cost_usd, bill.cost_usd)
+    shown = "" if part is None else f"{part:.1%}"
+    return name, f"{paid.calls:,}", usd_at_least(paid.cost_usd, paid.unpriced_calls), shown
+
+
+def _meaning(reason: str) -> str:
+    return f"  {reason} ({_MEANT[reason]})" if reason in _MEANT else f"  {reason}"
+
+
+def _name(model: str, stage: str, tier: str) -> str:
+    return f"{model}, {stage}" if tier == _USUAL else f"{model}, {stage}, {tier}"
+
+
+def _cells(bill: Bill) -> Iterable[str]:
+    usage = bill.usage
+    tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, usage.reasoning_tokens)
+    return (f"{bill.calls:,}", *(f"{count:,}" for count in tokens), usd_at_least(bill.cost_usd, bill.unpriced_calls))
