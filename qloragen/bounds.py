@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
 
-from .engine.budget import Bounds, Budget, Spending
+from .engine.budget import NOTHING, Bounds, Budget, Spending
 from .errors import SettingsError
 from .settings import Settings
-from .store.ledger import Bill, Ledger
+from .store.ledger import Ledger
 
 
 def budget_of(settings: Settings, ledger: Ledger) -> Budget:
-    """Return the budget of a run, with what its earlier sessions have spent.
+    """Return the budget of a run, with what its earlier sessions have spent; lost calls count at their worst.
 
     Raises:
         SettingsError: There is a limit in US dollars on calls of which some have no known cost.
     """
     bounds = Bounds(settings.max_cost_usd, settings.max_tokens, settings.max_calls)
     own = {model: Bounds(one.max_cost_usd, one.max_tokens, one.max_calls) for model, one in settings.models.items()}
-    if bounds.max_cost_usd is not None:
-        _refuse_unpriced(ledger.total(), "this run")
-    bills = _by_model(ledger)
+    unpriced = _unpriced(ledger)
+    if bounds.max_cost_usd is not None and unpriced:
+        raise _not_kept(f"{sum(unpriced.values())} calls of this run")
     for model, one in own.items():
-        if one.max_cost_usd is not None and model in bills:
-            _refuse_unpriced(bills[model], model)
-    return Budget(bounds, own=own, spent={model: _spending(bill) for model, bill in bills.items()})
+        if one.max_cost_usd is not None and model in unpriced:
+            raise _not_kept(f"{unpriced[model]} calls of {model}")
+    return Budget(bounds, own=own, spent=_spent(ledger))
 
 
-def _by_model(ledger: Ledger) -> Mapping[str, Bill]:
-    bills: dict[str, Bill] = {}
+def _spent(ledger: Ledger) -> dict[str, Spending]:
+    spent: defaultdict[str, Spending] = defaultdict(lambda: NOTHING)
     for account, bill in ledger.bills.items():
-        bills[account.model] = bills.get(account.model, Bill()).plus(bill)
-    return bills
+        tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens
+        spent[account.model] = spent[account.model].plus(Spending(bill.cost_usd, tokens, bill.calls))
+    for place, lost in ledger.lost.items():
+        unbilled = lost.calls - lost.billed_calls
+        spent[place.model] = spent[place.model].plus(Spending(lost.worst_usd, lost.worst_tokens, unbilled))
+    return dict(spent)
 
 
-def _spending(bill: Bill) -> Spending:
-    return Spending(bill.cost_usd, bill.usage.prompt_tokens + bill.usage.completion_tokens, bill.calls)
+def _unpriced(ledger: Ledger) -> dict[str, int]:
+    """Return how many calls have no known cost, at least, by model."""
+    unpriced: dict[str, int] = {}
+    for account, bill in ledger.bills.items():
+        if bill.unpriced_calls:
+            unpriced[account.model] = unpriced.get(account.model, 0) + bill.unpriced_calls
+    for place, lost in ledger.lost.items():
+        if lost.unpriced_calls:  # those with a bill are among the others already
+            unpriced.setdefault(place.model, lost.unpriced_calls)
+    return unpriced
 
 
-def _refuse_unpriced(bill: Bill, whose: str) -> None:
-    """Refuse to bound a sum that nobody knows."""
-    if bill.unpriced_calls:
-        raise SettingsError(
-            f"{bill.unpriced_calls} calls of {whose} have no known cost, so max_cost_usd cannot be kept: "
-            "leave it out, or start in another directory."
-        )
+def _not_kept(calls: str) -> SettingsError:
+    return SettingsError(
+        f"{calls} have no known cost, so max_cost_usd cannot be kept: leave it out, or start in another directory."
+    )
