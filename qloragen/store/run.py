@@ -93,31 +93,45 @@ def _close(index: Index | None) -> None:
 def read_run(folder: Path) -> State:
     """Read a run's files without opening it, even while another process writes them; nothing is changed.
 
+    What it has in sum is known then, and the cells that the index does not have; see `reading_run` for the others.
+
+    Raises:
+        SetupError: There is no run in `folder`, or it cannot be read.
+    """
+    with reading_run(folder) as state:
+        return state
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def reading_run(folder: Path) -> Iterator[State]:
+    """Read a run's files as `read_run` does, and look up any cell within the block.
+
     Raises:
         SetupError: There is no run in `folder`, or it cannot be read.
     """
     refuse_absent(folder)
-    try:
-        return _read(folder)
-    except OSError as error:
-        raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
+    with ExitStack() as held:
+        try:
+            state = _read(folder, held)
+        except OSError as error:
+            raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
+        yield state
 
 
-def _read(folder: Path) -> State:
+def _read(folder: Path, held: ExitStack) -> State:
     journal = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
-    index: Index | None = None
     try:
         # A damaged one may fail in any of these ways.
         with suppress(sqlite3.Error, IndexFailed, ValueError):
             index = Index(folder / INDEX, read_only=True)
+            held.callback(index.close)
             mark = index.mark()
             if mark and mark.journal_end <= os.fstat(journal).st_size:
                 return _after(journal, index, mark)
         return _after(journal, None, None)
     finally:
         os.close(journal)
-        if index:
-            index.close()
 
 
 def _after(journal: int, index: Index | None, mark: Mark | None) -> State:
