@@ -15,6 +15,7 @@ from typing import Any, Self
 from qloragen.simulator import Answer, Call, Effect, Provider, Script, SimulatorServer
 from qloragen.simulator.answers import answer
 from qloragen.simulator.calls import scripted
+from qloragen.simulator.decision_answers import Decider, decide
 
 
 class Simulated:
@@ -27,13 +28,14 @@ class Simulated:
         self,
         *,
         classify: Callable[[str], str] = lambda _prompt: "1, 2, 6",
+        decide: Decider = decide,
         faults: Script | None = None,
         delay_s: float = 0.0,
     ) -> None:
         self.faults = faults
         self.delay_s = delay_s
         self._classify = classify
-        self._provider = Provider(script=self._effect, answers=self._answer, record=True)
+        self._provider = Provider(script=self._effect, answers=self._answer, decide=decide, record=True)
         self._server = SimulatorServer(self._provider)
 
     async def __aenter__(self) -> Self:
