@@ -1,0 +1,75 @@
+"""Ways to do the same work that cost more or less: what is set, and what could be set in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from ..settings import Settings
+
+CHOSEN = "as set"
+CHEAPEST = "cheapest together"
+
+_SERVICES: Mapping[str, Mapping[str, bool]] = {
+    "--batch": {"batch": True, "flex": False},
+    "--flex": {"batch": False, "flex": True},
+    "standard tier": {"batch": False, "flex": False},
+}
+_INPUTS = {"--input evidence": "evidence", "--input written": "written"}
+_CLASSIFIERS = {f"--classifier {name}": name for name in ("numbers", "decisions", "cascade")}
+_READS = {"--classify-reads article": "article", "--classify-reads outline": "outline"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One row of the comparison."""
+
+    name: str
+    settings: Settings
+    candidate: bool = False
+    """One of those of which only the cheapest is shown."""
+
+
+def modes(settings: Settings, models: Sequence[str]) -> tuple[Mode, ...]:
+    """Return what is set, then each mode that differs from it in one thing, with `models` in the place of its own, and
+    candidates for the cheapest of all."""
+    seen = [settings]
+    found = [Mode(CHOSEN, settings)]
+    for name, changed in (*_single(settings, models), *_together(settings)):
+        if changed not in seen:
+            seen.append(changed)
+            found.append(Mode(name, changed, candidate=name.startswith(CHEAPEST)))
+    return tuple(found)
+
+
+def _single(settings: Settings, models: Sequence[str]) -> Iterator[tuple[str, Settings]]:
+    for name, knobs in _SERVICES.items():
+        yield name, _with(settings, **knobs)
+    for knob, choices in (("input", _INPUTS), ("classifier", _CLASSIFIERS), ("classify_reads", _READS)):
+        for name, value in choices.items():
+            yield name, _with(settings, **{knob: value})
+    yield "no prompt cache", _without_cache(settings)
+    for model in models:
+        yield f"--classify-model {model}", _with(settings, classify_model=model)
+        yield f"--generate-model {model}", _with(settings, generate_model=model)
+
+
+def _together(settings: Settings) -> Iterator[tuple[str, Settings]]:
+    """Yield what may be cheapest: batches are half the price without a cache, flex is half the price with one."""
+    classifiers = {settings.classifier: "", "decisions": "--classifier decisions"}
+    reads = {settings.classify_reads: "", "outline": "--classify-reads outline"}
+    evidence = "" if settings.input == "evidence" else "--input evidence"
+    for service, classifier, read in product(("--flex", "--batch"), classifiers, reads):
+        changes = {**_SERVICES[service], "classifier": classifier, "classify_reads": read, "input": "evidence"}
+        parts = [service, classifiers[classifier], reads[read], evidence]
+        yield f"{CHEAPEST}: {' '.join(part for part in parts if part)}", _with(settings, **changes)
+
+
+def _with(settings: Settings, **changes: object) -> Settings:
+    return settings.model_copy(update=changes)
+
+
+def _without_cache(settings: Settings) -> Settings:
+    own = settings.own(settings.generate_model).model_copy(update={"cache": "none"})
+    return settings.model_copy(update={"models": {**settings.models, settings.generate_model: own}})
