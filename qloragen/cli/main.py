@@ -8,12 +8,13 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import generate, look, simulate, upkeep
+from . import estimate, generate, look, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
 _COMMANDS = {
     "generate": generate.generate,
+    "estimate": estimate.estimate,
     "status": look.status,
     "reparse": generate.reparse,
     "export": look.export_records,
