@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qloragen.engine.body import encode, unbounded
+from qloragen.engine.body import encode, encode_decisions, unbounded
 from qloragen.engine.models import Family, family, overridden, without
 from qloragen.errors import SettingsError
-from qloragen.types import Function, Message, Request
+from qloragen.types import Function, Message, Predicate, Request
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -166,13 +166,58 @@ def test_the_service_tier_is_sent_when_it_is_set():
     assert body_of("gpt-6-luna", using=flex)["service_tier"] == "flex"
 
 
+def test_a_refused_service_tier_is_asked_for_no_more_and_so_not_paid_for_either():
+    flex = overridden(family("gpt-6-luna"), {"service_tier": "flex"})
+
+    ordinary = without(flex, "service_tier")
+
+    assert ordinary is not None
+    assert ordinary.service_tier is None
+    assert "service_tier" not in body_of("gpt-6-luna", using=ordinary)
+
+
+def test_decisions_ask_about_all_messages_at_once_and_cap_and_sample_nothing():
+    request = Request(
+        "gpt-6-luna",
+        (Message("system", "Judge."), Message("user", "The article.", shared=4)),
+        max_completion_tokens=1,
+        predicates=(Predicate("t1", "It has steps."), Predicate("t2", "It has code.")),
+        temperature=0.5,
+        cache_key="k",
+        metadata={"run": "r"},
+    )
+    flex = overridden(family("gpt-6-luna"), {"service_tier": "flex"})
+
+    assert orjson.loads(encode_decisions(request, flex)) == {
+        "model": "gpt-6-luna",
+        "input": [{"role": "system", "content": "Judge."}, {"role": "user", "content": "The article."}],
+        "questions": [
+            {"type": "predicate", "name": "t1", "instructions": "It has steps."},
+            {"type": "predicate", "name": "t2", "instructions": "It has code."},
+        ],
+        "prompt_cache_key": "k",
+        "prompt_cache_options": {"mode": "explicit"},
+    }
+    bare = without(replace(flex, cache="none"), "prompt_cache_key")
+    assert bare is not None
+    assert orjson.loads(encode_decisions(request, bare)).keys() == {"model", "input", "questions"}
+
+
+def test_decisions_are_known_of_one_model_and_may_be_set_for_others():
+    assert [name for name in ("gpt-6-luna", "gpt-6-sol", "gpt-5.6-luna", "x") if family(name).decisions] == [
+        "gpt-6-luna"
+    ]
+    assert overridden(family("x"), {"decisions": True}).decisions
+
+
 # ------------------------------------------------------------------------------------------------------ the table
 
 
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        ("gpt-6-luna", "gpt-6"),
+        ("gpt-6-luna", "gpt-6-luna"),
+        ("openai/gpt-6-luna-2026-09-01", "gpt-6-luna"),
         ("gpt-6-sol-2026-09-01", "gpt-6"),
         ("GPT-6.1-Terra", "gpt-6"),
         ("openai/gpt-5.6-luna", "gpt-6"),

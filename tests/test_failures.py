@@ -90,8 +90,47 @@ def test_each_way_to_stop_has_its_error():
         "quota": QuotaExhausted,
         "access": AccessDenied,
         "model_not_found": ModelNotFound,
+        "no_decisions": ModelNotFound,
         "redirect": ProviderUnavailable,
     }
+
+
+def test_only_a_call_that_asks_for_flex_waits_for_its_capacity():
+    coded = refusal(429, type="server_error", code="resource_unavailable")
+    worded = refusal(429, message="Resource unavailable: try again later.")
+
+    for reply in (coded, worded):
+        assert decided(of_reply(reply, None, "flex")) == (Action.DEFER, "no_capacity")
+        assert decided(of_reply(reply, None, "default")) == (Action.WAIT, "rate_limited")
+        assert decided(of_reply(reply, None)) == (Action.WAIT, "rate_limited")
+    assert decided(of_reply(refusal(429, code="rate_limit_exceeded"), None, "flex")) == (Action.WAIT, "rate_limited")
+
+
+def test_a_refused_service_tier_is_left_out_whatever_the_words_are():
+    failure = of_reply(
+        refusal(400, param="service_tier", message="Flex is not available for this model."), None, "flex"
+    )
+
+    assert decided(failure) == (Action.CHANGE, "parameter")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refusal(400, code="unsupported_model", param="model"),
+        refusal(400, param="model", message="not this one"),
+        refusal(404),
+        refusal(405),
+        refusal(501),
+    ],
+)
+def test_what_cannot_decide_is_said_to_be_so_but_only_of_decisions(reply):
+    assert decided(of_reply(reply, None, "decisions")) == (Action.STOP, "no_decisions")
+    assert decided(of_reply(reply, None))[1] != "no_decisions"
+
+
+def test_a_model_that_does_not_exist_decides_nothing_either():
+    assert decided(of_reply(refusal(404, code="model_not_found"), None, "decisions"))[1] == "model_not_found"
 
 
 @pytest.mark.parametrize("parameter", ["tools", "tools[0].function", "tool_choice", "response_format.json_schema"])

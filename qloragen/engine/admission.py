@@ -23,6 +23,7 @@ from math import inf
 from ..errors import RunStopped
 from .budget import NOTHING, Budget, Spending
 from .call import Call
+from .capacity import FLEX
 from .concurrency import Concurrency
 from .gate import Cause
 from .halt import Halt
@@ -86,6 +87,7 @@ class Admission:
         self.keeping = 0
         """Those of them whose reply is there, and is being kept."""
         self._gate = recovery.gate
+        self._capacity = recovery.capacity
         self._ramp = recovery.ramp
         self._model = model
         self._price = price
@@ -212,7 +214,9 @@ class Admission:
         if (wait_s := self._slot_wait_s()) > 0:
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)
-        if (wait_s := max(self._gate.wait_s(self._now_s()), self.limits.wait_s(call.tokens))) > 0:
+        now_s = self._now_s()
+        room_in_s = self._capacity.wait_s(now_s) if call.tier == FLEX else 0.0
+        if (wait_s := max(self._gate.wait_s(now_s), self.limits.wait_s(call.tokens), room_in_s)) > 0:
             self._budget.leave(self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
         worst = call.bound(self._price) if self._budget.binds(self._model) else NOTHING
@@ -231,6 +235,8 @@ class Admission:
         now_s = self._now_s()
         self.in_flight += 1
         self._ramp.began()
+        if call.tier == FLEX:
+            self._capacity.sent(now_s)
         return Ticket(call, self.limits.take(call.tokens), self._gate.let_pass(now_s), now_s, worst, worst)
 
     def _leave(self, waiter: _Waiter) -> None:

@@ -8,12 +8,12 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
-from ..errors import ProviderUnavailable, RequestFailed, RunStopped
+from ..errors import ProviderUnavailable, RequestFailed, RunStopped, SettingsError
 from ..types import Completion, LostCall, Request
 from .admission import Ticket
 from .budget import NOTHING, Spending
 from .call import Call
-from .client import Client, ConnectionLost, HttpReply
+from .client import Client, ConnectionLost, Deciding, HttpReply
 from .diagnosis import of_connection, of_reply, of_timeout
 from .effort import Attempt, Effort
 from .failures import Action, Failure
@@ -46,10 +46,13 @@ class Answering:
 
     def __init__(self, client: Client, halt: Halt) -> None:
         self._client = client
+        self._deciding = client if isinstance(client, Deciding) else None
         self._halt = halt
 
     async def answer(self, lane: Lane, request: Request, caller: Caller) -> Completion:
         """Try until there is a reply; see `Engine.complete`."""
+        if request.predicates:
+            self._check_decides(lane)
         effort = Effort(most=request.max_attempts)
         try:
             return await self._answered(lane, request, effort, caller)
@@ -59,6 +62,15 @@ class Answering:
                 failed = effort.last[0].split()[0]
                 raise RequestFailed(str(reason), reason=failed, final=False, suspect=True) from reason
             raise
+
+    def _check_decides(self, lane: Lane) -> None:
+        if self._deciding is None:
+            raise SettingsError("This client cannot ask for decisions: give the engine one that has `decide`.")
+        if not lane.form.family.decisions:
+            raise SettingsError(
+                f"Model {lane.spec.name} is not known to judge predicates: choose one that does, such as gpt-6-luna,"
+                " or say that it does (decisions = true among what is set for the model)."
+            )
 
     async def _answered(self, lane: Lane, request: Request, effort: Effort, caller: Caller) -> Completion:
         while True:
@@ -94,10 +106,10 @@ class Answering:
 
     async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort, caller: Caller) -> Completion | Failure:
         effort.sent += 1
-        timeout_s = lane.patience.timeout_s(effort.sent)
+        timeout_s = lane.patience(ticket.call).timeout_s(effort.sent)
         lane.tally.sent += 1
         try:
-            reply = await self._client.post(ticket.call.body, timeout_s=timeout_s)
+            reply = await self._send(ticket.call, timeout_s)
         except ConnectionLost as lost:
             return of_connection(lost)
         except TimeoutError:
@@ -106,6 +118,11 @@ class Answering:
             _lose(lane, ticket, effort, caller)
             raise
         return _read(lane, ticket, effort, reply)
+
+    async def _send(self, call: Call, timeout_s: float) -> HttpReply:
+        if call.request.predicates and self._deciding is not None:
+            return await self._deciding.decide(call.body, timeout_s=timeout_s)
+        return await self._client.post(call.body, timeout_s=timeout_s)
 
     def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort, caller: Caller) -> float:
         """Do what the failure table says; returns after how many seconds the request comes back."""
@@ -132,19 +149,25 @@ class Answering:
 
 def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Completion | Failure:
     now_s, call = _now_s(), ticket.call
-    lane.heard(reply, ticket, now_s)
+    outcome = _decoded(lane, ticket, effort.sent, reply)
+    lane.heard(reply, outcome if isinstance(outcome, Failure) else None, ticket, now_s)
+    if isinstance(outcome, Failure):
+        return outcome
+    ticket.spent = call.spent(outcome.usage, outcome.cost_usd, lane.spec.price)
+    lane.succeeded(ticket, outcome, effort, now_s)
+    return outcome
+
+
+def _decoded(lane: Lane, ticket: Ticket, attempts: int, reply: HttpReply) -> Completion | Failure:
+    call = ticket.call
     if reply.status >= 300:
-        return of_reply(reply, call.structure)
-    around = Circumstances(reply.headers.get("x-request-id"), now_s - ticket.sent_at_s, effort.sent)
+        return of_reply(reply, call.structure, call.tier)
+    around = Circumstances(reply.headers.get("x-request-id"), _now_s() - ticket.sent_at_s, attempts)
+    form = "decisions" if call.request.predicates else call.structure
     try:
-        completion = decode(
-            reply.body, model=lane.spec.name, structure=call.structure, price=lane.spec.price, around=around
-        )
+        return decode(reply.body, model=lane.spec.name, structure=form, price=lane.spec.price, around=around)
     except UnreadableReply:
-        return of_reply(reply, call.structure)
-    ticket.spent = call.spent(completion.usage, completion.cost_usd, lane.spec.price)
-    lane.succeeded(ticket, completion, effort, now_s)
-    return completion
+        return of_reply(reply, call.structure, call.tier)
 
 
 def _lose(lane: Lane, ticket: Ticket, effort: Effort, caller: Caller, failure: Failure | None = None) -> None:

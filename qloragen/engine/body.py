@@ -54,6 +54,28 @@ def encode(request: Request, family: Family, structure: Structure | None, cap: i
     return orjson.dumps(body)
 
 
+def encode_decisions(request: Request, family: Family) -> bytes:
+    """Return the JSON body of a request for decisions: each predicate is a question about all messages together.
+
+    There is nothing to cap, to sample or to hold in shape.
+
+    Raises:
+        TypeError: a text is not valid Unicode (a lone surrogate).
+    """
+    body: Json = {
+        "model": request.model,
+        "input": [{"role": message.role, "content": message.text} for message in request.messages],
+        "questions": [
+            {"type": "predicate", "name": predicate.name, "instructions": predicate.text}
+            for predicate in request.predicates
+        ],
+    }
+    body |= _cache(request, family)
+    for name in family.refused:
+        body.pop(name, None)
+    return orjson.dumps(body)
+
+
 def cap_tokens(request: Request, family: Family) -> int:
     """Return the most completion tokens, reasoning included, that the request as sent can be billed for."""
     return request.max_completion_tokens + family.reasoning_allowance_tokens
@@ -63,14 +85,21 @@ def _parameters(request: Request, family: Family, cap: int) -> Json:
     found: Json = {family.cap_parameter: cap, **family.parameters}
     if request.temperature is not None and family.sampling:
         found["temperature"] = request.temperature
-    if request.cache_key is not None and family.cache_key:
-        found["prompt_cache_key"] = request.cache_key
-    if family.cache == "explicit":
-        found["prompt_cache_options"] = {"mode": "explicit"}
+    found |= _cache(request, family)
     if family.service_tier is not None:
         found["service_tier"] = family.service_tier
     if request.metadata is not None and family.refused.isdisjoint(STORED):
         found |= {"store": True, "metadata": dict(request.metadata)}
+    return found
+
+
+def _cache(request: Request, family: Family) -> Json:
+    """Say where the prompt cache is, and that it is only written where a breakpoint says so."""
+    found: Json = {}
+    if request.cache_key is not None and family.cache_key:
+        found["prompt_cache_key"] = request.cache_key
+    if family.cache == "explicit":
+        found["prompt_cache_options"] = {"mode": "explicit"}
     return found
 
 

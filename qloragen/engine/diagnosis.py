@@ -34,8 +34,10 @@ def of_timeout(seconds: float) -> Failure:
     return Failure("timeout", message=f"no reply within {seconds:g} s", maybe_paid=True)
 
 
-def of_reply(reply: HttpReply, structure: Structure | None) -> Failure:
+def of_reply(reply: HttpReply, structure: Structure | None, tier: str | None = None) -> Failure:
     """Return the failure that an error reply, or a 200 that is no chat completion, stands for.
+
+    `tier` is as what the call asked to be served; see `Failure.tier`.
 
     Some gateways answer 200 with an `error` object inside; its numeric code is then the status.
     """
@@ -57,6 +59,7 @@ def of_reply(reply: HttpReply, structure: Structure | None) -> Failure:
         redirect=_origin(reply.headers.get("location", "")),
         maybe_paid=kind == "unreadable" or bill is not None,
         structure=structure,
+        tier=tier,
         billed=bill,
     )
 

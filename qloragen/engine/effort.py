@@ -41,6 +41,8 @@ class Effort:
     """When the first failure was known."""
     changes: int = 0
     """Times that it was sent again in another form."""
+    deferred: int = 0
+    """Times that there was no room for it; these are no failures."""
     lost: int = 0
     """Attempts that may have been billed and brought no reply."""
     lost_usd: Decimal = Decimal(0)

@@ -26,6 +26,7 @@ class Action(Enum):
 
     RETRY = "again later; it counts against the request's attempts"
     WAIT = "the whole model pauses; the request is untouched"
+    DEFER = "this request alone comes back later; the request is untouched"
     CHANGE = "again at once, in another form"
     GIVE_UP = "this request fails, the run goes on"
     STOP = "the run stops"
@@ -53,6 +54,8 @@ class Failure:
     maybe_paid: bool = False
     structure: Structure | None = None
     """How the request asked for a structured answer."""
+    tier: str | None = None
+    """As what it asked to be served: a service tier, or `decisions`."""
     billed: Billed | None = None
     """What it was billed for, where a body that cannot be used says so."""
 
@@ -74,6 +77,8 @@ class Row:
     """Of these, one is in the message of a failure without a code, and without a parameter if `parameters` is empty."""
     structured: bool = False
     """Only for requests that ask for a structured answer."""
+    tier: str | None = None
+    """Only for requests that ask to be served as this; see `Failure.tier`."""
     final: bool = False
     """The same request would be refused again, however the setup is mended."""
     attempts: int | None = None
@@ -95,6 +100,10 @@ _KEY = "check OPENAI_API_KEY and what it may do, then run the same command again
 _ADDRESS = "the server has moved: set the base URL to its new address, then run the same command again"
 _NAME = "check the model's name and the base URL"
 _MOVED = "set the base URL to the API's own address, up to and with /v1"
+_DECIDE = (
+    "not every model and server judges predicates: choose another classifier (classifier = numbers) or another"
+    " decide_model, then run the same command again"
+)
 _ACCESS = ("*api_key*", "unsupported_country*", "*permission*", "*organization*", "*project*", "account_*", "auth*")
 _TOO_LONG = ("context_length_exceeded", "exceed_context_size_error", "string_above_max_length")
 _TOO_LONG_WORDS = ("context length", "context size", "context window")
@@ -117,14 +126,30 @@ _BAD_SCHEMA = ("invalid_function_parameters", "invalid_json_schema")
 _FORM = ("tools*", "tool_choice*", "response_format*")
 _FORM_WORDS = ("tool", "response_format", "json_schema", "json schema", "grammar", "structured output")
 _4XX, _5XX, _MALFORMED = range(400, 500), range(500, 600), (400, 422)
+_ABSENT = (404, 405, 501)
 
 TABLE: tuple[Row, ...] = (
     Row(Action.STOP, "quota", codes=_QUOTA, error=QuotaExhausted, remedy=_PAY),
     Row(Action.STOP, "quota", statuses=(402,), error=QuotaExhausted, remedy=_PAY),
     Row(Action.STOP, "model_not_found", codes=("model_not_found",), error=ModelNotFound, remedy=_NAME),
+    Row(
+        Action.STOP, "no_decisions", tier="decisions", codes=("unsupported_model",), error=ModelNotFound, remedy=_DECIDE
+    ),
+    Row(Action.STOP, "no_decisions", tier="decisions", statuses=_ABSENT, error=ModelNotFound, remedy=_DECIDE),
+    Row(
+        Action.STOP,
+        "no_decisions",
+        tier="decisions",
+        statuses=_MALFORMED,
+        parameters=("model",),
+        error=ModelNotFound,
+        remedy=_DECIDE,
+    ),
     Row(Action.STOP, "model_not_found", statuses=(404,), error=ModelNotFound, remedy=_NAME),
     Row(Action.STOP, "redirect", statuses=(301, 302, 303, 307, 308), remedy=_MOVED),
     Row(Action.STOP, "access", statuses=(401,), error=AccessDenied, remedy=_KEY),
+    Row(Action.DEFER, "no_capacity", tier="flex", statuses=(429,), codes=("resource_unavailable",)),
+    Row(Action.DEFER, "no_capacity", tier="flex", statuses=(429,), words=("resource unavailable",)),
     Row(Action.WAIT, "rate_limited", statuses=(429,)),
     Row(Action.GIVE_UP, "context_length", codes=_TOO_LONG),
     Row(Action.GIVE_UP, "context_length", statuses=_4XX, words=_TOO_LONG_WORDS),
@@ -136,6 +161,7 @@ TABLE: tuple[Row, ...] = (
     Row(Action.CHANGE, "bounds", statuses=_MALFORMED, codes=_BAD_SCHEMA, structured=True),
     Row(Action.CHANGE, "structure", statuses=_MALFORMED, parameters=_FORM, structured=True),
     Row(Action.CHANGE, "parameter", statuses=_MALFORMED, codes=_UNSUPPORTED),
+    Row(Action.CHANGE, "parameter", statuses=_MALFORMED, parameters=("service_tier",)),
     Row(Action.CHANGE, "parameter", statuses=_MALFORMED, parameters=("?*",), words=_UNSUPPORTED_WORDS),
     Row(Action.CHANGE, "parameter", statuses=_MALFORMED, words=_UNSUPPORTED_WORDS),
     Row(Action.CHANGE, "structure", statuses=_MALFORMED, parameters=("reasoning_effort",), structured=True),
@@ -152,6 +178,11 @@ TABLE: tuple[Row, ...] = (
 )
 
 
+def is_for_the_rate(failure: Failure) -> bool:
+    """Whether it says that more was sent than the limits allow."""
+    return next(matching(failure)).action is Action.WAIT
+
+
 def matching(failure: Failure) -> Iterator[Row]:
     """Yield the rows that apply, the best first; there is always one that is not `CHANGE`."""
     return (row for row in TABLE if _applies(row, failure))
@@ -159,6 +190,8 @@ def matching(failure: Failure) -> Iterator[Row]:
 
 def _applies(row: Row, failure: Failure) -> bool:
     if row.kind != failure.kind or (row.structured and failure.structure is None):
+        return False
+    if row.tier not in {None, failure.tier}:
         return False
     if failure.kind == "http" and (failure.status or 0) not in row.statuses:
         return False

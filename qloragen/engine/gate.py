@@ -23,6 +23,8 @@ class Cause(StrEnum):
 
     RATE_LIMITED = "rate_limited"
     OUTAGE = "outage"
+    NO_CAPACITY = "no_capacity"
+    """There is no room at the service tier that is asked for; the gate stays open."""
     HELD = "held"
     """The engine was told to pause: not the server's doing, and no gate is shut for it."""
 

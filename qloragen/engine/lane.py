@@ -10,18 +10,19 @@ import anyio
 from ..errors import RequestFailed, SettingsError
 from ..types import Completion, Request
 from .admission import Admission, Ticket
-from .body import cap_tokens, encode
+from .body import cap_tokens, encode, encode_decisions
 from .budget import Budget
 from .call import Call
+from .capacity import FLEX
 from .caps import Caps
 from .client import HttpReply
 from .concurrency import AutoConcurrency, FixedConcurrency
 from .effort import Effort
-from .failures import Action, Failure, Row
+from .failures import Action, Failure, Row, is_for_the_rate
 from .form import Form
 from .halt import Halt
 from .limits import Limits
-from .patience import Patience
+from .patience import FLEX_FLOOR_S, FLEX_S, Patience
 from .recovery import Recovery, given_up
 from .retry import RetryPolicy
 from .sharing import pays, prefix_bytes
@@ -39,6 +40,7 @@ class Tally:
     sent: int = 0
     completed: int = 0
     rate_limited: int = 0
+    no_capacity: int = 0
     retried: int = 0
     changed: int = 0
     given_up: int = 0
@@ -81,8 +83,11 @@ class Lane:
         )
         self.estimator = Estimator(shared.densities)
         self.caps = Caps()
-        self.patience = Patience(policy.timeout_s)
+        self._patience = _patience(spec, policy)
+        self._patience_for_decisions = Patience(spec.timeout_s or policy.timeout_s)
         self.tally = Tally()
+        self.account_tier: str | None = "priority"
+        """What the account makes of calls that ask for no tier: the dearest, until a reply has said."""
         self.halt = shared.halt
         self.halt.resumed.append(self._resumed)
 
@@ -94,7 +99,7 @@ class Lane:
         """
         if earlier is not None and self.form.is_of(earlier):
             return earlier
-        if request.max_completion_tokens < 1:
+        if request.max_completion_tokens < 1 and not request.predicates:
             raise RequestFailed(
                 f"{self.spec.name}: max_completion_tokens is {request.max_completion_tokens}; it must be at least 1.",
                 reason="bad_request",
@@ -102,22 +107,24 @@ class Lane:
             )
         family = self.form.family
         structure = self.form.structure_for(structured=request.function is not None)
-        cap = self._cap(request)
+        cap = 0 if request.predicates else self._cap(request)
         try:
-            body = encode(request, family, structure, cap)
+            body = encode_decisions(request, family) if request.predicates else encode(request, family, structure, cap)
         except TypeError:
             raise RequestFailed(
                 f"{self.spec.name}: a text of the request is not valid Unicode.", reason="unencodable", final=True
             ) from None
         made_up, tokens = makeup(body), self.estimator
         estimated = tokens.estimate(made_up, request.about or request.cache_key)
-        call = Call(request, body, made_up, family, structure, estimated, tokens.margin, cap)
+        call = Call(request, body, made_up, family, structure, estimated, tokens.margin, cap, self.account_tier)
         self._refuse_above_the_limit(call)
         self._refuse_above_its_cost(call, effort)
         return call
 
     def worth_sharing(self, request: Request, calls: int) -> bool:
         """Tell whether it pays that one of `calls` requests that begin alike goes ahead; see `Engine.worth_sharing`."""
+        if request.predicates:
+            return False  # what decisions are about has no place for breakpoints
         family = self.form.family
         try:
             prefix = prefix_bytes(request, family, self.form.structure_for(structured=request.function is not None))
@@ -126,9 +133,14 @@ class Lane:
         tokens = self.estimator.estimate(makeup(prefix), request.about or request.cache_key) if prefix else 0
         return pays(tokens, calls, family, self.spec.price)
 
-    def heard(self, reply: HttpReply, ticket: Ticket, now_s: float) -> None:
-        """Learn what the headers of any reply say of the limits."""
-        wait_s = self.limits.learn(reply.headers, ticket.share, refused=reply.status == 429)
+    def patience(self, call: Call) -> Patience:
+        """Return what says how long a call may take; decisions generate nothing, so they take another time."""
+        return self._patience_for_decisions if call.request.predicates else self._patience
+
+    def heard(self, reply: HttpReply, failure: Failure | None, ticket: Ticket, now_s: float) -> None:
+        """Learn what the headers of any reply, good or not, say of the limits."""
+        refused = failure is not None and is_for_the_rate(failure)
+        wait_s = self.limits.learn(reply.headers, ticket.share, refused=refused)
         if wait_s > 0:
             self.recovery.hold(now_s, wait_s)
         self.admission.scouting.heard(self.admission.unanswered, now_s, told=self.limits.told)
@@ -137,11 +149,15 @@ class Lane:
         """Learn from a good reply."""
         call, usage = ticket.call, completion.usage
         self.tally.completed += 1
+        if call.leaves_tier_to_account:
+            self.account_tier = completion.tier
         probe = self.recovery.gate.is_probe(ticket.pass_)
         self.recovery.succeeded(
             sent_at_s=ticket.sent_at_s, probe=probe, limit=self.concurrency.limit, failures=effort.count
         )
-        self.patience.learn(completion.latency_s)
+        if call.tier == FLEX:
+            self.recovery.capacity.answered(ticket.sent_at_s)
+        self.patience(call).learn(completion.latency_s)
         self.concurrency.answered(now_s, completion.latency_s, usage.completion_tokens, self.admission.in_flight)
         self.estimator.learn(
             call.makeup,
@@ -154,7 +170,7 @@ class Lane:
         )
         if any(usage):
             self.limits.settle(ticket.share, usage.prompt_tokens + usage.completion_tokens)
-        if completion.structure is not None:
+        if call.structure is not None:
             self.form.shape.observe(completion)
 
     def failed(self, ticket: Ticket, failure: Failure, effort: Effort, now_s: float) -> Row:
@@ -165,12 +181,14 @@ class Lane:
         """
         row = self.form.verdict(ticket.call, failure)
         if failure.kind == "timeout":
-            self.patience.timed_out()
+            self.patience(ticket.call).timed_out()
         if failure.kind == "connection" and not failure.maybe_paid:
             self.limits.give_back(ticket.share)
         match row.action:
             case Action.WAIT:
                 self._refused_for_the_rate(ticket, now_s)
+            case Action.DEFER:
+                self.tally.no_capacity += 1
             case Action.RETRY:
                 self.concurrency.failed(now_s)
             case Action.CHANGE:
@@ -223,3 +241,10 @@ class Lane:
                 reason="request_cost",
                 final=False,
             )
+
+
+def _patience(spec: ModelSpec, policy: RetryPolicy) -> Patience:
+    if spec.family.service_tier != FLEX:
+        return Patience(spec.timeout_s or policy.timeout_s)
+    ceiling_s = spec.timeout_s or max(policy.timeout_s, FLEX_S)
+    return Patience(ceiling_s, min(ceiling_s, FLEX_FLOOR_S))

@@ -36,6 +36,7 @@ class Family:
     structure: Structure | Literal["auto"] = "auto"
     bounds: bool = True
     service_tiers: tuple[str, ...] = ()
+    decisions: bool = False
     context_tokens: int | None = None
     service_tier: str | None = None
     """Asked for with every request; None leaves it to the account."""
@@ -85,7 +86,8 @@ def without(family: Family, parameter: str) -> Family | None:
         return None if other in spent else replace(family, cap_parameter=other, refused=spent)
     if parameter in family.refused:
         return None
-    return replace(family, refused=family.refused | {parameter})
+    tier = None if parameter == "service_tier" else family.service_tier
+    return replace(family, refused=family.refused | {parameter}, service_tier=tier)
 
 
 _FAMILY = TypeAdapter(Family)

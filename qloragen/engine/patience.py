@@ -7,7 +7,8 @@ Rules:
 1. Until 200 replies are there, and nine of ten calls begun have returned, the ceiling holds: what comes back first is
    what is fast.
 2. Then it is five times the 99th percentile of the latencies (a histogram with logarithmic bins, whose counts are
-   halved from time to time, so that old replies fade), and 10 s at least.
+   halved from time to time, so that old replies fade), and 10 s at least; at the flex tier, whose calls may wait for
+   room at any time, 300 s.
 3. Second and later attempts get the ceiling. So a call that is slow by nature loses one attempt, and its latency is
    learned; only what is cut off at the ceiling itself stays unknown.
 4. After a timeout the ceiling holds until 50 more replies are there: timeouts never bring the value down.
@@ -24,6 +25,8 @@ from dataclasses import dataclass, field
 from math import ceil, floor, log2
 
 FLOOR_S = 10.0
+FLEX_S, FLEX_FLOOR_S = 900.0, 300.0
+"""Ceiling and floor where calls wait for room: as long as the provider advises, and never less than a third of it."""
 
 _ENOUGH = 200
 _RETURNED = 0.9
@@ -69,8 +72,9 @@ class Patience:
     Keep one for each kind: how long a reply takes depends on its length first of all.
     """
 
-    def __init__(self, ceiling_s: float) -> None:
+    def __init__(self, ceiling_s: float, floor_s: float = FLOOR_S) -> None:
         self._ceiling_s = ceiling_s
+        self._floor_s = floor_s
         self._latencies = _Histogram()
         self._begun = 0
         self._replies = 0
@@ -92,7 +96,7 @@ class Patience:
         self._latencies.add(latency_s)
         if self._replies % 16 == 0:  # a quantile costs more than all the rest
             generous_s = _MULTIPLE * self._latencies.quantile_s(_QUANTILE)
-            self._learned_s = min(self._ceiling_s, max(FLOOR_S, generous_s))
+            self._learned_s = min(self._ceiling_s, max(self._floor_s, generous_s))
 
     def timed_out(self) -> None:
         """Take in that an attempt got no reply in its time."""

@@ -10,6 +10,8 @@ Rules:
 4. Where no other request is there to tell whose fault it is, time decides: a minute, or in an outage a quarter of an
    hour.
 5. What a request may cost is bounded in any case.
+6. A refusal for want of room at the flex tier is nobody's fault and shuts no gate: the request comes back alone, and
+   `capacity` bounds how many try.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from random import Random
 
 from ..errors import ProviderUnavailable, RequestFailed
 from ..logs import get_logger
+from .capacity import Capacity
 from .diagnosis import described
 from .effort import Attempt, Effort
 from .failures import Action, Failure, Row
@@ -52,8 +55,7 @@ class Recovery:
     """The health of one model, as far as its failures show it; times are seconds of the caller's clock."""
 
     def __init__(self, model: str, policy: RetryPolicy, random: Random) -> None:
-        self.gate = Gate()
-        self.ramp = Ramp()
+        self.gate, self.ramp, self.capacity = Gate(), Ramp(), Capacity()
         self.answered = 0
         """Good replies."""
         self._well_at_s = -inf
@@ -108,6 +110,8 @@ class Recovery:
                 return self._stopped(row, failure, effort, attempt)
             case Action.WAIT:
                 return self._refused_for_the_rate(failure, attempt)
+            case Action.DEFER:
+                return self._deferred(failure, effort, attempt)
             case Action.RETRY:
                 return self._failed(row, failure, effort, attempt)
             case Action.CHANGE:
@@ -134,6 +138,7 @@ class Recovery:
         self._resumed_at_s = now_s
         if self._ill_since_s is not None:
             self._ill_since_s += paused_s
+        self.capacity.resumed(paused_s)
 
     # ------------------------------------------------------------------------------------------------- rate limits
 
@@ -155,6 +160,17 @@ class Recovery:
         log.info("model_paused", model=self._model, cause=Cause.RATE_LIMITED, wait_s=round(wait_s, 3))
         self._check_patience(now_s, self._policy.patience_s)
         return 0.0
+
+    def _deferred(self, failure: Failure, effort: Effort, attempt: Attempt) -> float:
+        self.capacity.refused(attempt.sent_at_s, attempt.answered_s)
+        effort.deferred += 1
+        starved_s = self.capacity.starved_s(attempt.answered_s)
+        if starved_s > self._policy.patience_s:
+            raise ProviderUnavailable(
+                f"{self._model}: there has been no capacity for the flex tier for {starved_s:.0f} s;"
+                " run the same command again later, or without flex."
+            )
+        return self._policy.delay_s(effort.deferred, self._random, at_least_s=failure.retry_after_s)
 
     def _slow_down(self) -> None:
         """Let fewer calls be in flight where refusals are common, once an episode: some limit is not known."""

@@ -36,6 +36,8 @@ class ModelSpec:
     auto_maximum: int = AUTO_MAXIMUM
     structure: Structure | Literal["auto"] | None = None
     """How structured answers are asked for; None: as the family says."""
+    timeout_s: float | None = None
+    """Most seconds that one attempt may take; None: as the retry policy says, but at the flex tier 900 at least."""
 
     def __post_init__(self) -> None:
         limits = {

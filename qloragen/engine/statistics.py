@@ -10,6 +10,9 @@ from ..types import Structure
 from .gate import Cause
 from .lane import Lane
 
+_STARVED_S = 10.0
+"""A tier without room for so long is a reason to wait that people are told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -38,7 +41,9 @@ class ModelStatistics:
     """HTTP calls."""
     completed: int
     rate_limited: int
-    """429 replies."""
+    """Refusals for the rate (429)."""
+    no_capacity: int
+    """Refusals for want of room at the flex tier."""
     retried: int
     """Calls that failed in passing, and came back to be sent again."""
     changed: int
@@ -69,6 +74,7 @@ def snapshot(lane: Lane) -> ModelStatistics:
         sent=tally.sent,
         completed=tally.completed,
         rate_limited=tally.rate_limited,
+        no_capacity=tally.no_capacity,
         retried=tally.retried,
         changed=tally.changed,
         given_up=tally.given_up,
@@ -84,7 +90,10 @@ def snapshot(lane: Lane) -> ModelStatistics:
 def _pause(lane: Lane) -> Pause | None:
     if lane.halt.paused is not None:
         return Pause(Cause.HELD, lane.halt.paused, None)
-    gate = lane.recovery.gate
-    if gate.cause is None:
+    gate, now_s = lane.recovery.gate, anyio.current_time()
+    if gate.cause is not None:
+        return Pause(gate.cause, gate.why, None if gate.probing else gate.wait_s(now_s))
+    capacity = lane.recovery.capacity
+    if capacity.starved_s(now_s) < _STARVED_S:
         return None
-    return Pause(gate.cause, gate.why, None if gate.probing else gate.wait_s(anyio.current_time()))
+    return Pause(Cause.NO_CAPACITY, "the flex tier has no capacity", capacity.wait_s(now_s))
