@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from . import simulate
+from .bounds import add_bounds, bounded
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -22,7 +23,7 @@ exit codes:
   2    the command, a setting, the pack or the source cannot be used, or nobody has agreed to what has changed;
        nothing was started
   3    done, but some items failed (see `qloragen status`); verify: something is wrong
-  4    the spending limit is reached
+  4    a limit of money, tokens or calls is reached
   5    stopped by key, quota, model, provider or disk
   130  stopped by Ctrl-C (SIGINT)
   143  stopped by SIGTERM
@@ -51,7 +52,7 @@ def knobs_of(arguments: argparse.Namespace) -> dict[str, object]:
     """Return the settings that were given as flags."""
     flags = {name.removeprefix(KNOB): value for name, value in vars(arguments).items() if name.startswith(KNOB)}
     given = {name: value for name, value in flags.items() if value is not None}
-    return {**dict(getattr(arguments, "set", None) or ()), **given}
+    return bounded({**dict(getattr(arguments, "set", None) or ()), **given}, arguments)
 
 
 def _folder(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +70,7 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     _knob(parser, "--tpm", "tpm", "N", "tokens per minute, per model")
     _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight, per model")
     _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
-    _knob(parser, "--max-cost-usd", "max_cost_usd", "X", "never spend more than X dollars in this run directory")
+    add_bounds(parser)
     parser.add_argument(
         "--batch",
         action="store_const",

@@ -11,7 +11,6 @@ from .models import Family
 from .pricing import Price, ceiling
 from .tokens import Makeup
 
-
 _OVERHEAD_TOKENS = 1_024
 """What a chat template may add to the tokens of a body: roles and a preamble for tools have some hundreds at most."""
 
@@ -31,6 +30,10 @@ class Call:
     """Factor by which the estimate may be wrong, upwards."""
     cap_tokens: int
     """Most completion tokens, reasoning included, that this call can be billed for."""
+    account_tier: str | None = "priority"
+    """The tier that calls which leave it to the account may be served at: the dearest, until a reply has said."""
+    served_as: str | None = None
+    """As what it is paid for, whatever it asks for; see `Completion.tier`."""
 
     @property
     def tokens(self) -> int:
@@ -45,7 +48,7 @@ class Call:
     @property
     def tier(self) -> str | None:
         """As what it asks to be served and paid for; see `Completion.tier`."""
-        return "decisions" if self.request.predicates else self.family.service_tier
+        return self.served_as or ("decisions" if self.request.predicates else self.family.service_tier)
 
     def bound(self, price: Price | None) -> Spending:
         """Return what it can never come to more than, whatever the estimate says; 0 US dollars without a price.
@@ -53,9 +56,21 @@ class Call:
         A token stands for one byte at least, so a prompt has no more tokens than its body has bytes; and no reply has
         more than the cap that is sent.
         """
-        prompt_tokens = len(self.body) + _OVERHEAD_TOKENS
-        usd = Decimal(0) if price is None else ceiling(prompt_tokens, self.cap_tokens, price, tier=self.tier)
-        return Spending(usd, prompt_tokens + self.cap_tokens, 1)
+        prompt_tokens, completion_tokens = len(self.body) + _OVERHEAD_TOKENS, self._most_completion_tokens()
+        tier = self.account_tier if self.leaves_tier_to_account else self.tier
+        usd = Decimal(0) if price is None else ceiling(prompt_tokens, completion_tokens, price, tier=tier)
+        return Spending(usd, prompt_tokens + completion_tokens, 1)
+
+    @property
+    def leaves_tier_to_account(self) -> bool:
+        """Whether the account's settings decide at which tier it is served."""
+        return self.tier in {None, "auto"}
+
+    def _most_completion_tokens(self) -> int:
+        """Return what the user's own parameters make of the cap: they may raise it, and ask for several choices."""
+        own = {name: value for name, value in self.family.parameters.items() if isinstance(value, int)}
+        cap = max(self.cap_tokens, *(own.get(name, 0) for name in ("max_completion_tokens", "max_tokens")))
+        return cap * max(own.get("n", 1), 1)
 
     def spent(self, usage: Usage, cost_usd: Decimal | None, price: Price | None) -> Spending:
         """Return what it has come to: as billed, or what it may have come to where nothing is said of that."""
