@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 from typing import Literal
@@ -13,9 +14,10 @@ import orjson
 from .domain.classifiers import EVEN, SUBSTANCE, Cascade, Classifier, Decisions, Json, Numbers, Thresholds
 from .domain.pack import Pack
 from .engine.budget import Budget
+from .engine.capacity import FLEX
 from .engine.client import Client, connect
 from .engine.engine import Engine
-from .engine.models import family, overridden
+from .engine.models import Family, family, overridden
 from .engine.pricing import Price, lookup
 from .engine.retry import RetryPolicy
 from .engine.spec import ModelSpec
@@ -201,10 +203,9 @@ def options_of(settings: Settings, job: Job, specs: Sequence[ModelSpec]) -> Opti
 
 def _spec(settings: Settings, model: str, limits: ModelLimits) -> ModelSpec:
     own = settings.own(model)
-    kind = overridden(family(model), settings.family_changes(model))
     return ModelSpec(
         name=model,
-        family=kind,
+        family=_family(settings, model),
         price=price_of(own.price) if own.price else lookup(model, base_url=settings.base_url),
         rpm=limits.rpm,
         tpm=limits.tpm,
@@ -212,6 +213,13 @@ def _spec(settings: Settings, model: str, limits: ModelLimits) -> ModelSpec:
         auto_maximum=settings.auto_max_concurrency,
         structure=_chosen_structure(settings, model),
     )
+
+
+def _family(settings: Settings, model: str) -> Family:
+    """Return what `model` accepts, at the flex tier if that is wished and nothing else is set for it."""
+    kind = overridden(family(model), settings.family_changes(model))
+    at_flex = settings.flex and kind.service_tier is None and FLEX in kind.service_tiers
+    return replace(kind, service_tier=FLEX) if at_flex else kind
 
 
 def price_of(own: PriceSettings) -> Price:

@@ -165,10 +165,13 @@ def _said(model: str, pause: Pause) -> str:
     """Return in words why a model is not called, and until when."""
     if pause.cause is Cause.HELD:
         return f"paused: {escape(pause.why)}"
-    why = "rate limit" if pause.cause is Cause.RATE_LIMITED else f"outage ({escape(pause.why)})"
+    why = _CAUSES.get(pause.cause) or f"outage ({escape(pause.why)})"
     if pause.probe_in_s is None:
         return f"paused: {model}: {why}, a probe is under way"
     return f"paused: {model}: {why}, next probe in {pause.probe_in_s:.0f} s"
+
+
+_CAUSES = {Cause.RATE_LIMITED: "rate limit", Cause.NO_CAPACITY: "no capacity at the flex tier"}
 
 
 def _stopping(reason: RunStopped, calls: int) -> str:

@@ -30,6 +30,7 @@ from .errors import Interrupted, RunStopped, SetupError, StorageFailed
 from .logbook import Now, open_logbook, utc_now
 from .logs import get_logger
 from .manifest import last_process
+from .offers import offering
 from .pipeline.batch_book import JournalledBatches
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan
@@ -311,7 +312,7 @@ class Session:
             self.settings, base_url = locally(self.settings, server), server.base_url
         settings = self.settings
         self._job = await anyio.to_thread.run_sync(job_of, settings, self._classifier)
-        specs = await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models)
+        specs = offering(settings, await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models))
         self._options = options_of(settings, self._job, specs)
         most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
         self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))

@@ -51,6 +51,7 @@ async def test_the_line_shows_counts_costs_and_the_time_that_is_left():
         (Pause(Cause.OUTAGE, "HTTP 503", 7.6), "paused: m: outage (HTTP 503), next probe in 8 s"),
         (Pause(Cause.OUTAGE, "HTTP 503", None), "paused: m: outage (HTTP 503), a probe is under way"),
         (Pause(Cause.HELD, "disk full", None), "paused: disk full"),
+        (Pause(Cause.NO_CAPACITY, "x", 9.0), "paused: m: no capacity at the flex tier, next probe in 9 s"),
         (Pause(Cause.RATE_LIMITED, "HTTP 429", 2.0), "paused: m: rate limit, next probe in 2 s"),
         (Pause(Cause.OUTAGE, "bad \x1b[31m", 1.0), "paused: m: outage (bad \\x1b[31m), next probe in 1 s"),
     ],

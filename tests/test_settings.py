@@ -32,6 +32,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "classifier": [("json", "json"), ("cascade", "cascade"), ("numbers", "numbers")],
     "decision_threshold": [("0.4", 0.4), ("0.3", 0.3), ("1", 1.0)],
     "classify_reads": [("outline", "outline"), ("article", "article"), ("outline", "outline")],
+    "flex": [("true", True), ("false", False), ("yes", True)],
     "gates": [("true", True), ("false", False), ("yes", True)],
     "structure": [("tools", "tools"), ("json_schema", "json_schema"), ("json_object", "json_object")],
     "near_duplicates": [("skip", "skip"), ("keep", "keep"), ("skip", "skip")],

@@ -125,6 +125,7 @@ class ModelSettings(BaseModel):
     )
     cache_key: bool | None = Field(None, description="Takes prompt_cache_key")
     service_tier: Name | None = Field(None, description="Service tier to ask for")
+    decisions: bool | None = Field(None, description="Judges predicates at the endpoint for typed decisions")
 
 
 TABLES = ("models", "pack_variables")
@@ -260,6 +261,11 @@ class Settings(BaseSettings):
     )
     open_articles: Count | None = Field(
         None, description="Articles worked on at once; unset: what keeps both models' calls in flight; in batches 2,000"
+    )
+    flex: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Ask for the flex tier of every model that has one: half the price, slower, not always there; "
+        "attempts may take 900 s",
     )
     batch: bool = Field(
         False,  # noqa: FBT003 - pydantic's way to say a default
