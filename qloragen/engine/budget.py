@@ -235,15 +235,18 @@ def _sentence(bound: str, to: str, whose: str, bounds: Bounds, spent_and_worst: 
     match bound:
         case "max_cost_usd":
             most = bounds.max_cost_usd or _ZERO
-            need, left, limit = _shown(worst.usd), f"{_shown(max(most - spent.usd, _ZERO))} is", _shown(most)
+            need = f"could cost {_shown(worst.usd)}"
+            left, limit = f"{_shown(max(most - spent.usd, _ZERO))} is", _shown(most)
         case "max_tokens":
             tokens = bounds.max_tokens or 0
-            need, left, limit = f"{worst.tokens:,} tokens", f"{max(tokens - spent.tokens, 0):,} are", f"{tokens:,}"
+            need = f"could take {worst.tokens:,} tokens"
+            left, limit = f"{max(tokens - spent.tokens, 0):,} are", f"{tokens:,}"
         case _:
             calls = bounds.max_calls or 0
-            need, left, limit = f"{worst.calls:,}", f"{max(calls - spent.calls, 0):,} are", f"{calls:,}"
-    what = f"The next call {to}" if worst.calls == 1 else f"The next {worst.calls:,} calls {to}"
-    return f"{what} could take {need}, and of {whose}, {bound} = {limit}, {left} left: raise the limit to go on."
+            need = "is one more" if worst.calls == 1 else f"are {worst.calls:,} more"
+            left, limit = f"{max(calls - spent.calls, 0):,} are", f"{calls:,}"
+    what = "The next call" if worst.calls == 1 else f"The next {worst.calls:,} calls"
+    return f"{what} {to} {need}, and of {whose}, {bound} = {limit}, {left} left: raise the limit to go on."
 
 
 def _shown(usd: Decimal) -> str:
