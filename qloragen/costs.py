@@ -33,6 +33,13 @@ def usd_at_least(cost_usd: Decimal, unpriced_calls: int) -> str:
     return f"> {cost_usd:.4f}" if cost_usd else "unknown"
 
 
+def dollars(cost_usd: Decimal, unpriced_calls: int) -> str:
+    """Return the same for a sentence."""
+    if not unpriced_calls:
+        return f"${usd(cost_usd)}"
+    return f"more than ${usd(cost_usd)}" if cost_usd else "unknown cost"
+
+
 def by_tier(bills: Mapping[Account, Bill]) -> ByTier:
     """Return bills summed over types; what names no tier is taken for the usual one."""
     sums: dict[tuple[str, str, str], Bill] = {}

@@ -12,11 +12,11 @@ from .costs import (
     bill_fields,
     bill_table,
     by_tier,
+    dollars,
     lost_fields,
     lost_said,
     paid_fields,
     prices_said,
-    usd_at_least,
     waste_fields,
     waste_table,
 )
@@ -117,7 +117,7 @@ class Summary:
         rows += [("articles classified", str(self.classified)), ("records", str(self.records))]
         rows += [("rejected", _listed(self.rejections))] if self.rejections else []
         rows += [("failed for now", _listed(self.failures))] if self.failures else []
-        pending = f"{self.unsettled} (${usd_at_least(self.pending.cost_usd, self.pending.unpriced_calls)})"
+        pending = f"{self.unsettled} ({dollars(self.pending.cost_usd, self.pending.unpriced_calls)})"
         rows += [("paid, not yet made into records", pending)] if self.unsettled else []
         rows += [("calls that broke off", lost_said(self.lost))] if self.lost else []
         rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []

@@ -353,5 +353,5 @@ def expected_sink(journal: bytes) -> bytes:
 
 
 def _as_sink_line(fields: dict[str, object]) -> bytes:
-    kept = {name: value for name, value in fields.items() if name not in {"k", "t", "c"}}
+    kept = {name: value for name, value in fields.items() if name not in {"k", "t", "c", "refused"}}
     return orjson.dumps({"id": fields["k"], **kept}) + b"\n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 from qloragen.store.handle import Run
 from qloragen.store.index import Index, open_index
 from qloragen.store.lines import record_line, reply_line
+from qloragen.store.money import Paid
 from qloragen.store.names import INDEX, JOURNAL, SINK
 from qloragen.store.reading import read_journal
 from qloragen.store.state import State
@@ -39,7 +41,8 @@ class Author:
         self._count += 1
         name = f"c{self._count}"
         empty = len(record_line(a_record(name, output="")))
-        run.add_record(a_record(name, output="x" * self._length(run.filing.end + empty)))
+        refused = {"schema": Paid(1, Decimal("0.0012"), 0)} if self._chance.random() < 0.2 else {}
+        run.add_record(a_record(name, output="x" * self._length(run.filing.end + empty)), refused=refused)
 
     def _reply(self, run: Run) -> None:
         cell = a_cell(f"c{self._count + self._chance.randint(0, 2)}")

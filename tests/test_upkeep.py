@@ -24,7 +24,7 @@ def folder(tmp_path):
         run.add_article(an_article())
         for number, name in enumerate(("c1", "c2"), 6):
             run.add_reply(a_reply(a_cell(name)))
-            run.add_record(a_record(name, type=number, type_slug=f"type-{number}"))
+            run.add_record(a_record(name, type=number, type_slug=f"type-{number}", cost_usd=Decimal("0.0012")))
         run.add_rejection(Rejection(a_cell("c3"), "refusal", "It refused."))
         run.add_rejection(Rejection(a_cell("c4"), "schema", "Wrong."))
     return tmp_path / "run"

@@ -340,7 +340,7 @@ class Flow:
     def _lose(self, cell: Cell, call: LostCall) -> None:
         """Keep that a call may have been paid for whose reply never came."""
         try:
-            self._run.add_lost(replace(cell, model=call.model), call, self._now())
+            self._run.add_lost(cell, call, self._now())
         except StorageFailed as reason:
             self.stop(reason)
         else:

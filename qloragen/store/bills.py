@@ -40,7 +40,7 @@ def booked_at(cell: Cell, tier: str | None) -> Account:
 
 def lost_in(cell: Cell, call: LostCall) -> Lost:
     """Return a lost call for a cell as it is booked."""
-    account = booked_at(cell, call.tier)
+    account = Account(call.model, cell.stage, cell.type_slug, call.tier)
     return Lost(account, call.reason, call.usage, call.cost_usd, call.worst_usd, call.worst_tokens)
 
 
@@ -48,6 +48,7 @@ def lost_line(cell: Cell, fields: Mapping[str, object], call: LostCall, time: da
     """Return the journal line of a call for `cell`, whose own fields are given, that brought no reply."""
     said = {
         **fields,
+        "model": call.model,
         "tier": call.tier,
         "reason": call.reason,
         "usage": None if call.usage is None else call.usage._asdict(),

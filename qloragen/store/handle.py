@@ -99,7 +99,7 @@ class Run:
         self._taken_in = True
 
     def add_lost(self, cell: Cell, call: LostCall, time: datetime) -> None:
-        """Keep that a call for `cell`, whose model is that of the call, brought no reply and may have been billed."""
+        """Keep that a call for `cell` brought no reply, and was or may have been billed."""
         self._put(lost_line(cell, cell_fields(cell), call, time))
         self.state.add_lost(cell.key, lost_in(cell, call))
         self._taken_in = True

@@ -47,6 +47,11 @@ class Paid(NamedTuple):
         )
 
     @property
+    def total_usd(self) -> Decimal | None:
+        """The whole cost, or None when the cost of some call is unknown."""
+        return None if self.unpriced_calls else self.cost_usd
+
+    @property
     def can_be(self) -> bool:
         """Whether it is no less than nothing."""
         return self.calls >= 0 and self.cost_usd >= 0 and self.unpriced_calls >= 0

@@ -13,11 +13,13 @@ import orjson
 
 from ..types import digest
 from ..words import counted
+from .bills import usd_of
 from .files import Disk
 from .frame import is_whole, key_of, kind_of
 from .index import Index
 from .lines import article_key
 from .lock import in_use
+from .money import NOTHING, SURPLUS
 from .names import INDEX, JOURNAL, SINK
 from .projection import agreeing, projected
 from .scan import lines, listed
@@ -73,7 +75,7 @@ def _read(journal: int, found: Verification, *, at_work: bool) -> tuple[State, i
     """Return what the journal says, and where its last whole line ends."""
     state, end = State(), 0
     damaged: dict[int, int] = {}
-    wrong: list[int] = []
+    faults: dict[str, list[int]] = {}
     for at, line, ended in lines(_DISK, journal):
         if not ended and at_work:
             break
@@ -86,13 +88,41 @@ def _read(journal: int, found: Verification, *, at_work: bool) -> tuple[State, i
         if kind_of(line) == "damaged":
             state.totals.damaged_lines += 1
             found.set_aside += damaged.pop(orjson.loads(line)["offset"], None) is not None
-        elif not _is_true(state, line, at):
-            wrong.append(found.lines)
+        elif fault := _fault(state, line, at, is_complete=not (found.set_aside or damaged)):
+            faults.setdefault(fault, []).append(found.lines)
     if damaged:
         found.problems.append(f"{JOURNAL} has {listed([*damaged.values()])} damaged")
-    if wrong:
-        found.problems.append(f"{JOURNAL} has {listed(wrong)} whole, but not of this program or with another text")
+    found.problems += [f"{JOURNAL} has {listed(numbers)} {fault}" for fault, numbers in faults.items()]
+    _check_sums(state, found)
     return state, end
+
+
+def _check_sums(state: State, found: Verification) -> None:
+    """Compare what was paid, call by call, with what became of it, cell by cell."""
+    bill, paid = state.ledger.total(), state.totals.paid
+    if paid != (bill.calls, bill.cost_usd, bill.unpriced_calls):
+        found.problems.append(
+            f"{JOURNAL} has bills of ${bill.cost_usd:f} for {counted(bill.calls, 'call')}, and tells of "
+            f"${paid.cost_usd:f} for {counted(paid.calls, 'call')} what became of it"
+        )
+
+
+def _is_paid(state: State, line: bytes, at: int) -> bool:
+    """Whether a record costs what the replies to its cell cost, but for those that came too late."""
+    if kind_of(line) not in {"record", "revised"} or state.record_offset(key_of(line)) != at:
+        return True
+    money = state.money_of(key_of(line))
+    taken = money.paid.minus(dict(money.waste).get(SURPLUS, NOTHING))
+    return not taken.calls or taken.total_usd == usd_of(orjson.loads(line)["cost_usd"])
+
+
+def _fault(state: State, line: bytes, at: int, *, is_complete: bool) -> str | None:
+    """Let a whole line take effect; returns what is wrong with it. `is_complete`: no line before it is damaged."""
+    if not _is_true(state, line, at):
+        return "whole, but not of this program or with another text"
+    if is_complete and not _is_paid(state, line, at):
+        return "of records with another cost than the replies that they were made of"
+    return None
 
 
 def _is_true(state: State, line: bytes, at: int) -> bool:
@@ -129,7 +159,8 @@ def _check_index(folder: Path, state: State, end: int, found: Verification) -> N
         return  # it may be absent at any time
     try:
         mark = index.mark()
-        if mark and mark.journal_end == end and (mark.totals, dict(mark.bills)) != (state.totals, state.ledger.bills):
+        sums = state.totals, state.ledger.bills, state.ledger.lost
+        if mark and mark.journal_end == end and (mark.totals, dict(mark.bills), dict(mark.lost)) != sums:
             found.problems.append(f"{INDEX} has other sums than the journal")
     except sqlite3.OperationalError:
         return  # it cannot be opened where nothing can be written; that says nothing about the run
