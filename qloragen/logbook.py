@@ -96,11 +96,17 @@ class Logbook:
         await anyio.to_thread.run_sync(self._run.filing.write_manifest, manifest.model_dump(mode="json"))
 
     async def keep(self, look: Callable[[], Now]) -> None:
-        """Replace the manifest every few seconds; a failure is said where it matters, by whoever writes the journal."""
+        """Replace the manifest every few seconds if there is news; a failure is said by whoever writes the journal,
+        where it matters."""
+        written: object = None
         while True:
             await anyio.sleep(EVERY_S)
-            with suppress(StorageFailed):
-                await self.write(look())
+            now = look()
+            news = (last_process(now.tally), *(value for value in now if value is not now.tally))
+            if news != written:  # batches are waited for by the hour
+                with suppress(StorageFailed):
+                    await self.write(now)
+                    written = news
 
     async def end(self, now: Now) -> None:
         """Replace the manifest for the last time, also when the session is being cancelled."""

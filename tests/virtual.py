@@ -13,13 +13,22 @@ _THREAD_S = 0.05
 """Real seconds after which a thread is looked for again; it wakes the loop by itself."""
 
 
+class Killed(BaseException):
+    """The process is no more."""
+
+
 class _Jumping(selectors.DefaultSelector):
     def __init__(self):
         super().__init__()
         self.now_s = 0.0
         self.threads: CapacityLimiter | None = None
+        self.turns = 0
+        self.last_turn: int | None = None
 
     def select(self, timeout=None):
+        self.turns += 1
+        if self.turns == self.last_turn:
+            raise Killed
         ready = super().select(0)
         while not ready and timeout != 0 and self.threads is not None and self.threads.borrowed_tokens:
             ready = super().select(_THREAD_S)
@@ -39,6 +48,10 @@ class SessionLoop(asyncio.SelectorEventLoop):
     def time(self):
         return self.jumping.now_s
 
+    def kill(self):
+        """Let this turn be the last."""
+        self.jumping.last_turn = self.jumping.turns + 1
+
 
 async def know_threads() -> None:
     """Let the clock of the running loop stand while threads work."""
@@ -47,12 +60,30 @@ async def know_threads() -> None:
     loop.jumping.threads = anyio.to_thread.current_default_thread_limiter()
 
 
-def run(main):
-    """Run the coroutine function `main` in virtual time."""
+class Life:
+    """One process in virtual time, which may be killed at any turn of its loop, between two awaits."""
 
-    async def started():
-        await know_threads()
-        return await main()
+    def __init__(self, main, *, start_s=0.0, last_turn=None, at_death=lambda: None):
+        """`at_death` is called the moment it is killed, before anything of it has been told."""
+        self.result = None
+        self.killed = False
+        self._loop = SessionLoop()
+        jumping = self._loop.jumping
+        jumping.now_s = start_s
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
 
-    with asyncio.Runner(loop_factory=SessionLoop) as runner:
-        return runner.run(started())
+            async def started():
+                await know_threads()
+                jumping.turns, jumping.last_turn = 0, last_turn
+                try:
+                    return await main()
+                finally:
+                    jumping.last_turn = None
+
+            try:
+                self.result = runner.run(started())
+            except Killed:
+                self.killed = True
+                at_death()
+            self.turns = jumping.turns
+            self.ended_s = jumping.now_s
