@@ -1,5 +1,6 @@
 """Turn articles into an instruction dataset for (Q)LoRA fine-tuning, through any OpenAI-compatible API."""
 
+from .calibrating import Calibration, acalibrate, calibrate
 from .errors import (
     AccessDenied,
     BudgetReached,
@@ -30,6 +31,7 @@ __all__ = [
     "AccessDenied",
     "Article",
     "BudgetReached",
+    "Calibration",
     "ChangesNotAccepted",
     "Interrupted",
     "ModelNotFound",
@@ -52,7 +54,9 @@ __all__ = [
     "Summary",
     "Usage",
     "Verification",
+    "acalibrate",
     "agenerate",
+    "calibrate",
     "export",
     "generate",
     "rebuild",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import qloragen
+import qloragen.classifiers
 import qloragen.engine
 import qloragen.errors
 import qloragen.simulator
@@ -23,6 +24,7 @@ def test_the_public_names_are_these():
         "AccessDenied",
         "Article",
         "BudgetReached",
+        "Calibration",
         "ChangesNotAccepted",
         "Interrupted",
         "ModelNotFound",
@@ -45,7 +47,9 @@ def test_the_public_names_are_these():
         "Summary",
         "Usage",
         "Verification",
+        "acalibrate",
         "agenerate",
+        "calibrate",
         "export",
         "generate",
         "rebuild",
@@ -104,6 +108,23 @@ def test_the_public_names_of_the_engine_are_these():
     }
 
 
+def test_the_public_names_for_classifiers_are_these():
+    assert set(qloragen.classifiers.__all__) == {
+        "Cascade",
+        "Classifier",
+        "Completion",
+        "Decisions",
+        "Invalid",
+        "Json",
+        "Message",
+        "Numbers",
+        "Predicate",
+        "Request",
+        "Subject",
+        "Thresholds",
+    }
+
+
 def test_the_public_names_of_the_simulator_are_these():
     assert set(qloragen.simulator.__all__) == {
         "KINDS",
@@ -133,7 +154,9 @@ def test_the_public_names_of_the_simulator_are_these():
     }
 
 
-@pytest.mark.parametrize("module", [qloragen, qloragen.engine, qloragen.simulator, qloragen.testing])
+@pytest.mark.parametrize(
+    "module", [qloragen, qloragen.classifiers, qloragen.engine, qloragen.simulator, qloragen.testing]
+)
 def test_every_public_name_is_there_and_says_what_it_is(module):
     for name in module.__all__:
         assert getattr(module, name).__doc__

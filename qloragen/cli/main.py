@@ -8,13 +8,14 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import estimate, generate, look, simulate, upkeep
+from . import calibrate, estimate, generate, look, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
 _COMMANDS = {
     "generate": generate.generate,
     "estimate": estimate.estimate,
+    "calibrate": calibrate.calibrated,
     "status": look.status,
     "reparse": generate.reparse,
     "export": look.export_records,

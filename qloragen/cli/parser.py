@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from ..calibrating import SAMPLE
 from . import simulate
 from .bounds import add_bounds, bounded
 
@@ -63,21 +64,7 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run directory")
     parser.add_argument("--limit", type=_count, metavar="N", help="take at most N articles")
-    _knob(parser, "--base-url", "base_url", "URL", "address of an OpenAI-compatible API, up to and with /v1")
-    _knob(parser, "--classify-model", "classify_model", "M", "model that decides which types an article supports")
-    _knob(parser, "--generate-model", "generate_model", "M", "model that writes the records")
-    _knob(parser, "--rpm", "rpm", "N", "requests per minute, per model")
-    _knob(parser, "--tpm", "tpm", "N", "tokens per minute, per model")
-    _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight, per model")
-    _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
-    add_bounds(parser)
-    parser.add_argument(
-        "--batch",
-        action="store_const",
-        const=True,
-        dest=f"{KNOB}batch",
-        help="ask through the Batch API: half the price, replies within 24 hours",
-    )
+    _way(parser)
     parser.add_argument(
         "--yes",
         action="store_const",
@@ -96,6 +83,72 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     _pack_knob(parser)
     _knob(parser, "--log-format", "log_format", "FORM", "console or json: the form of log lines on standard error")
     _knob(parser, "--log-level", "log_level", "LEVEL", "debug, info, warning or error")
+    _any_knob(parser)
+
+
+def _way(parser: argparse.ArgumentParser) -> None:
+    """Add what decides which calls are made, and what they cost."""
+    _knob(parser, "--base-url", "base_url", "URL", "address of an OpenAI-compatible API, up to and with /v1")
+    _knob(parser, "--classify-model", "classify_model", "M", "model that decides which types an article supports")
+    _knob(parser, "--generate-model", "generate_model", "M", "model that writes the records")
+    _knob(parser, "--classifier", "classifier", "C", "numbers, json, decisions or cascade: who says which types apply")
+    _knob(parser, "--rpm", "rpm", "N", "requests per minute, per model")
+    _knob(parser, "--tpm", "tpm", "N", "tokens per minute, per model")
+    _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight, per model")
+    _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
+    add_bounds(parser)
+    parser.add_argument(
+        "--flex",
+        action="store_const",
+        const=True,
+        dest=f"{KNOB}flex",
+        help="ask for the flex tier where a model has one: half the price, slower, not always there",
+    )
+    parser.add_argument(
+        "--batch",
+        action="store_const",
+        const=True,
+        dest=f"{KNOB}batch",
+        help="ask through the Batch API: half the price, replies within 24 hours",
+    )
+
+
+def _estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="a run directory: what is done there is left out; a sample goes there"
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="take at most N articles")
+    parser.add_argument(
+        "--sample",
+        type=_count,
+        metavar="N",
+        help="pay for N articles first, and judge the others by them; they are the beginning of the run in --out",
+    )
+    parser.add_argument(
+        "--compare-models",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="show these models too, in the place of those that are set",
+    )
+    _way(parser)
+    _pack_knob(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    _any_knob(parser)
+
+
+def _calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a run directory of its own")
+    parser.add_argument("--sample", type=_count, default=SAMPLE, metavar="N", help=f"articles to classify ({SAMPLE})")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one draws other articles")
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    _knob(parser, "--base-url", "base_url", "URL", "address of an OpenAI-compatible API, up to and with /v1")
+    _knob(parser, "--classify-model", "classify_model", "M", "the strong model, which lists numbers")
+    _knob(parser, "--decide-model", "decide_model", "M", "the model that judges statements")
+    add_bounds(parser)
+    _pack_knob(parser)
     _any_knob(parser)
 
 
@@ -141,6 +194,8 @@ def _settings(parser: argparse.ArgumentParser) -> None:
 
 _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "generate": ("make instruction records from articles, or go on with a run", _generate),
+    "estimate": ("say what articles would cost, in this way and in others; calls only for --sample", _estimate),
+    "calibrate": ("compare classification by decisions with a strong model's on a sample, for a threshold", _calibrate),
     "status": ("show what a run has come to and what it has cost", _status),
     "reparse": ("apply today's parser and checks to the replies a run has paid for; makes no call", _reparse),
     "export": ("write training files from the records of a run", _export),
@@ -176,6 +231,10 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
     return count
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _assignment(text: str) -> tuple[str, object]:

@@ -4,7 +4,7 @@ All of them are values: they know no article, hold no state, and make no call.
 """
 
 from .cascade import DOUBTFUL, Cascade
-from .decisions import EVEN, SUBSTANCE, Decisions, Thresholds
+from .decisions import EVEN, SUBSTANCE, Chances, Decisions, Thresholds, chances_in
 from .listing import MOST_ASKS, Json, Numbers
 from .protocol import Classifier, Subject
 
@@ -14,10 +14,12 @@ __all__ = [
     "MOST_ASKS",
     "SUBSTANCE",
     "Cascade",
+    "Chances",
     "Classifier",
     "Decisions",
     "Json",
     "Numbers",
     "Subject",
     "Thresholds",
+    "chances_in",
 ]

@@ -1,0 +1,29 @@
+"""The command that compares two ways to classify: `calibrate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import orjson
+
+from ..calibrating import calibrate
+from ..logs import configure
+from ..settings import load
+from .parser import knobs_of
+
+
+def calibrated(arguments: argparse.Namespace) -> int:
+    """Classify a sample both ways and print how far they agree; log lines go to standard error."""
+    knobs = knobs_of(arguments)
+    settings = load(**knobs)
+    configure(settings.log_format, settings.log_level, None)
+    print(
+        f"Classifying {arguments.sample} articles with {settings.classify_model} and with {settings.decide_model}.",
+        file=sys.stderr,
+    )
+    found = calibrate(
+        arguments.source, arguments.out, sample=arguments.sample, seed=arguments.seed, client=None, **knobs
+    )
+    print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode() if arguments.json else found)
+    return 0
