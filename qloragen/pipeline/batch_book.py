@@ -106,7 +106,7 @@ class JournalledBatches:
     def adopt(self, name: str, id: str, completion: Completion) -> None:
         """Keep a reply that nobody waits for."""
         if (cell := self._cell(name, id)) is not None:
-            self._run.add_reply(reply_of(cell, completion, self._now()), found=True)
+            self._run.add_reply(reply_of(cell, completion, self._now()))
 
     def lose(self, name: str, id: str, lost: LostCall) -> None:
         """Book a request that nobody waits for, and that may have been billed for nothing."""
