@@ -27,6 +27,7 @@ check: lint test  ## everything that CI runs
 bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks/README.md has figures of the long ones
 	$(BIN)/python benchmarks/simulator_speed.py --short
 	$(BIN)/python benchmarks/main_job.py --articles 40
+	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python benchmarks/cpu_per_call.py --short
 	$(BIN)/python benchmarks/limit_bound.py --short
 	$(BIN)/python benchmarks/tpm_bound.py --short
