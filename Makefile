@@ -38,6 +38,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/outage.py --short --scenarios "outage 503,storms" --peers engine-fast
 	$(BIN)/python benchmarks/faults.py --short --only nothing,429,length,quota,sigkill,tail,disk
 	$(BIN)/python benchmarks/kills.py --short
+	$(BIN)/python benchmarks/classifiers.py --short
 	$(BIN)/python benchmarks/races.py --short
 
 requirements:  ## pin again; needs uv

@@ -56,6 +56,16 @@ def test_a_run_is_made_and_opened_in_whatever_state_it_was_left(tmp_path):
     assert min(row["s"] for row in found["table"]) > 0
 
 
+def test_ways_to_classify_are_compared_with_the_strong_model(tmp_path):
+    found = run("classifiers.py", tmp_path, "--short")
+
+    rows = {row["way"]: row for row in found["table"]}
+    assert (rows["numbers"]["F1"], rows["numbers"]["asked the strong model"]) == (1, "100%")
+    assert rows["decisions"]["asked the strong model"] == "0%"
+    assert rows["decisions"]["USD per 1,000 articles"] < rows["numbers"]["USD per 1,000 articles"] / 10
+    assert rows["numbers of outlines"]["tokens per article"] < rows["numbers"]["tokens per article"]
+
+
 def test_ways_of_storing_records_are_measured_side_by_side(tmp_path):
     ways = ["group, replies", "each synced"]
     only = [word for way in ways for word in ("--only", way)]

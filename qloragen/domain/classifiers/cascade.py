@@ -23,7 +23,7 @@ class Cascade:
     name: ClassVar[str] = "cascade"
     first: Decisions
     then: Classifier
-    band: float = 0.15
+    band: float = 0.1
     """A probability nearer to its threshold than this is in doubt."""
     doubts: int = 2
     """So many types in doubt make an article doubtful; of `SUBSTANCE` one doubt is enough."""
