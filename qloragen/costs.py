@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from .domain.classifiers import DOUBTFUL
 from .store.ledger import Account, Bill, LostAccount, LostSum, total, total_lost
 from .store.money import ASKED_AGAIN, NO_TYPES, SURPLUS, Paid, total_paid
 from .words import counted, table
@@ -17,6 +18,7 @@ _MEANT = {
     SURPLUS: "came after a good one",
     NO_TYPES: "classified, and no type applies",
     ASKED_AGAIN: "left behind by a retry",
+    DOUBTFUL: "the strong model was asked as well",
 }
 """Reasons that do not speak for themselves."""
 

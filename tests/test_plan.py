@@ -9,7 +9,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from qloragen.domain.classifiers import Numbers
+from qloragen.domain.classifiers import Decisions, Numbers, Thresholds
 from qloragen.engine.pricing import Price
 from qloragen.packs import load_pack
 from qloragen.pipeline.circumstances import Circumstances, circumstances_of, grown
@@ -191,6 +191,35 @@ async def test_records_that_were_not_made_yet_stay_new_work_when_the_classify_mo
 
     assert [(change.classifications, change.records) for change in plan.changes] == [(10, 0)]
     assert plan.foreseen == 30
+
+
+def test_a_classification_by_two_models_costs_the_calls_of_each_that_it_takes():
+    bills = {
+        Account("mini", "classify", None, "decisions"): Bill(10, Usage(5_000), CENT),
+        Account("sol", "classify", None): Bill(4, Usage(2_000, 0, 0, 20), 4 * CENT),
+    }
+    known, new = (Rates(found, PRICES, {"classify": 10, "generate": 0}) for found in (bills, BILLS))
+
+    assert known.classification_usd(("mini", "sol")) == CENT / 10 + 4 * CENT / 10
+    assert new.classification_usd(("mini", "sol")) == Decimal(505) / 1_000_000 + CENT, (
+        "each once, to be on the safe side"
+    )
+    assert new.classification_usd(("mini", "unheard-of")) is None
+    assert new.classification_usd(("sol",)) == new.cell_usd("classify", "sol")
+
+
+async def test_another_threshold_or_gate_is_no_change_and_another_classifier_is_one():
+    decisions = replace(JOB, classifier=Decisions("sol"))
+    stricter = replace(decisions, classifier=Decisions("sol", Thresholds(0.9)), gates=True)
+    before = done(decisions)
+
+    same, other = (
+        await plan_of(ARTICLES, stricter, before, past(decisions)),
+        await plan_of(ARTICLES, JOB, before, past(decisions)),
+    )
+
+    assert same.changes == ()
+    assert [change.cause for change in other.changes] == ["classifier decisions -> numbers"]
 
 
 async def test_an_edited_type_changes_its_own_records():
