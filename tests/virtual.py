@@ -65,8 +65,9 @@ class Life:
 
     def __init__(self, main, *, start_s=0.0, last_turn=None, at_death=lambda: None):
         """`at_death` is called the moment it is killed, before anything of it has been told."""
-        self.result = None
         self.killed = False
+        self.error: Exception | None = None
+        """What `main` ended with."""
         self._loop = SessionLoop()
         jumping = self._loop.jumping
         jumping.now_s = start_s
@@ -76,14 +77,16 @@ class Life:
                 await know_threads()
                 jumping.turns, jumping.last_turn = 0, last_turn
                 try:
-                    return await main()
+                    await main()
                 finally:
                     jumping.last_turn = None
 
             try:
-                self.result = runner.run(started())
+                runner.run(started())
             except Killed:
                 self.killed = True
                 at_death()
+            except Exception as error:  # noqa: BLE001 - for whoever started this life
+                self.error = error
             self.turns = jumping.turns
             self.ended_s = jumping.now_s

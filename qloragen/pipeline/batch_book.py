@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -44,7 +44,7 @@ class JournalledBatches:
         self._salvage = salvage
         self._now = now
         self._cells: dict[str, Cell] = {}
-        """By request: of those that are in no batch yet."""
+        """By request: of those that somebody waits for."""
         self._recalled: dict[str, dict[str, Cell]] = {}
         """By submission and request: of batches that brought something that nobody waits for."""
 
@@ -62,7 +62,7 @@ class JournalledBatches:
     def marked(self, cell: Cell, request: Request) -> Request:
         """Return `request` so that its reply can be found again."""
         if request.id is not None and not request.predicates:
-            self._cells[request.id] = replace(cell, model=request.model)
+            self._cells[request.id] = cell if cell.model == request.model else replace(cell, model=request.model)
         return self._salvage.marked(cell, request)
 
     def adopted(self, cell: Cell) -> list[Reply]:
@@ -96,7 +96,6 @@ class JournalledBatches:
                 )
             )
         await self._keeper.durable()
-        self.forget(one.id for one in submission.requests)
 
     async def begun(self, name: str, batch: str) -> None:
         """Return when it is on record what the provider calls a submission."""
@@ -122,10 +121,9 @@ class JournalledBatches:
         self._recalled.pop(name, None)
         self._run.end_batch(name, status, self._now())
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """Take in that nobody waits for these requests any more, or that they are on record."""
-        for one in ids:
-            self._cells.pop(one, None)
+    def forget(self, id: str) -> None:
+        """Take in that nobody waits for a request any more."""
+        self._cells.pop(id, None)
 
     def _cell(self, name: str, id: str) -> Cell | None:
         if name not in self._recalled:

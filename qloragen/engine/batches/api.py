@@ -8,8 +8,10 @@ through for its name first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from random import Random
 from urllib.parse import urlencode
 
@@ -29,7 +31,7 @@ from .parcel import CONTENT_TYPE, ENDPOINT
 RUN, SUBMISSION = "qloragen_run", "qloragen_submission"
 """What a batch is found by, in its metadata."""
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
-_CALL_S = 60.0
+_CALL_S, _DOWNLOAD_S = 60.0, 600.0
 _SLOWEST_BYTES_PER_S = 250_000
 """An upload or download that is slower is given up and begun again."""
 _LATEST_S = 10.0
@@ -106,7 +108,7 @@ class BatchApi:
             "metadata": {RUN: run, SUBMISSION: name},
         }
         ask, failures = Ask("POST", "/batches", body=orjson.dumps(wish)), _Failures()
-        while isinstance(outcome := await self._attempt(ask, _CALL_S, read=True), Failure):
+        while isinstance(outcome := await self._attempt(ask, _CALL_S, _is_object), Failure):
             row = self._passing(ask, outcome)
             await self._wait(outcome, row, failures)
             if _may_have_arrived(outcome) and (found := await self.find_late(name, asked)) is not None:
@@ -148,28 +150,28 @@ class BatchApi:
         Raises:
             Gone: it is not there any more.
         """
-        reply = await self._call(Ask("GET", f"/files/{file_id}/content"), timeout_s=600.0, read=False)
-        return reply.body
+        ask = Ask("GET", f"/files/{file_id}/content")
+        return (await self._call(ask, timeout_s=_DOWNLOAD_S, is_good=_begins_as_lines)).body
 
     # ------------------------------------------------------------------------------------------------- the inside
 
     async def _json(self, ask: Ask, *, timeout_s: float = _CALL_S) -> Json:
-        return _object(await self._call(ask, timeout_s=timeout_s, read=True))
+        return _object(await self._call(ask, timeout_s=timeout_s, is_good=_is_object))
 
-    async def _call(self, ask: Ask, *, timeout_s: float, read: bool) -> HttpReply:
+    async def _call(self, ask: Ask, *, timeout_s: float, is_good: Callable[[bytes], bool]) -> HttpReply:
         failures = _Failures()
-        while isinstance(outcome := await self._attempt(ask, timeout_s, read=read), Failure):
+        while isinstance(outcome := await self._attempt(ask, timeout_s, is_good), Failure):
             await self._wait(outcome, self._passing(ask, outcome), failures)
         return outcome
 
-    async def _attempt(self, ask: Ask, timeout_s: float, *, read: bool) -> HttpReply | Failure:
-        """Make one call; `read` wants an object of JSON with an id, or a list."""
+    async def _attempt(self, ask: Ask, timeout_s: float, is_good: Callable[[bytes], bool]) -> HttpReply | Failure:
+        """Make one call, whose reply is what it should be if `is_good` says so."""
         self._halt.check()
         try:
             reply = await self._client.ask(ask, timeout_s=timeout_s)
         except ConnectionLost as lost:
             return of_connection(lost)
-        if reply.status >= 300 or (read and not _is_readable(reply.body)):
+        if reply.status >= 300 or not is_good(reply.body):
             return of_reply(reply, None)
         self._heard = True
         return reply
@@ -231,7 +233,14 @@ def _may_have_arrived(failure: Failure) -> bool:
     return failure.maybe_paid or failure.kind != "http" or (failure.status or 0) >= 500 or failure.status == 408
 
 
-def _is_readable(body: bytes) -> bool:
+def _begins_as_lines(body: bytes) -> bool:
+    """Tell a file of results from a page that some gateway has put in its place."""
+    first = next((line for line in BytesIO(body) if line.strip()), b"{}")
+    return first.lstrip().startswith(b"{")
+
+
+def _is_object(body: bytes) -> bool:
+    """Tell an object of the API, or a list of them, from anything else."""
     try:
         found = json_object(body)
     except UnreadableReply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -77,6 +76,6 @@ class BatchBook(Protocol):
         """Put on record that nothing more comes of a submission."""
         ...
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """Take in that nobody waits for these requests any more."""
+    def forget(self, id: str) -> None:
+        """Take in that nobody waits for a request any more."""
         ...

@@ -42,6 +42,8 @@ class _Harvest:
     """Booked when all else is: a batch that is collected twice must not lose anything twice."""
     again: list[Held] = field(default_factory=list)
     stop: RunStopped | None = None
+    refused: bool = False
+    """There is no room for it at present."""
 
 
 class Collector:
@@ -181,6 +183,7 @@ class Collector:
         if shown.status != "failed":
             return
         if any(fault.code == _TOO_MANY_TOKENS for fault in shown.faults):
+            harvest.refused = True
             if not lane.too_many_tokens(batch):
                 self._give_up_all(lane, harvest, shown.faults[0])
             return
@@ -256,7 +259,7 @@ class Collector:
         self._judge(lane, harvest, status)
 
     def _judge(self, lane: BatchLane, harvest: _Harvest, status: str) -> None:
-        lane.fruitless = 0 if harvest.batch.succeeded else lane.fruitless + 1
+        lane.fruitless = 0 if harvest.batch.succeeded else lane.fruitless + (not harvest.refused)
         if harvest.stop is not None:
             raise harvest.stop
         if lane.fruitless >= FRUITLESS:

@@ -91,7 +91,7 @@ class BatchEngine:
         finally:
             self._parked.discard(parked)
             self._leave(parked)
-            self._book.forget([parked.id])
+            self._forget(parked)
 
     def worth_sharing(self, request: Request, calls: int) -> bool:
         """Say that no request need go ahead of others: prompts of batches are not cached."""
@@ -162,6 +162,10 @@ class BatchEngine:
         if held is not None and held.parked is parked:
             held.parked = None
         parked.done.set()
+
+    def _forget(self, parked: Parked) -> None:
+        if parked.done.is_set() and not parked.packed:
+            self._book.forget(parked.id)
 
     def _told(self) -> None:
         reason = self._shared.halt.reason
@@ -242,6 +246,9 @@ class BatchEngine:
         lane.open.append(batch)
         self._where.update(dict.fromkeys(batch.order, batch))
         await self._book.asked(submission)
+        for parked in packed.parked:
+            parked.packed = False
+            self._forget(parked)
         file_id = await self._api.upload(packed.parcel.form())
         made = await self._api.create(file_id, self._book.run, name, submission.asked)
         await self._book.begun(name, made.id)

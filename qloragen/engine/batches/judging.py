@@ -1,8 +1,8 @@
 """What is done about a request that failed in a batch: the failure table, with batches for attempts.
 
 Rules:
-1. A request is held to account only for failures of its own: those of a batch in which others succeeded. What a batch
-   left undone is no failure.
+1. What a batch left undone is no failure, and none of a request's is its own fault until others of the same batch have
+   succeeded.
 2. One that has failed alike five times (see `RetryPolicy.max_alike`) is given up, for good if it was its own fault.
 3. Batches of a model that bring nothing, one after the other, are the provider's or a setting's fault: the run stops.
 """
@@ -64,7 +64,7 @@ def _failed(parked: Parked, failure: Failure, row: Row, policy: RetryPolicy, *, 
     spent = parked.request.max_attempts is not None and parked.count >= parked.request.max_attempts
     if not often and not spent:
         return _AGAIN
-    own = often and parked.own >= alike - 1
+    own = often and parked.own > 0
     return Verdict(given_up(parked.request.model, row, failure, own=own, suspect=parked.own > 0))
 
 

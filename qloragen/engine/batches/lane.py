@@ -55,6 +55,7 @@ class Packed:
 
     def add(self, parked: Parked, asked: Asked, line: bytes) -> None:
         """Take one more."""
+        parked.packed = True
         self.parcel.add(line)
         self.asked.append(asked)
         self.parked.append(parked)

@@ -30,6 +30,8 @@ class Parked:
     """Its caller waits no more."""
     taken: bool = False
     """Its caller has the reply: it is for the caller to keep."""
+    packed: bool = False
+    """It is in a file that is being made: its caller may leave, and it is sent all the same."""
     failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts by kind, which is reason and status."""
     own: int = 0
