@@ -72,7 +72,7 @@ class SkipReason(StrEnum):
     DUPLICATE = "duplicate"
     """Text that an earlier article of this run already had."""
     NEAR_DUPLICATE = "near_duplicate"
-    """Nearly the text of an earlier article of this run, with the same title and code."""
+    """Nearly the text of an earlier article of this run, with the same heading and code."""
     ID_CONFLICT = "id_conflict"
     """An id that an earlier article of this run had with other text; the first one stays."""
 

@@ -32,14 +32,14 @@ def clean(candidate: Candidate) -> Article | Skip:
         content, title, markup_kind = text.clean(page.content), page.title, "markdown"
     else:
         content, title = markup.tidy(content, markup_kind)
-    named = text.one_line(candidate.title or title or _heading(content))
+    named = text.one_line(candidate.title or title or heading(content))
     url = text.one_line(candidate.url or "") or None
     identity = candidate.id or f"text:{digest(content)}"
     return Article(id=identity, content=content, title=named or None, url=url, format=markup_kind)
 
 
-def _heading(content: str) -> str:
-    """The heading that a text begins with, or nothing."""
+def heading(content: str) -> str:
+    """Return the heading that a text begins with, or nothing."""
     match = _HEADING.match(content)
     return (match["marked"] or match["underlined"]) if match else ""
 

@@ -1,8 +1,8 @@
 """Near-duplicates: articles that say nearly what an earlier one says, found by their sketches.
 
 Two articles are compared when a band of their rows (eight of the 256, one 32-bit number) is alike, and so are their
-titles and code. Of 16 bands one at least is alike with a probability of 99.99 % at a similarity of 0.9, 97 % at 0.8,
-and about one in 30 million at 0.
+heading and code. Of 16 bands one at least is alike with a probability of 99.99 % at a similarity of 0.9, 97 % at 0.8,
+and one in 270 million at 0.
 
 An article takes 132 bytes for its sketch, 80 to 107 for the bands (open addressing, 60 to 80 % full, without keys: they
 are read from the sketch), and 8 with its place's length for the place: less than 300 in all. Flat arrays, since
@@ -41,7 +41,7 @@ class Twin(NamedTuple):
     """Estimated Jaccard similarity of the two texts' shingles, 1 at most."""
 
     def __str__(self) -> str:
-        return f"{int(100 * self.likeness)} % as {self.where}, which is kept"
+        return f"{int(100 * self.likeness)} % like {self.where}, which is kept"
 
 
 class NearDuplicates:
@@ -76,7 +76,7 @@ class NearDuplicates:
                 self._enter(number, band, values)
 
     def _sharing(self, band: int, values: array[int]) -> list[int]:
-        """Return the numbers of the articles that have the same band, title and code."""
+        """Return the numbers of the articles that have the same band, heading and code."""
         hashed = _hashed(band, values)
         chain = self._tables[band][hashed >> 64 - _CORNER_BITS].chain(hashed)
         wanted, particulars, sketches = values[band], values[-1], self._sketches

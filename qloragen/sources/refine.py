@@ -6,7 +6,7 @@
 | the same few letters over and over (20,000 lines of `a`) | skipped: `too_short`, below 8 different ones |
 | instructions and nothing else, secrets, personal data | articles like others: what a text says is not judged |
 | same text again, under the same or another id | skipped: `duplicate`; the first stays |
-| nearly the same text, title and code, where `similarity` is set | skipped: `near_duplicate`; the first stays |
+| nearly the same text with the same heading and code | kept; skipped: `near_duplicate`, where `similarity` is set |
 | same id, other text | skipped: `id_conflict`; the first stays |
 | id missing, null, empty or blank | `text:` and the hash of the cleaned text: stable, so that resuming works |
 | id a whole number | `int:` and the number: cannot collide with the same digits as text |

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from ..types import Article
+from .clean import heading
 from .verbatim import fences
 
 ROWS = 256
@@ -55,17 +56,17 @@ class Sketch(NamedTuple):
     rows: bytes
     """Four bits each of `ROWS` minima."""
     particulars: int
-    """32 bits that stand for its title and its code: see `sketch`."""
+    """32 bits that stand for its heading and its code: see `sketch`."""
 
 
 def sketch(article: Article) -> Sketch:
     """Return the sketch of an article, the same in every process.
 
-    Title and code are told apart exactly (but for white space), since pages of one template differ in little else: a
-    manual has a page like this for every command.
+    The heading (where the text begins with none: the title) and the code must be the same, but for white space: pages
+    of one template may differ in nothing else, such as those of a manual with one for every command.
     """
-    titled = " ".join(words(article.title or ""))
-    exact = "\n".join([titled, *(" ".join(line.split()) for line in _code(article))])
+    headed = " ".join(words(heading(article.content) or article.title or ""))
+    exact = "\n".join([headed, *(" ".join(line.split()) for line in _code(article))])
     particulars = int.from_bytes(blake2b(exact.encode(), digest_size=4).digest(), "big")
     return Sketch(_rows(shingles(article.content)), particulars)
 

@@ -47,8 +47,8 @@ class Options:
     """Size above which `oversize` applies, as estimated by `split.estimate_tokens`."""
     oversize: Literal["split", "skip"] = "split"
     similarity: float | None = None
-    """Of an earlier article's text, with the same title and code, from which on an article is a near-duplicate and left
-    out, unless it is `known`; None: all are kept."""
+    """To an earlier article with the same heading and code, from which on an article is a near-duplicate and left out,
+    unless it is `known`; None: all are kept."""
     known: Callable[[Article], bool] = lambda _: False
     """Whether work on an article has begun before: what was paid for must not get lost."""
     extensions: frozenset[str] | None = None
