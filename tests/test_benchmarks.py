@@ -76,6 +76,31 @@ def test_ways_of_storing_records_are_measured_side_by_side(tmp_path):
     assert min(row["records/s"] for row in found["table"]) > 0
 
 
+def test_ways_to_share_a_prefix_are_compared(tmp_path):
+    found = run("sharing.py", tmp_path, "--articles", "1")
+
+    cached = {(row["cache"], row["bound"], row["way"]): row["cached %"] for row in found["table"]}
+    assert cached["breakpoints", "TPM", "one ahead"] > 50
+    assert cached["breakpoints", "TPM", "at once"] == cached["none", "TPM", "one ahead"] == 0
+
+
+def test_the_same_records_are_made_in_the_old_way_and_in_cheaper_ones(tmp_path):
+    found = run("headline.py", tmp_path, "--short", "--articles", "2")
+
+    [rows] = [{row["way"]: row for row in rows} for rows in found["tables"].values()]
+    old, default = rows["the predecessor's way"], rows["+ shared prefixes: qloragen's default"]
+    assert old["records"] == default["records"] > 0
+    assert old["USD/1,000"] > default["USD/1,000"] > rows["--flex"]["USD/1,000"] > rows["decisions --flex"]["USD/1,000"]
+
+
+def test_near_duplicates_are_counted_and_looked_for(tmp_path):
+    found = run("duplicates.py", tmp_path, "--short", "--index", "300")
+
+    assert [row["pairs"] for row in found["corpus"]] == ["0"] * 4
+    assert {row["found"] for row in found["copies"] if row["edit"] == "another footer" and row["share"] == 0.01} == {7}
+    assert found["cost"]["articles"] == 300
+
+
 def run(script, folder, *options):
     """Run a script and return the numbers that it wrote."""
     path = folder / "numbers.json"
