@@ -74,7 +74,7 @@ def main() -> None:
     found = {
         "corpus": list(_corpus(texts)),
         "copies": list(_copies(texts, options.similarity, repeat=1 if options.short else 5)),
-        "cost": _cost(articles, 10_000 if options.short else 100_000),
+        "cost": _cost(articles, min(options.index, 10_000) if options.short else options.index),
     }
     if options.json:
         options.json.write_text(json.dumps(found))
@@ -85,6 +85,7 @@ def _options() -> argparse.Namespace:
     examples = Path(__file__).resolve().parents[1] / "examples/articles"
     parser.add_argument("--corpus", type=Path, default=examples, metavar="FILE", help="articles, as the main job reads")
     parser.add_argument("--similarity", type=float, default=0.9, help="from which on a copy is to be found (0.9)")
+    parser.add_argument("--index", type=int, default=100_000, help="articles in the index that is measured (100,000)")
     parser.add_argument("--short", action="store_true", help="fewer copies, a smaller index")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
