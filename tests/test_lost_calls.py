@@ -2,10 +2,13 @@
 
 import itertools
 
+import anyio
 import orjson
 
 import qloragen
+from qloragen import Session
 from qloragen.cli.main import main
+from qloragen.engine import ConnectionLost
 from qloragen.simulator import KINDS
 from qloragen.store.run import open_run
 
@@ -66,3 +69,54 @@ def test_a_run_without_its_manifest_has_a_heading(tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"{tmp_path / 'run'}: run.json is missing or damaged; the same command goes on" in said
     assert "paid, not yet made into records 1 ($0.0012)\n" in said
+
+
+class Once:
+    """A provider that loses the first call on its way, and never answers another."""
+
+    def __init__(self):
+        self.calls = 0
+
+    async def post(self, body, *, timeout_s):
+        self.calls += 1
+        if self.calls == 1:
+            raise ConnectionLost("cut")
+        await anyio.sleep_forever()
+
+
+async def test_a_lost_call_is_on_the_disk_though_nothing_else_happens(tmp_path):
+    """A kill at that moment must not take it; and a call that is cancelled is lost as well."""
+    journal = tmp_path / "run/journal.jsonl"
+    async with Session(tmp_path / "run", client=Once()) as session:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(session.process, articles(1))
+                with anyio.fail_after(10):
+                    while b'"t":"lost"' not in journal.read_bytes() or not session.calls_in_flight:  # noqa: ASYNC110
+                        await anyio.sleep(0.01)
+                scope.cancel()
+
+    found = qloragen.summary(tmp_path / "run")
+    assert {place.reason: one.calls for place, one in found.lost.items()} == {"connection": 1, "cancelled": 1}
+    assert all(one.worst_usd for one in found.lost.values())
+    assert found.calls == 0
+
+
+async def test_a_lost_reply_that_the_provider_has_stored_is_paid_for_once_in_the_books(tmp_path):
+    """Salvage finds it in the next session; it is a reply then, and no lost call any more."""
+    lose = {"first": True}
+
+    def faults(call):
+        return KINDS["reset_after_headers"] if call.kind == "classify" and lose.pop("first", None) else None
+
+    async with Simulated(faults=faults) as server:
+        knobs = {"base_url": server.base_url, "salvage": True, "max_attempts": 1}
+        await qloragen.agenerate(articles(1), tmp_path / "run", **knobs)
+        before = qloragen.summary(tmp_path / "run")
+        await qloragen.agenerate(articles(1), tmp_path / "run", **knobs)
+    after = qloragen.summary(tmp_path / "run")
+
+    assert (before.lost_calls, before.calls, before.failures) == (1, 0, {"connection": 1})
+    assert (after.lost_calls, after.records) == (0, 3)
+    assert after.calls == len(server.calls) == 1 + 3
+    assert after.waste == {}
