@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import pytest
@@ -49,7 +50,7 @@ async def test_followers_go_before_those_who_wait_and_after_those_who_come_back(
             ("follows too", {"follows": True}),
             ("comes back", {"again": True}),
         ):
-            tasks.start_soon(lambda name=name, place=place: line.wait(name, **place))
+            tasks.start_soon(partial(line.wait, name, **place))
             await anyio.sleep(0.01)
 
     assert line.order == ["at work", "head", "comes back", "follows", "follows too", "waits"]
@@ -61,9 +62,9 @@ async def test_in_an_outage_who_has_not_failed_goes_first_and_followers_before_t
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(line.wait, "at work")
         await anyio.sleep(0.01)
-        tasks.start_soon(lambda: line.wait("comes back", again=True))
+        tasks.start_soon(partial(line.wait, "comes back", again=True))
         tasks.start_soon(line.wait, "waits")
-        tasks.start_soon(lambda: line.wait("follows", follows=True))
+        tasks.start_soon(partial(line.wait, "follows", follows=True))
         await anyio.sleep(0.01)
         line.door.recovery.gate.shut(Cause.OUTAGE, anyio.current_time(), 0.1, why="HTTP 503")
 
@@ -79,7 +80,7 @@ async def test_whoever_waits_is_let_in_in_order_of_arrival_however_big_and_howev
         await line.wait(f"{number}", tokens)
         async with anyio.create_task_group() as siblings:
             for one in range(followers):
-                siblings.start_soon(lambda one=one: line.wait(f"{number} follows {one}", tokens, follows=True))
+                siblings.start_soon(partial(line.wait, f"{number} follows {one}", tokens, follows=True))
 
     async with anyio.create_task_group() as tasks:
         for number, (tokens, followers) in enumerate(articles):
