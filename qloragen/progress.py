@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TextIO
 
@@ -11,6 +12,7 @@ from anyio.abc import TaskGroup
 
 from .background import background
 from .costs import usd
+from .engine.batches.engine import BatchProgress
 from .engine.gate import Cause
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SourceError
@@ -54,6 +56,7 @@ class Progress:
             "records_per_minute": round(self._rate() * 60, 1),
             "eta_s": self._eta_s(),
             "paused": {model: pause.cause.value for model, pause in self._session.pauses.items()},
+            "batches": [batch._asdict() | {"asked": str(batch.asked)} for batch in self._session.batches],
         }
 
     def ending(self) -> dict[str, object] | None:
@@ -76,6 +79,7 @@ class Progress:
         parts.append(f"{self._rate() * 60:.1f} records/min")
         eta_s = self._eta_s()
         parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []
+        parts += [_batched(batches)] if (batches := self._session.batches) else []
         parts += dict.fromkeys(_said(model, pause) for model, pause in self._session.pauses.items())
         parts += [_stopping(stopped, self._session.calls_in_flight)] if (stopped := self._session.stopped) else []
         return " · ".join(parts)
@@ -172,6 +176,13 @@ def _said(model: str, pause: Pause) -> str:
 
 
 _CAUSES = {Cause.RATE_LIMITED: "rate limit", Cause.NO_CAPACITY: "no capacity at the flex tier"}
+
+
+def _batched(batches: Sequence[BatchProgress]) -> str:
+    """Return in words how far the batches at the provider are."""
+    stations = Counter(batch.status.replace("_", " ") for batch in batches)
+    where = ", ".join(f"{count} {station}" for station, count in stations.items())
+    return f"batches {where}: {sum(batch.done for batch in batches)}/{sum(batch.total for batch in batches)}"
 
 
 def _stopping(reason: RunStopped, calls: int) -> str:

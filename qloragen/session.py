@@ -37,12 +37,12 @@ from .pipeline.plan import Plan
 from .pipeline.salvage import NoSalvage, Salvage, StoredReplies
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
-from .rereading import read_as_now
+from .rereading import take_up
 from .settings import Settings, load
 from .sources import Reading, read
 from .store.committer import committing
 from .store.run import open_run
-from .summary import Summary, summarise
+from .summary import Summary, batches_left, summarise
 from .types import Article, Record, Skip
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
@@ -163,6 +163,12 @@ class Session:
     def batches(self) -> tuple[BatchProgress, ...]:
         """Batches at the provider that have not been collected, oldest first."""
         return self._batches.progress if self._batches else ()
+
+    @property
+    def left_behind(self) -> str:
+        """A sentence about what goes on at the provider when nobody works here; empty without batches."""
+        left = batches_left(self.summary.batches) if self._batches else ""
+        return left and f"{left} {'goes' if left.startswith('1 ') else 'go'} on at the provider."
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -316,7 +322,7 @@ class Session:
         self._options = options_of(settings, self._job, specs)
         most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
         self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))
-        await self._take_up()
+        self.resumed = await anyio.to_thread.run_sync(take_up, self._run, self._job)
         self._committer = await exits.enter_async_context(committing(self._run, terms_of(settings, self._disk_said)))
         client = self._client
         if client is None:
@@ -326,11 +332,7 @@ class Session:
         self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack, _origins(specs))
         prices = {spec.name: spec.price for spec in specs}
         salvage = StoredReplies(self._logbook.run, prices, self._engine.book) if settings.salvage else NoSalvage()
-        book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
-        self._batches = await exits.enter_async_context(
-            batches_of(settings, self._engine, client, book, left=len(self._run.state.submissions.open()))
-        )
-        self._salvage: Salvage = book if self._batches else salvage
+        await self._open_batches(exits, client, salvage)
         self._flow = Flow(
             self._job,
             self._batches or self._engine,
@@ -347,12 +349,12 @@ class Session:
         await exits.enter_async_context(background(self._keep_logbook))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
 
-    async def _take_up(self) -> None:
-        """Say in what state the run was found, and read what is paid for as it would be read now."""
-        self.resumed = self._run.filing.written > 0
-        for sentence in self._run.recovery.sentences:
-            log.warning("run_recovered", folder=str(self.folder), what=sentence)
-        await anyio.to_thread.run_sync(read_as_now, self._run, self._job)
+    async def _open_batches(self, exits: AsyncExitStack, client: Client, salvage: Salvage) -> None:
+        book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
+        left = len(self._run.state.submissions.open())
+        batches = batches_of(self.settings, self._engine, client, book, left=left)
+        self._batches = await exits.enter_async_context(batches)
+        self._salvage = book if self._batches else salvage
 
     def _articles_at_once(self) -> int:
         """Return how many articles are worked on at once.

@@ -36,6 +36,11 @@ class Work(Protocol):
         """Calls that have been sent and not answered yet."""
         ...
 
+    @property
+    def left_behind(self) -> str:
+        """A sentence about what goes on at the provider when nobody works here; empty where nothing does."""
+        ...
+
     def stop(self, reason: RunStopped) -> None:
         """Send no more; calls in flight are finished."""
         ...
@@ -91,10 +96,10 @@ class Stopping:
         calls = work.calls_in_flight
         finished = f"{_calls(calls)} in flight {_were(calls)} finished" if calls else "no call was in flight"
         self.ended = Interrupted(
-            f"Stopped by {number.name}: {finished}, and everything is kept. {GO_ON}", signal=number
+            f"Stopped by {number.name}: {finished}, and everything is kept.{_behind(work)} {GO_ON}", signal=number
         )
         self.reason = Interrupted(
-            f"Stopped by {number.name}; everything that has arrived is kept. {GO_ON}",
+            f"Stopped by {number.name}; everything that has arrived is kept.{_behind(work)} {GO_ON}",
             signal=number,
             finish_by_s=anyio.current_time() + self._grace_s,
         )
@@ -104,7 +109,8 @@ class Stopping:
         calls = work.calls_in_flight
         lost = f"{_calls(calls)} in flight {_were(calls)} cancelled and may be paid for again" if calls else ""
         self.ended = Interrupted(
-            f"{how}: {lost or 'no call was in flight'}; everything that has arrived is kept. {GO_ON}", signal=number
+            f"{how}: {lost or 'no call was in flight'}; everything that has arrived is kept.{_behind(work)} {GO_ON}",
+            signal=number,
         )
         self._cancel()
 
@@ -188,6 +194,10 @@ def _restored() -> Iterator[None]:
 
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+def _behind(work: Work) -> str:
+    return work.left_behind and f" {work.left_behind}"
 
 
 def _calls(count: int) -> str:

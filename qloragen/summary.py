@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple
 
 from .costs import (
     ByTier,
@@ -24,6 +26,18 @@ from .manifest import LastProcess
 from .store.ledger import Account, Bill, LostAccount, LostSum, total, total_lost
 from .store.money import NOTHING, Paid
 from .store.state import State
+from .words import counted
+
+
+class BatchLeft(NamedTuple):
+    """A batch that has not been collected, as far as the journal tells."""
+
+    id: str | None
+    """The provider's; None: it is not known to have arrived there."""
+    model: str
+    requests: int
+    asked: datetime
+    """When it was made (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,8 @@ class Summary:
     """Calls that brought no reply, by model and reason; what those of unknown cost have cost is on no bill."""
     prices: Mapping[str, str] = field(default_factory=dict)
     """Model to where its price comes from, and of when it is."""
+    batches: tuple[BatchLeft, ...] = ()
+    """Batches that have not been collected: they go on at the provider, whoever works here."""
     damaged_lines: int = 0
     articles: int | None = None
     """Articles that the last process took from its source; None while that is not known for certain."""
@@ -97,6 +113,7 @@ class Summary:
             "unsettled": self.unsettled,
             "lost_calls": lost_fields(self.lost),
             "damaged_lines": self.damaged_lines,
+            "batches": [{**batch._asdict(), "asked": batch.asked.isoformat()} for batch in self.batches],
             "total": bill_fields(self.total),
             "bills": [{**account._asdict(), **bill_fields(bill)} for account, bill in self.bills.items()],
             "useful": paid_fields(self.useful),
@@ -120,6 +137,8 @@ class Summary:
         pending = f"{self.unsettled} ({dollars(self.pending.cost_usd, self.pending.unpriced_calls)})"
         rows += [("paid, not yet made into records", pending)] if self.unsettled else []
         rows += [("calls that broke off", lost_said(self.lost))] if self.lost else []
+        left = batches_left(self.batches)
+        rows += [("batches at the provider", f"{left}: the same command collects them")] if left else []
         rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []
         width = max(20, *(len(name) for name, _ in rows))
         return "\n".join(f"{name:<{width}} {value}" for name, value in rows)
@@ -139,6 +158,12 @@ class Summary:
 
     def _prices(self) -> str:
         return f"prices: {prices_said(self.prices)}" if self.prices and self.bills else ""
+
+
+def batches_left(batches: Sequence[BatchLeft]) -> str:
+    """Return in words what goes on at the provider; empty without batches."""
+    requests = sum(batch.requests for batch in batches)
+    return f"{counted(len(batches), 'batch', 'batches')} with {counted(requests, 'request')}" if batches else ""
 
 
 def summarise(
@@ -162,6 +187,7 @@ def summarise(
         waste=dict(sorted(totals.waste.items())),
         lost=state.ledger.lost,
         prices=prices,
+        batches=tuple(BatchLeft(one.batch, one.model, one.requests, one.asked) for one in state.submissions.open()),
     )
 
 

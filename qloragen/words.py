@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def counted(count: int, noun: str) -> str:
-    """Return `count` with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, nouns: str | None = None) -> str:
+    """Return `count` with its noun; `nouns` are several of it, where that is not `noun` and an s."""
+    return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

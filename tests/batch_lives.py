@@ -53,7 +53,9 @@ class Lives:
     def run(self) -> Path:
         return self._folder / str(self.number)
 
-    def live(self, last_turn=None, *, at=0, before=True, beside=None, edit=None, **knobs) -> bool:
+    def live(
+        self, last_turn=None, *, at=0, before=True, beside=None, edit=None, client_of=None, source=None, **knobs
+    ) -> bool:
         """Let one process work; returns whether it was killed: in that turn, or at one of its calls.
 
         `beside(client, session)` is run beside the work, `edit(ask, reply)` may change what calls to files and batches
@@ -63,10 +65,11 @@ class Lives:
         async def main():
             client = Deadly(self.provider, at=at, before=before, edit=edit)
             self.asks = client.asks
-            async with Session(self.run, client=client, **self._knobs | knobs) as session:
+            shown = client_of(client) if client_of else client
+            async with Session(self.run, client=shown, **self._knobs | knobs) as session:
                 try:
                     async with background(beside or anyio.sleep, *((client, session) if beside else (0,))):
-                        await session.process(self._source)
+                        await session.process(source or self._source)
                 finally:
                     self.summary, self.tally = session.summary, session.tally
 
@@ -99,7 +102,10 @@ class Lives:
 
 
 class Deadly(SimulatedClient):
-    """Kills the process at one of its calls: before it is made, or when it was answered and nobody knows; edits replies."""
+    """Kills the process at one of its calls, before it is made, or when it was answered and nobody knows.
+
+    Replies may be edited on their way.
+    """
 
     def __init__(self, provider, *, at=0, before=True, edit=None):
         super().__init__(provider)

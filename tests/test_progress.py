@@ -10,10 +10,13 @@ import anyio
 import pytest
 
 from qloragen.engine import Cause, Pause
+from qloragen.engine.batches.engine import BatchProgress
 from qloragen.errors import AccessDenied, Interrupted
 from qloragen.pipeline.tally import Tally
 from qloragen.progress import Progress, shown
 from qloragen.testing import VirtualLoop
+
+from .values import NOON
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ class SessionAtWork:
     calls_in_flight: int = 3
     cost_usd: Decimal | None = Decimal("0.5")
     stopped: Exception | None = None
+    batches: tuple[BatchProgress, ...] = ()
 
 
 def progress_of(session: Any, total: int | None = None) -> Progress:
@@ -43,6 +47,18 @@ async def test_the_line_shows_counts_costs_and_the_time_that_is_left():
     assert progress.line() == (
         "articles 10/100 · records 40 · rejected 2 · in flight 3 · $0.5000 · 40.0 records/min · ETA 9 min 00 s"
     )
+
+
+async def test_batches_are_shown_with_where_they_are_and_how_far():
+    batches = (
+        BatchProgress("b1", "m", "in_progress", 120, 300, NOON),
+        BatchProgress("b2", "m", "in_progress", 0, 40, NOON),
+        BatchProgress(None, "n", "submitting", 0, 10, NOON),
+    )
+    progress = progress_of(SessionAtWork(batches=batches))
+
+    assert "· batches 2 in progress, 1 submitting: 120/350" in progress.line()
+    assert [batch["status"] for batch in progress.fields()["batches"]] == ["in_progress", "in_progress", "submitting"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class Calls:
     """Work whose calls in flight are all answered at `answered_s`, on the loop's clock."""
 
     calls_in_flight: int = 3
+    left_behind: str = ""
     answered_s: float = float("inf")
     reasons: list[RunStopped] = field(default_factory=list)
     asked: anyio.Event = field(default_factory=anyio.Event)
@@ -73,6 +74,15 @@ async def test_calls_that_finish_within_the_grace_period_are_waited_for():
     assert said == (
         "Stopped by SIGINT: 3 calls in flight were finished, and everything is kept. "
         "Run the same command again to go on."
+    )
+
+
+async def test_what_goes_on_at_the_provider_is_said():
+    said, _ = await stopped(Calls(0, left_behind="1 batch with 6 requests goes on at the provider."), (10, TERM))
+
+    assert said == (
+        "Stopped by SIGTERM: no call was in flight, and everything is kept. 1 batch with 6 requests goes on at the "
+        "provider. Run the same command again to go on."
     )
 
 

@@ -148,9 +148,10 @@ class Collector:
         """Return when replies have been kept by those who waited for them, or adopted if they have left."""
         for parked, completion in handed:
             await parked.done.wait()
+            if parked.failed:
+                raise parked.failed.with_traceback(None)
             if not parked.taken:
                 self._book.adopt(batch.name, parked.id, completion)
-        self._shared.halt.check()
 
     # ------------------------------------------------------------------------------------------------- what failed
 

@@ -83,11 +83,14 @@ class BatchEngine:
         """
         parked = Parked(request.id or self._name(), request, Caller(keep, lost))
         try:
-            if not self._is_for_batches(parked):
-                return await self._engine.complete(request, keep, lost)
+            if parked.id not in self._where and (alone := await self._alone(parked)):
+                return alone
             self._shared.halt.check()
             self._park(parked)
-            return await self._answer(parked)
+            outcome = await parked.answer
+            if outcome is None:
+                return await self._engine.complete(request, keep, lost)
+            return await self._answered(parked, outcome)
         finally:
             self._parked.discard(parked)
             self._leave(parked)
@@ -124,13 +127,18 @@ class BatchEngine:
 
     # -------------------------------------------------------------------------------------------------- requests
 
-    def _is_for_batches(self, parked: Parked) -> bool:
-        if parked.request.predicates:
-            return False
-        if parked.id in self._where:
-            return True
-        shape = self._engine.lane(parked.request.model).form.shape
-        return self._terms.submit and not (parked.request.function is not None and shape.probing)
+    async def _alone(self, parked: Parked) -> Completion | None:
+        """Ask for what is not for batches; returns None for what is."""
+        request, caller = parked.request, parked.caller
+        if request.predicates or not self._terms.submit:
+            return await self._engine.complete(request, caller.keep, caller.lost)
+        shape = self._engine.lane(request.model).form.shape
+        if request.function is None or not shape.probing:
+            return None
+        async with self._lane(request.model).probing:
+            if shape.probing:
+                return await self._engine.complete(request, caller.keep, caller.lost)
+        return None
 
     def _park(self, parked: Parked) -> None:
         self._parked.add(parked)
@@ -141,8 +149,7 @@ class BatchEngine:
         else:
             held.parked = parked
 
-    async def _answer(self, parked: Parked) -> Completion:
-        outcome = await parked.answer
+    async def _answered(self, parked: Parked, outcome: Completion | RequestFailed | RunStopped) -> Completion:
         if isinstance(outcome, RequestFailed):
             raise outcome
         if isinstance(outcome, RunStopped):
@@ -152,6 +159,7 @@ class BatchEngine:
             try:
                 await parked.caller.keep(outcome)
             except RunStopped as reason:
+                parked.failed = reason
                 self._shared.halt.stop(reason)
                 raise
         return outcome

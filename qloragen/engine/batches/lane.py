@@ -71,6 +71,8 @@ class BatchLane:
         self.open: list[OpenBatch] = []
         self.fruitless = 0
         """Batches in a row that brought nothing."""
+        self.probing = anyio.Lock()
+        """Held by whoever finds out, with a call of its own, how structured answers are asked for."""
         self._terms = terms
         self._budget = budget
         self._queue: deque[Parked] = deque()
@@ -85,9 +87,12 @@ class BatchLane:
         return sum(not parked.done.is_set() for parked in self._queue)
 
     def park(self, parked: Parked) -> None:
-        """Let a request wait for the next file."""
-        self._queue.append(parked)
-        self.wake()
+        """Let a request wait for the next file; where no more are made, its caller has to ask in another way."""
+        if self._terms.submit:
+            self._queue.append(parked)
+            self.wake()
+        else:
+            parked.settle(None)
 
     def wake(self) -> None:
         """Look again at what can be sent."""

@@ -15,7 +15,8 @@ from ..models import Family
 from .api import Batch
 from .book import Asked, Submission
 
-Outcome = Completion | RequestFailed | RunStopped
+Outcome = Completion | RequestFailed | RunStopped | None
+"""None: no batch will bring it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +31,8 @@ class Parked:
     """Its caller waits no more."""
     taken: bool = False
     """Its caller has the reply: it is for the caller to keep."""
+    failed: RunStopped | None = None
+    """Why the caller could not keep it."""
     packed: bool = False
     """It is in a file that is being made: its caller may leave, and it is sent all the same."""
     failures: dict[str, int] = field(default_factory=dict)
