@@ -34,18 +34,21 @@ def reread(run: Run, job: Job, stages: Collection[Stage] = get_args(Stage)) -> R
     return result
 
 
-def read_as_now(run: Run, job: Job) -> None:
-    """Read the classifications of `run` again, if replies to the same prompts were read by other choices last.
+def take_up(run: Run, job: Job) -> bool:
+    """Say in what state `run` was found, and read its classifications again if replies to the same prompts were read
+    by other choices last. Returns whether there is any work in it.
 
     Raises:
         StorageFailed: A file cannot be written; doing it again goes on.
     """
+    for sentence in run.recovery.sentences:
+        log.warning("run_recovered", folder=str(run.folder), what=sentence)
     reading, manifest = job.classifier.reading, read_manifest(run.folder)
-    if not reading or not run.state.totals.classified:
-        return
-    if manifest is None or manifest.readings.get(job.classification_fingerprint, reading) != reading:
+    applied = manifest.readings.get(job.classification_fingerprint, reading) if manifest else None
+    if reading and reading != applied and run.state.totals.classified:
         result = reread(run, job, _CLASSIFICATIONS)
         log.warning("classifications_reread", folder=str(run.folder), reading=reading, changed=result.reclassified)
+    return run.filing.written > 0
 
 
 def _note(run: Run, job: Job, manifest: Manifest | None, reading: str | None) -> None:
