@@ -82,15 +82,13 @@ def lost_said(lost: Mapping[LostAccount, LostSum]) -> str:
     for place, one in lost.items():
         reasons[place.reason] = reasons.get(place.reason, 0) + one.calls
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    said = [f"{whole.calls} ({why})"]
-    if whole.billed_calls:
-        said.append(f"{whole.billed_calls} were billed, and are in the sums")
+    said = [f"{whole.billed_calls} were billed, and are in the sums"] if whole.billed_calls else []
     if unheard := whole.calls - whole.billed_calls:
         most = (
-            f"at most ${whole.worst_usd:.4f}" if whole.worst_usd or not whole.unpriced_calls else "at an unknown price"
+            f"up to ${usd(whole.worst_usd)}" if whole.worst_usd or not whole.unpriced_calls else "nobody knows how much"
         )
-        said.append(f"{unheard} may have been billed, {most}, in no sum")
-    return "; ".join(said)
+        said.append(f"{unheard} may have been billed: {most}, which is in no sum")
+    return f"{whole.calls} ({why}); {'; '.join(said)}"
 
 
 def bill_fields(bill: Bill) -> dict[str, object]:

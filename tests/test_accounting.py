@@ -415,7 +415,7 @@ def test_the_summary_says_what_was_paid_in_vain_and_what_is_not_known(tmp_path):
     ]
     assert "paid, not yet made into records 1 (unknown cost)" in str(found)
     assert "1 call of unknown cost: not zero, but in no sum." in str(found)
-    assert "1 (1 timeout); 1 may have been billed, at most $0.0500, in no sum" in str(found)
+    assert "1 (1 timeout); 1 may have been billed: up to $0.0500, which is in no sum" in str(found)
     values = found.as_dict()
     assert values["waste"] == [
         {"reason": "no_types", "calls": 1, "cost_usd": "0.6", "unpriced_calls": 0, "share": 0.6},

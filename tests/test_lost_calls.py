@@ -1,6 +1,7 @@
 """Calls whose reply is lost on the network may have been billed: they are counted over all processes, and shown."""
 
 import itertools
+from typing import Any
 
 import anyio
 import orjson
@@ -32,7 +33,7 @@ async def test_replies_that_were_lost_are_counted_over_all_processes_and_shown(t
     assert sum(one.calls for one in found.lost.values()) == lost
     assert main(["status", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().out
-    assert f"calls that broke off {lost} ({lost} connection); {lost} may have been billed, at most $" in said
+    assert f"calls that broke off {lost} ({lost} connection); {lost} may have been billed: up to $" in said
 
 
 async def test_while_a_run_is_at_work_or_was_killed_no_old_count_of_articles_is_shown(tmp_path, capsys):
@@ -110,7 +111,7 @@ async def test_a_lost_reply_that_the_provider_has_stored_is_paid_for_once_in_the
         return KINDS["reset_after_headers"] if call.kind == "classify" and lose.pop("first", None) else None
 
     async with Simulated(faults=faults) as server:
-        knobs = {"base_url": server.base_url, "salvage": True, "max_attempts": 1}
+        knobs: dict[str, Any] = {"base_url": server.base_url, "salvage": True, "max_attempts": 1}
         await qloragen.agenerate(articles(1), tmp_path / "run", **knobs)
         before = qloragen.summary(tmp_path / "run")
         await qloragen.agenerate(articles(1), tmp_path / "run", **knobs)
