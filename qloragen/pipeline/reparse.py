@@ -86,9 +86,7 @@ def reparse(
     return result
 
 
-def _reread(
-    run: Run, job: Job, replies: Iterable[Reply], result: Reparsed, most_queued_bytes: int
-) -> dict[str, _Cell]:
+def _reread(run: Run, job: Job, replies: Iterable[Reply], result: Reparsed, most_queued_bytes: int) -> dict[str, _Cell]:
     """Keep what the replies come to now; returns the cells that have no result."""
     done: set[str] = set()
     cells: dict[str, _Cell] = {}
