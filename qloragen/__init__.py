@@ -19,6 +19,7 @@ from .errors import (
     SourceError,
     StorageFailed,
 )
+from .estimation import Estimate, aestimate, estimate
 from .oneshot import Outcome, agenerate, export, generate, reparse, summary
 from .session import Session
 from .settings import Settings
@@ -33,6 +34,7 @@ __all__ = [
     "BudgetReached",
     "Calibration",
     "ChangesNotAccepted",
+    "Estimate",
     "Interrupted",
     "ModelNotFound",
     "Outcome",
@@ -55,8 +57,10 @@ __all__ = [
     "Usage",
     "Verification",
     "acalibrate",
+    "aestimate",
     "agenerate",
     "calibrate",
+    "estimate",
     "export",
     "generate",
     "rebuild",

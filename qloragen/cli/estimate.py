@@ -6,7 +6,7 @@ import argparse
 
 import orjson
 
-from ..estimate import estimate as estimate_of
+from ..estimation import estimate as estimate_of
 from .parser import knobs_of
 
 

@@ -88,7 +88,7 @@ class Estimate:
             "for one hour": hourly(mode.pace),
             "basis": self.basis,
             "calls last": self.latency,
-            "prices": "; ".join(f"{', '.join(models)}: {origin}" for origin, models in prices.items()),
+            "prices": "\n".join(f"{', '.join(models)}: {origin}" for origin, models in prices.items()),
         }
 
 

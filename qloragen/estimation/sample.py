@@ -109,6 +109,7 @@ class _Seen:
             record_tokens={mode: mean(found) for mode, found in lengths.items() if found},
             asks_per_record=mean([len(replies) for replies in records], 1.0) if records else None,
             accepted=share(accepted, len(records)) if records else None,
+            doubtful=self._doubtful(classified),
             prompt_error=self._prompt_error(ruler, tokens),
             latency_s=self._latencies(),
         )
@@ -128,6 +129,13 @@ class _Seen:
 
     def _opened(self, reply: Reply) -> OpenArticle | None:
         return self._articles.get((reply.cell.content_hash, reply.cell.format))
+
+    @staticmethod
+    def _doubtful(classified: Sequence[Sequence[Reply]]) -> Range | None:
+        """Return for how many of the articles that were judged by probabilities a listing was asked for too."""
+        judged = [replies for replies in classified if any(not _is_listing(reply) for reply in replies)]
+        doubted = sum(any(map(_is_listing, replies)) for replies in judged)
+        return share(doubted, len(judged)) if doubted else None
 
     def _prompt_error(self, ruler: Ruler, tokens: Estimator) -> Range | None:
         """Let `tokens` learn from all prompts, and return how far off it is after that."""

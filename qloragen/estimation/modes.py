@@ -18,7 +18,7 @@ _SERVICES: Mapping[str, Mapping[str, bool]] = {
 }
 _INPUTS = {"--input evidence": "evidence", "--input written": "written"}
 _CLASSIFIERS = {f"--classifier {name}": name for name in ("numbers", "decisions", "cascade")}
-_READS = {"--classify-reads article": "article", "--classify-reads outline": "outline"}
+_READS = {f"--set classify_reads={read}": read for read in ("article", "outline")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _single(settings: Settings, models: Sequence[str]) -> Iterator[tuple[str, Se
 def _together(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """Yield what may be cheapest: batches are half the price without a cache, flex is half the price with one."""
     classifiers = {settings.classifier: "", "decisions": "--classifier decisions"}
-    reads = {settings.classify_reads: "", "outline": "--classify-reads outline"}
+    reads = {settings.classify_reads: "", "outline": "--set classify_reads=outline"}
     evidence = "" if settings.input == "evidence" else "--input evidence"
     for service, classifier, read in product(("--flex", "--batch"), classifiers, reads):
         changes = {**_SERVICES[service], "classifier": classifier, "classify_reads": read, "input": "evidence"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from math import ceil
 
 from ..words import counted, table
 from .pace import Pace
@@ -35,9 +36,10 @@ def modes_table(modes: Sequence[ModeEstimate]) -> str:
 
 
 def about(facts: Mapping[str, str]) -> str:
-    """Return facts one below the other, each after its name."""
-    width = max(map(len, facts))
-    return "\n".join(f"{name:<{width}}  {fact}" for name, fact in facts.items() if fact)
+    """Return facts one below the other, each after its name; further lines of a fact are as far to the right."""
+    width = max(map(len, facts)) + 2
+    lines = (f"{name:<{width}}{fact}".replace("\n", "\n" + width * " ") for name, fact in facts.items() if fact)
+    return "\n".join(lines)
 
 
 def usd(sum_usd: Decimal | None) -> str:
@@ -95,7 +97,9 @@ def spell(seconds: float) -> str:
 
 def hourly(pace: Pace) -> str:
     """Return which limits would let it be done in an hour."""
-    return "; ".join(f"{need.model} {need.hourly_rpm:,.0f} RPM, {need.hourly_tpm:,.0f} TPM" for need in pace.needs)
+    return "; ".join(
+        f"{need.model} {ceil(need.hourly_rpm):,} RPM, {ceil(need.hourly_tpm):,} TPM" for need in pace.needs
+    )
 
 
 def _likely(amount: Amount | None) -> str:

@@ -60,6 +60,7 @@ class Sampled:
     """Only of the modes that there are records of."""
     asks_per_record: Range | None
     accepted: Range | None
+    doubtful: Range | None
     prompt_error: Range | None
     latency_s: Mapping[Stage, float]
     """Mean time that a call takes."""
@@ -136,7 +137,7 @@ def _updated(prior: Prior, sampled: Sampled) -> Prior:
         record_tokens={**prior.record_tokens, **sampled.record_tokens},
         asks_per_record=sampled.asks_per_record or prior.asks_per_record,
         accepted=sampled.accepted or prior.accepted,
-        doubtful=prior.doubtful,
+        doubtful=sampled.doubtful or prior.doubtful,
     )
 
 
