@@ -16,7 +16,7 @@ from .domain.classifiers import Cascade, Decisions, Numbers, Subject, chances_in
 from .domain.pack import Pack
 from .engine.client import Client
 from .errors import SetupError
-from .estimate.sample import drawn
+from .estimation.sample import drawn
 from .loop import block_on
 from .pipeline.job import Job, decoded
 from .session import Session, Source
