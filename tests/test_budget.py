@@ -107,6 +107,32 @@ def test_who_asked_first_is_not_overtaken_by_smaller_calls():
     assert (len(big.open), len(small.open)) == (1, 1)
 
 
+def test_what_can_never_fit_any_more_lets_smaller_calls_use_up_the_rest():
+    budget = Budget(Bounds(max_cost_usd=Decimal(10)))
+    large = Spending(Decimal(6), 1, 1)
+    first = asker(budget, DOLLAR, model="first")
+    budget.book("first", Spending(Decimal(5), 1, 1))
+
+    big, small = asker(budget, large, model="big"), asker(budget, *[DOLLAR] * 4, model="small")
+    first.settle(0, DOLLAR)
+
+    assert (len(big.waiting), len(small.open), big.refused) == (1, 4, [])
+    for _ in range(4):
+        small.settle(0, DOLLAR)
+    assert [worst for worst, *_ in big.refused] == [large]
+
+
+def test_what_does_not_fit_is_refused_only_when_nobody_else_who_waits_fits():
+    budget = Budget(Bounds(max_cost_usd=Decimal(10)))
+    first = asker(budget, Spending(Decimal(9), 1, 1), model="first")
+    big, small = asker(budget, Spending(Decimal(8), 1, 1), model="big"), asker(budget, DOLLAR, DOLLAR, model="small")
+    assert (len(big.waiting), len(small.waiting)) == (1, 2)
+
+    first.settle(0, Spending(Decimal(5), 1, 1))
+
+    assert (len(big.waiting), len(small.open)) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("bounds", "own", "sentence"),
     [

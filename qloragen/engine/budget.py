@@ -1,9 +1,10 @@
 """Limits on money, tokens and calls that concurrency cannot pass: the worst case is reserved before, settled after.
 
 There is one pot for everything, and one for each model that has bounds of its own. A call takes from both in one step,
-between two awaits, all that its bounds are about. What is reserved is a true bound (see `Call.bound`), three or four
-times what the call is likely to cost, so near the limit callers wait for what others may leave over. Only when nothing
-is open any more that could leave anything is the limit reached. Less than one call's worst case stays unspent then.
+between two awaits, all that its bounds are about. What is reserved is a true bound (see `Call.bound`), several times
+what the call is likely to cost, so near the limit callers wait, in order, for what others may leave over. Whoever could
+not go even if they left all of it steps aside, so that smaller calls can use up the rest. The limit is reached when
+nothing is open any more, and nobody waits who could still go: what stays unspent is less than any of their worst cases.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class Budget:
         """Set `worst` aside if there is room; else `look` is called when it may have come, in order of asking.
 
         Raises:
-            BudgetReached: it does not fit, and nothing that is open could still make room. Leave then as well.
+            BudgetReached: it does not fit, nothing is open, and nobody else who waits fits. Leave then as well.
         """
         pots = self._pots(model)
         for pot in pots:
@@ -129,7 +130,6 @@ class Budget:
                 for other in pots:
                     if other is not pot:
                         other.leave(look)  # who could not go in any case keeps nobody from the rest
-                pot.line_up(look)
                 return False
         for pot in pots:
             pot.take(worst, look)
@@ -165,7 +165,7 @@ class Budget:
 class _Pot:
     """One set of bounds, with what is spent and reserved of it, and who waits for room, in order."""
 
-    __slots__ = ("_line", "_open", "bounds", "model", "reserved", "spent")
+    __slots__ = ("_aside", "_line", "_open", "bounds", "model", "reserved", "spent")
 
     def __init__(self, model: str, bounds: Bounds, spent: Spending) -> None:
         self.model = model
@@ -175,28 +175,33 @@ class _Pot:
         self.reserved = NOTHING
         self._open = 0
         self._line: deque[Look] = deque()
+        self._aside: deque[Look] = deque()
+        """Those who ask for more than can ever be left."""
 
     def admits(self, model: str, worst: Spending, look: Look) -> bool:
-        """Return whether there is room, and nobody waits who asked before.
+        """Return whether there is room, and nobody waits who asked before; else who asks waits here.
 
         Raises:
-            BudgetReached: there is none, and nothing is open that could make any.
+            BudgetReached: there never will be, and nobody else is left who could go.
         """
-        passed = self.bounds.passed_by(self.spent.plus(self.reserved).plus(worst))
-        if passed is None:
-            return not self._line or self._line[0] == look
-        if not self._open:
-            whose = f"the limit of {self.model}" if self.model else "the limit"
-            raise BudgetReached(_sentence(passed, f"to {model}", whose, self.bounds, (self.spent, worst)))
+        passed = self.bounds.passed_by(self.spent.plus(worst))
+        if passed is not None:
+            self._forget(look)
+            if not self._open and not self._line:
+                whose = f"the limit of {self.model}" if self.model else "the limit"
+                raise BudgetReached(_sentence(passed, f"to {model}", whose, self.bounds, (self.spent, worst)))
+            self._aside.append(look)
+            return False
+        fits = self.bounds.passed_by(self.spent.plus(self.reserved).plus(worst)) is None
+        if fits and (not self._line or self._line[0] == look):
+            return True
+        if look not in self._line:
+            self._forget(look)
+            self._line.append(look)
         return False
 
-    def line_up(self, look: Look) -> None:
-        if look not in self._line:
-            self._line.append(look)
-
     def take(self, worst: Spending, look: Look) -> None:
-        if self._line and self._line[0] == look:
-            self._line.popleft()
+        self._forget(look)
         self.hold(worst)
 
     def hold(self, worst: Spending) -> None:
@@ -209,17 +214,30 @@ class _Pot:
         self.spent = self.spent.plus(spent)
 
     def leave(self, look: Look) -> None:
-        if look in self._line:
-            self._line.remove(look)
+        if self._forget(look) or not self._open:
             self.tell()
 
     def tell(self) -> None:
-        """Let them ask, one after the other, as long as they get what they ask for."""
+        """Let them ask, one after the other, as long as they get what they ask for, or step aside.
+
+        When nobody else is left, one of those who have stepped aside finds out that the limit is reached.
+        """
         while self._line:
             look = self._line[0]
             look()
             if self._line and self._line[0] == look:
                 return
+        if self._aside and not self._open:
+            self._aside[0]()
+
+    def _forget(self, look: Look) -> bool:
+        """Let `look` wait no more; returns whether it did."""
+        found = False
+        for waiting in (self._line, self._aside):
+            if look in waiting:
+                waiting.remove(look)
+                found = True
+        return found
 
 
 def _sum(spent: Mapping[str, Spending]) -> Spending:
