@@ -137,8 +137,10 @@ async def test_a_parameter_that_decisions_refuse_is_left_out_from_then_on():
     engine = engine_for(client, luna())
 
     await engine.complete(judging())
+    await engine.complete(judging())
+    await engine.complete(Request(LUNA, (Message("user", "write"),), 10))
 
-    assert ["prompt_cache_options" in call.body for call in client.calls] == [True, False]
+    assert ["prompt_cache_options" in call.body for call in client.calls] == [True, False, False, True]
 
 
 async def test_failures_in_passing_are_repeated_and_lost_ones_are_told_at_the_price_of_decisions():

@@ -64,7 +64,7 @@ class Lane:
     def __init__(self, spec: ModelSpec, shared: Shared) -> None:
         policy = shared.policy
         self.spec = spec
-        self.form = Form(spec)
+        self.form, self._form_of_decisions = Form(spec), Form(spec)
         self.limits = Limits(spec.rpm, spec.tpm)
         self.concurrency = (
             AutoConcurrency(spec.auto_maximum)
@@ -97,7 +97,8 @@ class Lane:
         Raises:
             RequestFailed: it cannot be sent at all.
         """
-        if earlier is not None and self.form.is_of(earlier):
+        form = self._form_of(request)
+        if earlier is not None and form.is_of(earlier):
             return earlier
         if request.max_completion_tokens < 1 and not request.predicates:
             raise RequestFailed(
@@ -105,8 +106,8 @@ class Lane:
                 reason="bad_request",
                 final=True,
             )
-        family = self.form.family
-        structure = self.form.structure_for(structured=request.function is not None)
+        family = form.family
+        structure = form.structure_for(structured=request.function is not None)
         cap = 0 if request.predicates else self._cap(request)
         try:
             body = encode_decisions(request, family) if request.predicates else encode(request, family, structure, cap)
@@ -179,7 +180,7 @@ class Lane:
         Raises:
             RequestFailed: the request has been sent in too many forms.
         """
-        row = self.form.verdict(ticket.call, failure)
+        row = self._form_of(ticket.call.request).verdict(ticket.call, failure)
         if failure.kind == "timeout":
             self.patience(ticket.call).timed_out()
         if failure.kind == "connection" and not failure.maybe_paid:
@@ -197,6 +198,10 @@ class Lane:
                 if effort.changes > _MOST_CHANGES:
                     raise given_up(self.spec.name, row, failure)
         return row
+
+    def _form_of(self, request: Request) -> Form:
+        """Return the form of calls to the same end: what one refuses, the other may need."""
+        return self._form_of_decisions if request.predicates else self.form
 
     def _resumed(self, paused_s: float) -> None:
         now_s = anyio.current_time()
