@@ -9,7 +9,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from qloragen.domain.classifiers import Decisions, Numbers, Thresholds
+from qloragen.domain.classifiers import Cascade, Decisions, Numbers, Thresholds
 from qloragen.engine.pricing import Price
 from qloragen.packs import load_pack
 from qloragen.pipeline.circumstances import Circumstances, circumstances_of, grown
@@ -211,15 +211,12 @@ def test_a_classification_by_two_models_costs_the_calls_of_each_that_it_takes():
 async def test_another_threshold_or_gate_is_no_change_and_another_classifier_is_one():
     decisions = replace(JOB, classifier=Decisions("sol"))
     stricter = replace(decisions, classifier=Decisions("sol", Thresholds(0.9)), gates=True)
-    before = done(decisions)
+    cascade = replace(JOB, classifier=Cascade(Decisions("mini"), Numbers("sol")))
 
-    same, other = (
-        await plan_of(ARTICLES, stricter, before, past(decisions)),
-        await plan_of(ARTICLES, JOB, before, past(decisions)),
-    )
+    plans = [await plan_of(ARTICLES, job, done(decisions), past(decisions)) for job in (stricter, JOB, cascade)]
 
-    assert same.changes == ()
-    assert [change.cause for change in other.changes] == ["classifier decisions -> numbers"]
+    causes = [[change.cause for change in plan.changes] for plan in plans]
+    assert causes == [[], ["classifier decisions -> numbers"], ["classifier decisions -> cascade"]]
 
 
 async def test_an_edited_type_changes_its_own_records():
