@@ -65,8 +65,8 @@ def sketch(article: Article) -> Sketch:
     The heading (where the text begins with none: the title) and the code must be the same, but for white space: pages
     of one template may differ in nothing else, such as those of a manual with one for every command.
     """
-    headed = " ".join(words(heading(article.content) or article.title or ""))
-    exact = "\n".join([headed, *(" ".join(line.split()) for line in _code(article))])
+    headed = heading(article.content) or article.title or ""
+    exact = "\n".join(" ".join(line.split()) for line in (headed, *_code(article)))
     particulars = int.from_bytes(blake2b(exact.encode(), digest_size=4).digest(), "big")
     return Sketch(_rows(shingles(article.content)), particulars)
 
