@@ -30,8 +30,9 @@ def budget_of(settings: Settings, ledger: Ledger) -> Budget:
 def _spent(ledger: Ledger) -> dict[str, Spending]:
     spent: defaultdict[str, Spending] = defaultdict(lambda: NOTHING)
     for account, bill in ledger.bills.items():
-        tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens
-        spent[account.model] = spent[account.model].plus(Spending(bill.cost_usd, tokens, bill.calls))
+        tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens + bill.worst_tokens
+        most = Spending(bill.cost_usd + bill.worst_usd, tokens, bill.calls)
+        spent[account.model] = spent[account.model].plus(most)
     for place, lost in ledger.lost.items():
         unbilled = lost.calls - lost.billed_calls
         spent[place.model] = spent[place.model].plus(Spending(lost.worst_usd, lost.worst_tokens, unbilled))
@@ -39,11 +40,11 @@ def _spent(ledger: Ledger) -> dict[str, Spending]:
 
 
 def _unpriced(ledger: Ledger) -> dict[str, int]:
-    """Return how many calls have no known cost, at least, by model."""
+    """Return how many calls, at least, may have cost anything, by model."""
     unpriced: dict[str, int] = {}
     for account, bill in ledger.bills.items():
-        if bill.unpriced_calls:
-            unpriced[account.model] = unpriced.get(account.model, 0) + bill.unpriced_calls
+        if unbounded := bill.unpriced_calls - bill.bounded_calls:
+            unpriced[account.model] = unpriced.get(account.model, 0) + unbounded
     for place, lost in ledger.lost.items():
         if lost.unpriced_calls:  # those with a bill are among the others already
             unpriced.setdefault(place.model, lost.unpriced_calls)

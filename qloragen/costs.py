@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from .domain.classifiers import DOUBTFUL
@@ -58,12 +58,19 @@ def bill_table(bills: Mapping[Account, Bill]) -> str:
     rows += [(_name(*key), *_cells(bill)) for key, bill in by_tier(bills).items()]
     rows.append(("total", *_cells(whole)))
     shown = table(rows)
-    if whole.unpriced_calls:
-        shown += (
-            f"\n{counted(whole.unpriced_calls, 'call')} of unknown cost: not zero, but in no sum. Either the price of "
-            "the model is unknown (set it with QLORAGEN_MODELS), or the reply does not say what it is billed for."
+    return "\n".join([shown, *_unknown(whole)])
+
+
+def _unknown(bill: Bill) -> Iterator[str]:
+    """Yield what is to be said of calls whose cost is unknown."""
+    if bill.bounded_calls:
+        which = f"{counted(bill.bounded_calls, 'call')} whose reply does not say what it is billed for"
+        yield f"{which}: not zero, but in no sum; up to ${usd(bill.worst_usd)}"
+    if unbounded := bill.unpriced_calls - bill.bounded_calls:
+        yield (
+            f"{counted(unbounded, 'call')} of models whose price is unknown: not zero, but in no sum. Set it with "
+            "QLORAGEN_MODELS."
         )
-    return shown
 
 
 def waste_table(waste: Mapping[str, Paid], bill: Bill) -> str:
@@ -98,6 +105,7 @@ def bill_fields(bill: Bill) -> dict[str, object]:
         **bill.usage._asdict(),
         "cost_usd": None if bill.total_usd is None else format(bill.total_usd, "f"),
         "unpriced_calls": bill.unpriced_calls,
+        "worst_usd": format(bill.worst_usd, "f"),
     }
 
 

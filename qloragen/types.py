@@ -210,6 +210,15 @@ class Usage(NamedTuple):
         return Usage(*map(add, self, other))
 
 
+class Worst(NamedTuple):
+    """The most that a call can have come to."""
+
+    usd: Decimal | None
+    """None when the model's price is unknown."""
+    tokens: int
+    """Prompt and completion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """One paid reply, decoded."""
@@ -228,7 +237,7 @@ class Completion:
     structure: ReplyForm | None
     """How the structured answer was asked for; `arguments` of decisions are a JSON list of the endpoint's answers."""
     cost_usd: Decimal | None
-    """None when the model's price is unknown."""
+    """None when the model's price is unknown, or the reply does not say what it is billed for."""
     body: bytes
     """The reply as it came over the wire."""
     tier: str | None = None
@@ -237,6 +246,8 @@ class Completion:
     latency_s: float = 0.0
     attempts: int = 1
     """HTTP calls that it took, this one included."""
+    worst: Worst | None = None
+    """The most that it can have come to, where it does not say what it is billed for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +264,7 @@ class LostCall:
     worst_usd: Decimal | None
     """The most that it can have cost, `cost_usd` where that is known; None when the model's price is unknown."""
     worst_tokens: int
-    """The most tokens, prompt and completion, that it can have been billed for; those of `usage` where that is known."""
+    """The most tokens, prompt and completion, that it can have been billed for; of `usage` where that is known."""
     tier: str | None
     """As what it is or would be paid for; see `Completion.tier`."""
 
@@ -295,6 +306,8 @@ class Reply:
     body: str
     tier: str | None = None
     """As what it was paid for; see `Completion.tier`."""
+    worst: Worst | None = None
+    """See `Completion.worst`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,8 @@ def check(folder: Path, provider: Billing, *, unread: Iterable[Bill] = (), kille
     summary, books = qloragen.summary(folder), by_hand(folder)
     bill, never_came = summary.total.cost_usd, priced(undelivered(provider))
     assert priced(billed(provider)) == bill + never_came + priced([*unread, *provider.unsaid])
-    assert summary.total.unpriced_calls == len(provider.unsaid)
+    assert summary.total.unpriced_calls == summary.total.bounded_calls == len(provider.unsaid)
+    assert priced(provider.unsaid) <= summary.total.worst_usd
     assert bill == books.replies + books.lost
 
     wasted = sum((paid.cost_usd for paid in summary.waste.values()), NOTHING)

@@ -121,3 +121,22 @@ async def test_a_lost_reply_that_the_provider_has_stored_is_paid_for_once_in_the
     assert (after.lost_calls, after.records) == (0, 3)
     assert after.calls == len(server.calls) == 1 + 3
     assert after.waste == {}
+
+
+async def test_a_reply_that_does_not_say_what_it_is_billed_for_counts_at_its_worst_and_stops_no_limit(tmp_path):
+    silent = iter([KINDS["missing_usage"]])
+    async with Simulated(faults=lambda call: next(silent, None) if call.kind == "generate" else None) as server:
+        await qloragen.agenerate(articles(1), tmp_path / "run", base_url=server.base_url)
+        found = qloragen.summary(tmp_path / "run")
+        outcome = await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url, max_cost_usd=5)
+
+    assert (found.total.unpriced_calls, found.total.bounded_calls, found.cost_usd) == (1, 1, None)
+    assert found.total.worst_usd > 0
+    assert found.total.worst_tokens > 1000
+    assert "1 call whose reply does not say what it is billed for: not zero, but in no sum; up to $" in str(found)
+    assert outcome.stopped is None
+    assert outcome.summary.records == 2 * 3
+    with open_run(tmp_path / "run", anew=True) as run:
+        assert run.state.ledger.total() == outcome.summary.total
+        (reply,) = (one for one in run.all_replies() if not any(one.usage))
+        assert reply.worst == (found.total.worst_usd, found.total.worst_tokens)

@@ -98,6 +98,7 @@ def test_the_public_names_of_the_engine_are_these():
         "StoredUnavailable",
         "UnreadableReply",
         "Usage",
+        "Worst",
         "answer_of",
         "connect",
         "cost",

@@ -11,7 +11,7 @@ What was received was paid for, so it is handed over whatever it says; what fail
 from importlib import import_module
 
 from ..errors import RequestFailed, RunStopped
-from ..types import Completion, Function, LostCall, Message, Request, Usage
+from ..types import Completion, Function, LostCall, Message, Request, Usage, Worst
 from .budget import Bounds, Budget, Spending
 from .client import Ask, Asking, Client, ConnectionLost, Deciding, HttpReply, Listing, connect
 from .engine import Engine
@@ -58,6 +58,7 @@ __all__ = [
     "StoredUnavailable",
     "UnreadableReply",
     "Usage",
+    "Worst",
     "answer_of",
     "connect",
     "cost",

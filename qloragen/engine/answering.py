@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
@@ -155,7 +156,7 @@ def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Compl
         return outcome
     ticket.spent = call.spent(outcome.usage, outcome.cost_usd, lane.spec.price)
     lane.succeeded(ticket, outcome, effort, now_s)
-    return outcome
+    return outcome if any(outcome.usage) else replace(outcome, worst=call.worst(lane.spec.price))
 
 
 def _decoded(lane: Lane, ticket: Ticket, attempts: int, reply: HttpReply) -> Completion | Failure:
@@ -189,8 +190,8 @@ def _lost_call(lane: Lane, call: Call, failure: Failure | None) -> LostCall:
         cost_usd = cost(bill.usage, price, tier=tier) if price else None
         tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens
         return LostCall(lane.spec.name, reason, bill.usage, cost_usd, cost_usd, tokens, tier)
-    worst = call.bound(price)
-    return LostCall(lane.spec.name, reason, None, None, worst.usd if price else None, worst.tokens, tier)
+    worst = call.worst(price)
+    return LostCall(lane.spec.name, reason, None, None, worst.usd, worst.tokens, tier)
 
 
 def _now_s() -> float:

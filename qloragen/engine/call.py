@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..types import Request, Structure, Usage
+from ..types import Request, Structure, Usage, Worst
 from .budget import Spending
 from .models import Family
 from .pricing import Price, ceiling
@@ -71,6 +71,11 @@ class Call:
         own = {name: value for name, value in self.family.parameters.items() if isinstance(value, int)}
         cap = max(self.cap_tokens, *(own.get(name, 0) for name in ("max_completion_tokens", "max_tokens")))
         return cap * max(own.get("n", 1), 1)
+
+    def worst(self, price: Price | None) -> Worst:
+        """Return the same, with None in the place of US dollars without a price."""
+        bound = self.bound(price)
+        return Worst(bound.usd if price else None, bound.tokens)
 
     def spent(self, usage: Usage, cost_usd: Decimal | None, price: Price | None) -> Spending:
         """Return what it has come to: as billed, or what it may have come to where nothing is said of that."""

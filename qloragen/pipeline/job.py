@@ -190,7 +190,8 @@ class Job:
     def _classification_parameters(self) -> str:
         asked = self.classification_requests(OpenArticle(Article("", "")))
         heat = "" if all(request.predicates for request in asked) else self._heat
-        return f"{heat};{_LINE_END.join(self.parameters.get(model, '') for model in self.classifier.models)}"
+        own = [self.parameters.get(model, "") for model in self.classifier.models]
+        return f"{heat};{_LINE_END.join(own) if any(own) else ''}"
 
     def _classification_fingerprint(self) -> str:
         whole = self.classifier.fingerprint(self.pack)
@@ -241,6 +242,7 @@ def reply_of(cell: Cell, completion: Completion, time: datetime) -> Reply:
         time=time,
         body=completion.body.decode("utf-8", "replace"),
         tier=completion.tier,
+        worst=completion.worst,
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ..types import Cell, LostCall, Usage
+from ..types import Cell, LostCall, Usage, Worst
 from .frame import framed
 from .ledger import Account, Lost
 from .money import Money, Paid, Waste
@@ -26,6 +26,16 @@ def usd_text(cost_usd: Decimal | None) -> str | None:
 def usd_of(text: str | None) -> Decimal | None:
     """Return the cost that a line says."""
     return None if text is None else Decimal(text)
+
+
+def worst_fields(worst: Worst | None) -> dict[str, object]:
+    """Return the fields of the line of a reply that does not say what it is billed for; none of one that does."""
+    return {} if worst is None else {"worst_usd": usd_text(worst.usd), "worst_tokens": worst.tokens}
+
+
+def worst_of(fields: Mapping[str, Any]) -> Worst:
+    """Return the most that a reply can have come to of which a line does not know the bill."""
+    return Worst(usd_of(fields.get("worst_usd")), fields.get("worst_tokens", 0))
 
 
 def account_of(fields: Mapping[str, Any]) -> Account:

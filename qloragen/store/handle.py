@@ -21,6 +21,7 @@ from .files import Files
 from .filing import Ends, Filing, refused
 from .frame import key_of, kind_of, sink_line
 from .index import Index, Mark
+from .ledger import NOTHING_WORSE
 from .lines import (
     Refused,
     article_line,
@@ -95,7 +96,8 @@ class Run:
         cell = reply.cell
         at = self._put(reply_line(reply, found=found))
         account = booked_at(cell, reply.tier)
-        self.state.add_reply(cell.key, account, reply.usage, reply.cost_usd, at, found=found)
+        worst = reply.worst or NOTHING_WORSE
+        self.state.add_reply(cell.key, account, reply.usage, reply.cost_usd, at, worst=worst, found=found)
         self._taken_in = True
 
     def add_lost(self, cell: Cell, call: LostCall, time: datetime) -> None:

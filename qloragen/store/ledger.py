@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..types import Stage, Usage
+from ..types import Stage, Usage, Worst
 
 _NO_TOKENS = Usage()
+NOTHING_WORSE = Worst(None, 0)
+"""Of a call whose reply says what it is billed for, or whose price is unknown."""
 
 
 class Account(NamedTuple):
@@ -34,6 +36,11 @@ class Bill:
     unpriced_calls: int = 0
     """Calls of models without a known price, or whose replies do not say what they are billed for: their cost is
     missing in `cost_usd`, not zero."""
+    bounded_calls: int = 0
+    """Those of them of which `worst_usd` is the most that they can have cost."""
+    worst_usd: Decimal = Decimal(0)
+    worst_tokens: int = 0
+    """The most tokens that calls can have come to whose replies do not say what they are billed for."""
 
     @property
     def total_usd(self) -> Decimal | None:
@@ -47,6 +54,9 @@ class Bill:
             self.usage.plus(other.usage),
             self.cost_usd + other.cost_usd,
             self.unpriced_calls + other.unpriced_calls,
+            self.bounded_calls + other.bounded_calls,
+            self.worst_usd + other.worst_usd,
+            self.worst_tokens + other.worst_tokens,
         )
 
 
@@ -121,14 +131,17 @@ class Ledger:
         self._bills: dict[Account, Bill] = dict(bills)
         self._lost: dict[LostAccount, LostSum] = dict(lost)
 
-    def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None) -> None:
-        """Add one call; `cost_usd` None means that its cost is not known."""
+    def charge(self, account: Account, usage: Usage, cost_usd: Decimal | None, worst: Worst = NOTHING_WORSE) -> None:
+        """Add one call; `cost_usd` None means that its cost is not known, but perhaps that it is `worst` at most."""
         bill = self._bills.get(account, _NOTHING)
         self._bills[account] = Bill(
             bill.calls + 1,
             bill.usage.plus(usage),
             bill.cost_usd + (cost_usd or 0),
             bill.unpriced_calls + (cost_usd is None),
+            bill.bounded_calls + (worst.usd is not None),
+            bill.worst_usd + (worst.usd or 0),
+            bill.worst_tokens + worst.tokens,
         )
 
     def lose(self, lost: Lost) -> None:
@@ -142,12 +155,12 @@ class Ledger:
         """Take a lost call back, because its reply was found, and is charged as such."""
         if lost.usage is not None:
             bill = self._bills[lost.account]
-            known_usd = lost.cost_usd or Decimal(0)
-            self._bills[lost.account] = Bill(
-                bill.calls - 1,
-                Usage(*(whole - part for whole, part in zip(bill.usage, lost.usage, strict=True))),
-                bill.cost_usd - known_usd,
-                bill.unpriced_calls - (lost.cost_usd is None),
+            self._bills[lost.account] = replace(
+                bill,
+                calls=bill.calls - 1,
+                usage=Usage(*(whole - part for whole, part in zip(bill.usage, lost.usage, strict=True))),
+                cost_usd=bill.cost_usd - (lost.cost_usd or 0),
+                unpriced_calls=bill.unpriced_calls - (lost.cost_usd is None),
             )
             if not self._bills[lost.account].calls:
                 del self._bills[lost.account]
@@ -176,11 +189,13 @@ class Ledger:
         return total_lost(self._lost.values())
 
     def worst_usd(self, model: str | None = None) -> Decimal:
-        """Return the most that was paid (to `model`): all bills, and lost calls without a bill at their worst.
+        """Return the most that was paid (to `model`): all bills, and calls without a bill at their worst.
 
         Calls without a known price are not in it: see `Bill.unpriced_calls` and `LostSum.unpriced_calls`.
         """
-        bills = (bill.cost_usd for account, bill in self._bills.items() if model in (None, account.model))
+        bills = (
+            bill.cost_usd + bill.worst_usd for account, bill in self._bills.items() if model in (None, account.model)
+        )
         lost = (one.worst_usd for place, one in self._lost.items() if model in (None, place.model))
         return sum(lost, sum(bills, Decimal(0)))
 

@@ -44,9 +44,10 @@ from ..types import (
     ReplyForm,
     Stage,
     Usage,
+    Worst,
     digest,
 )
-from .bills import refused_fields, usd_text
+from .bills import refused_fields, usd_text, worst_fields
 from .frame import framed, sink_line
 from .money import Paid
 
@@ -105,6 +106,8 @@ class ReplyLine(_CellLine):
     usage: _UsageLine
     cost_usd: Decimal | None
     tier: str | None = None
+    worst_usd: Decimal | None = None
+    worst_tokens: int | None = None
     request_id: str | None
     latency_s: float
     time: datetime
@@ -181,6 +184,7 @@ def reply_line(reply: Reply, *, found: bool = False) -> bytes:
         "request_id": reply.request_id,
         "latency_s": round(reply.latency_s, 3),
         "time": reply.time,
+        **worst_fields(reply.worst),
         **({"found": True} if found else {}),
         "body": reply.body,
     }
@@ -291,6 +295,7 @@ def reply_of(raw: bytes) -> Reply:
         usage=_usage_of(line.usage),
         cost_usd=line.cost_usd,
         tier=line.tier,
+        worst=None if line.worst_tokens is None else Worst(line.worst_usd, line.worst_tokens),
         request_id=line.request_id,
         latency_s=line.latency_s,
         time=line.time,

@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from ..types import Format, Usage
-from .bills import account_of, lost_of, refused_of, usd_of
+from ..types import Format, Usage, Worst
+from .bills import account_of, lost_of, refused_of, usd_of, worst_of
 from .frame import key_of, kind_of
 from .index import Index
-from .ledger import Account, Ledger, Lost
+from .ledger import NOTHING_WORSE, Account, Ledger, Lost
 from .lines import Refused, article_key, name_key
 from .money import NO_MONEY, NO_TYPES, Money
 from .standing import Kind, Standing
@@ -110,7 +110,15 @@ class State:
         self._fresh[name_key(article_id)] = Standing("name", at, content_hash)
 
     def add_reply(
-        self, key: str, account: Account, usage: Usage, cost_usd: Decimal | None, at: int, *, found: bool = False
+        self,
+        key: str,
+        account: Account,
+        usage: Usage,
+        cost_usd: Decimal | None,
+        at: int,
+        *,
+        worst: Worst = NOTHING_WORSE,
+        found: bool = False,
     ) -> None:
         """Note a paid reply: bill it, and keep its place until its cell is settled.
 
@@ -121,7 +129,7 @@ class State:
         if found and standing.money.lost:
             self.ledger.recover(standing.money.lost[0])
             standing = standing._replace(money=standing.money._replace(lost=standing.money.lost[1:]))
-        self.ledger.charge(account, usage, cost_usd)
+        self.ledger.charge(account, usage, cost_usd, worst)
         money = standing.money.replied(cost_usd, settled=standing.settled)
         replies = standing.replies if standing.settled else (*standing.replies, at)
         self._move(key, before, standing._replace(replies=replies, money=money))
@@ -228,7 +236,8 @@ class State:
             self.add_lost(key, lost_of(fields))
             return
         usage, found = Usage(**fields["usage"]), fields.get("found", False)
-        self.add_reply(key, account_of(fields), usage, usd_of(fields["cost_usd"]), at, found=found)
+        cost_usd, worst = usd_of(fields["cost_usd"]), worst_of(fields)
+        self.add_reply(key, account_of(fields), usage, cost_usd, at, worst=worst, found=found)
 
     def _move(self, key: str, before: Standing | None, after: Standing) -> None:
         self.totals.moved(before, after)

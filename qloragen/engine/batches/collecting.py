@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import anyio
 
 from ...errors import RequestFailed, RunStopped
 from ...logs import get_logger
-from ...types import Completion, LostCall, ReplyForm, Usage
+from ...types import Completion, LostCall, ReplyForm, Usage, Worst
 from ..budget import NOTHING, Spending
 from ..call import Call
 from ..client import HttpReply
@@ -273,11 +273,14 @@ def _decoded(
     """Return the completion of a result; its request is named by batch and id, by which it is known again."""
     around = Circumstances(f"{batch.submission.batch}:{held.asked.id}")
     try:
-        return decode(
+        found = decode(
             reply.body, model=lane.model, structure=structure, price=lane.known.spec.price, around=around, tier=TIER
         )
     except UnreadableReply:
         return None
+    worst = held.asked.worst
+    known = worst.usd if lane.known.spec.price else None
+    return found if any(found.usage) else replace(found, worst=Worst(known, worst.tokens))
 
 
 def _id_of(fault: LineFault, batch: OpenBatch) -> str | None:
