@@ -112,7 +112,7 @@ class Budget:
 
     def binds(self, model: str) -> bool:
         """Return whether there is any bound for calls to `model`: else nothing need be reserved for them."""
-        return bool(self._all.bounds) or model in self._own
+        return self._all.bounded or model in self._own
 
     def needs_price(self, model: str) -> bool:
         """Return whether a bound is in US dollars, so that it can be kept only where the price of `model` is known."""
@@ -165,12 +165,13 @@ class Budget:
 class _Pot:
     """One set of bounds, with what is spent and reserved of it, and who waits for room, in order."""
 
-    __slots__ = ("_aside", "_line", "_open", "bounds", "model", "reserved", "spent")
+    __slots__ = ("_aside", "_line", "_open", "bounded", "bounds", "model", "reserved", "spent")
 
     def __init__(self, model: str, bounds: Bounds, spent: Spending) -> None:
         self.model = model
         """Whose bounds they are; empty for those of all models."""
         self.bounds = bounds
+        self.bounded = bool(bounds)
         self.spent = spent
         self.reserved = NOTHING
         self._open = 0
@@ -184,6 +185,8 @@ class _Pot:
         Raises:
             BudgetReached: there never will be, and nobody else is left who could go.
         """
+        if not self.bounded:
+            return True
         passed = self.bounds.passed_by(self.spent.plus(worst))
         if passed is not None:
             self._forget(look)
@@ -201,16 +204,19 @@ class _Pot:
         return False
 
     def take(self, worst: Spending, look: Look) -> None:
-        self._forget(look)
+        if self.bounded:
+            self._forget(look)
         self.hold(worst)
 
     def hold(self, worst: Spending) -> None:
         self._open += 1
-        self.reserved = self.reserved.plus(worst)
+        if worst is not NOTHING:
+            self.reserved = self.reserved.plus(worst)
 
     def settle(self, worst: Spending, spent: Spending) -> None:
         self._open -= 1
-        self.reserved = self.reserved.minus(worst)
+        if worst is not NOTHING:
+            self.reserved = self.reserved.minus(worst)
         self.spent = self.spent.plus(spent)
 
     def leave(self, look: Look) -> None:
