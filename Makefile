@@ -41,6 +41,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/kills.py --short
 	$(BIN)/python benchmarks/classifiers.py --short
 	$(BIN)/python benchmarks/races.py --short
+	$(BIN)/python benchmarks/budget.py --short
 	$(BIN)/python benchmarks/duplicates.py --short
 
 requirements:  ## pin again; needs uv

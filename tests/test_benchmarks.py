@@ -66,6 +66,14 @@ def test_ways_to_classify_are_compared_with_the_strong_model(tmp_path):
     assert rows["numbers of outlines"]["tokens per article"] < rows["numbers"]["tokens per article"]
 
 
+def test_limits_are_held_against_the_servers_bill(tmp_path):
+    found = run("budget.py", tmp_path, "--requests", "120", "--in-flight", "12")
+
+    passed = {way: {row["passed by"] for row in found["table"] if row["way"] == way} for way in ("reserved", "checked")}
+    assert passed["reserved"] == {"0"}
+    assert len(passed["checked"]) > 1
+
+
 def test_ways_of_storing_records_are_measured_side_by_side(tmp_path):
     ways = ["group, replies", "each synced"]
     only = [word for way in ways for word in ("--only", way)]
