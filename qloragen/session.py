@@ -75,7 +75,7 @@ class Session:
     ) -> None:
         """`knobs` are settings by name (`rpm=500`); they win over environment and file. `settings` replaces all three.
         `client` takes the place of OpenAI's client, for tests and other transports; whoever made it closes it.
-        `classifier` may be one of your own, in the place of those that can be named; see `Classifier`.
+        `classifier` may be one of your own, in the place of those that can be named; see `qloragen.classifiers`.
 
         Raises:
             SettingsError: A knob has a value that it cannot have, or its name is unknown.
