@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qloragen.engine.pricing import Price, ceiling, cost, lookup, origin, rates
+from qloragen.engine.pricing import Price, ceiling, cost, lookup, origin
 from qloragen.types import Usage
 
 LUNA = Price(Decimal("0.1"), Decimal("0.5"), Decimal("0.01"), Decimal("0.125"))
@@ -160,31 +160,6 @@ def test_a_price_says_where_it_comes_from_and_of_when_it_is():
     assert listed.source.startswith("genai-prices 0.")
     assert origin(LUNA) == "your settings"
     assert origin(None) == "unknown"
-
-
-def test_all_that_was_paid_by_can_be_written_down():
-    price = Price(
-        Decimal("0.10"),
-        Decimal(1),
-        Decimal(0),
-        long_above_tokens=100,
-        long=Price(Decimal("0.2"), Decimal("1.5")),
-        tiers={"batch": Price(Decimal("0.05"), Decimal("5E-1"), source="a list", as_of=date(2026, 11, 23))},
-    )
-
-    assert rates(price) == {
-        "default": {
-            "prompt": "0.10",
-            "cached": "0",
-            "completion": "1",
-            "long_above_tokens": 100,
-            "long_prompt": "0.2",
-            "long_completion": "1.5",
-            "source": "your settings",
-            "as_of": None,
-        },
-        "batch": {"prompt": "0.05", "completion": "0.5", "source": "a list", "as_of": "2026-11-23"},
-    }
 
 
 @pytest.mark.parametrize("tier", ["scale", "ultrafast", "", None])

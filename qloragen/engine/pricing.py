@@ -109,27 +109,6 @@ def _said(price: Price) -> str:
     return price.source if price.as_of is None else f"{price.source}, as of {price.as_of}"
 
 
-def rates(price: Price) -> dict[str, dict[str, str | int | None]]:
-    """Return a price as JSON values: by tier (`default` is the standard price) what is paid per million tokens, in US
-    dollars as exact decimal strings, where it comes from and of when it is; of long prompts under `long_...`."""
-    return {tier: _fields(one) for tier, one in {"default": price, **price.tiers}.items()}
-
-
-def _fields(price: Price) -> dict[str, str | int | None]:
-    found: dict[str, str | int | None] = {**_columns(price)}
-    if price.long is not None:
-        found["long_above_tokens"] = price.long_above_tokens
-        found |= {f"long_{name}": value for name, value in _columns(price.long).items()}
-    found["source"] = price.source
-    found["as_of"] = None if price.as_of is None else price.as_of.isoformat()
-    return found
-
-
-def _columns(price: Price) -> dict[str, str]:
-    columns = {name: getattr(price, name) for name in _COLUMNS}
-    return {name: f"{value:f}" for name, value in columns.items() if value is not None}
-
-
 @cache
 def lookup(model: str, *, base_url: str | None = None) -> Price | None:
     """Return the dated list price of a model, or None when it is not known; remembered for the process.
