@@ -8,9 +8,10 @@ come to, unless said otherwise. What is spent is read from the server's own bill
     reserved   as qloragen does: what a call can never come to more than is set aside before it
     checked    calls are made as long as what was billed so far is below the limit
 
-Columns: the limit, what was spent, by how much it was passed, and what stayed unspent, in % of the limit; the most
-calls that were in flight; the seconds of the run ("s"), and those in which a run without a limit has spent as much
-("s free"); and the seconds from the first call that had to wait for room to the end ("drained s").
+Columns: the limit, what was spent, by how much it was passed, and what stayed unspent, in % of the limit ("of that
+lost": set aside for calls that may have been billed, and brought no reply); the most calls that were in flight; the
+seconds of the run ("s"), and those in which a run without a limit has spent as much ("s free"); and the seconds from
+the first call that had to wait for room to the end ("drained s").
 
 Run: python benchmarks/budget.py [--short] [--requests N] [--in-flight N] [--json FILE].
 """
@@ -106,6 +107,8 @@ class Ran:
     drained_s: float
     peak: int
     due: Mapping[str, Spending]
+    booked: Spending
+    """What the engine has counted."""
     steps: Sequence[tuple[float, Mapping[str, Spending]]]
 
 
@@ -146,6 +149,7 @@ async def _run(budget: Budget, count: int, in_flight: int, faults: tuple[Fault, 
         now_s - waited_at_s if waited_at_s is not None else 0.0,
         provider.statistics.total.peak,
         provider.due,
+        budget.spent,
         provider.steps,
     )
 
@@ -195,6 +199,7 @@ def _row(limit: Limit, way: type[Budget], free: Ran, count: int, in_flight: int)
     budget = way(own={limit.model: bounds}) if limit.model else way(bounds)
     found = _ran(budget, count, in_flight, limit.faults)
     spent = Decimal(limit.due(found.due))
+    lost = Decimal(limit.part(found.booked) - sum(map(limit.part, found.due.values()), Decimal(0)))
     free_s = next((at_s for at_s, due in sorted(free.steps, key=_time) if limit.due(due) >= spent), free.seconds)
     return {
         "limit of": limit.name,
@@ -203,6 +208,7 @@ def _row(limit: Limit, way: type[Budget], free: Ran, count: int, in_flight: int)
         "spent": f"{spent:,.4f}" if limit.name.startswith("dollars") else f"{spent:,}",
         "passed by": f"{max(spent - most, Decimal(0)) / most:.1%}" if spent > most else "0",
         "unspent": f"{max(most - spent, Decimal(0)) / most:.2%}",
+        "of that lost": f"{max(lost, Decimal(0)) / most:.2%}",
         "in flight": found.peak,
         "s": found.seconds,
         "s free": free_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qloragen.engine.budget import NOTHING, Bounds, Budget, Spending
+from qloragen.engine.call import Call
+from qloragen.engine.models import family
+from qloragen.engine.pricing import Price
+from qloragen.engine.tokens import makeup
 from qloragen.errors import BudgetReached
+from qloragen.types import Request
 
 DOLLAR = Spending(Decimal(1), 100, 1)
 
@@ -195,6 +201,43 @@ def test_only_a_bound_in_dollars_needs_a_price():
     budget = Budget(Bounds(max_tokens=1), own={"a": Bounds(max_cost_usd=Decimal(1))})
 
     assert (budget.needs_price("a"), budget.needs_price("b")) == (True, False)
+
+
+# ------------------------------------------------------------------------------------------ what a call can come to
+
+
+def a_call(body: bytes, *, cap: int = 100, **parameters: int) -> Call:
+    kind = replace(family("gpt-6-luna"), parameters=parameters)
+    return Call(Request("m", (), cap), body, makeup(body), kind, None, 1, 1.0, cap)
+
+
+@given(st.text(), st.integers(1, 10_000))
+def test_a_prompt_has_no_more_tokens_than_bytes_and_a_reply_no_more_than_its_cap(text, cap):
+    body = text.encode("utf-8", "replace")
+
+    bound = a_call(body, cap=cap).bound(None)
+
+    assert bound.tokens >= len(body) + cap
+    assert (bound.usd, bound.calls) == (Decimal(0), 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "tokens"),
+    [({}, 100), ({"n": 3}, 300), ({"max_tokens": 500}, 500), ({"max_completion_tokens": 500, "n": 2}, 1_000)],
+)
+def test_what_the_users_own_parameters_make_of_the_cap_is_set_aside(parameters, tokens):
+    price = Price(Decimal(0), Decimal(1_000_000))
+
+    assert a_call(b"{}", **parameters).bound(price).usd == tokens
+
+
+def test_a_call_that_leaves_its_tier_to_the_account_may_be_served_at_the_dearest():
+    price = Price(Decimal(0), Decimal(1_000_000), tiers={"priority": Price(Decimal(0), Decimal(2_000_000))})
+    call = a_call(b"{}")
+
+    assert call.bound(price).usd == 200
+    assert replace(call, account_tier="default").bound(price).usd == 100
+    assert replace(call, served_as="batch").bound(price).usd == 100
 
 
 # ----------------------------------------------------------------------------------------- whatever happens when
