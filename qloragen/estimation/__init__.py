@@ -7,6 +7,6 @@ and what they cost), `outlook` (one mode), `modes` (which there are), `pace` (ti
 
 from .making import aestimate, estimate
 from .result import Estimate
-from .values import Amount, Item, ModeEstimate
+from .values import Amount, Count, Item, ModeEstimate
 
-__all__ = ["Amount", "Estimate", "Item", "ModeEstimate", "aestimate", "estimate"]
+__all__ = ["Amount", "Count", "Estimate", "Item", "ModeEstimate", "aestimate", "estimate"]

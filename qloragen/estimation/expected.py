@@ -23,6 +23,7 @@ PROMPT_ERROR = Range(0.95, 1.0, 1.05)
 _LEAST_PROMPT_ERROR = 0.01
 _DEVIATIONS = 2.0
 """Standard errors to each side of a sample's mean: some 95 % of all samples lie within them."""
+_LEAST_DEVIATION = 0.1
 _THINKING = 1 / 8
 """Share of the allowance for thinking that a model is likely to use at the least effort that it takes: a guess."""
 
@@ -101,13 +102,14 @@ def expected(pack: Pack, sampled: Sampled | None, most_types: int | None) -> Exp
 def mean(values: Sequence[float], least: float = 0.0) -> Range:
     """Return the mean of a sample, and how far the mean of all may be from it; never below `least`.
 
-    One value alone says nothing about the others: half as much and half as much again stand for that.
+    Values that are all alike, or few, say little of the others: a tenth of the mean is taken for their deviation at
+    least, and half of it for that of a single one.
     """
     middle = sum(values) / len(values)
     if len(values) == 1:
         return Range(max(least, middle / 2), middle, middle * 1.5)
     variance = sum((value - middle) ** 2 for value in values) / (len(values) - 1)
-    away = _DEVIATIONS * sqrt(variance / len(values))
+    away = _DEVIATIONS * sqrt(max(variance, (_LEAST_DEVIATION * middle) ** 2) / len(values))
     return Range(max(least, middle - away), middle, middle + away)
 
 

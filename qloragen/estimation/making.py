@@ -181,9 +181,15 @@ async def _read_through(source: Source, wish: _Wish, settings: Settings, state: 
         latency=latency_words(prepared[0], known.latency_s),
         prices={model: origin(price) for model, price in models.items()},
         unknown_prices=tuple(model for model, price in models.items() if price is None),
-        notes=notes(prepared[0]),
+        notes=(*notes(prepared[0]), *_of_sample(wish)),
         paid_usd=state.ledger.total().total_usd if state else None,
     )
+
+
+def _of_sample(wish: _Wish) -> tuple[str, ...]:
+    if wish.sample is None:
+        return ()
+    return (f"The sample is the beginning of the run in {wish.out}: what goes on there pays for none of it again.",)
 
 
 async def _count(

@@ -19,11 +19,10 @@ this many times their mean (see `engine.caps`)."""
 
 
 @dataclass(slots=True)
-class Counts:
-    """What articles need, at one end of what is expected."""
+class Records:
+    """Records that are to be made, at one end of what is expected."""
 
-    records: float = 0.0
-    """Records that are asked for."""
+    asked: float = 0.0
     accepted: float = 0.0
 
 
@@ -35,7 +34,7 @@ class Outlook:
     ) -> None:
         """`known` is where the cells of an existing run stand. In `batch` mode all but decisions goes into batches."""
         self.loads: Mapping[End, dict[Kind, Load]] = {end: {} for end in ENDS}
-        self.counts: Mapping[End, Counts] = {end: Counts() for end in ENDS}
+        self.counts: Mapping[End, Records] = {end: Records() for end in ENDS}
         self.finished = 0
         """Articles for which nothing is left to ask."""
         self.to_classify = 0
@@ -112,7 +111,7 @@ class Outlook:
         tier = self._tier(spec)
         self._put(end, Kind(spec.name, "generate", tier, is_long(prompt, spec.price, tier)), load)
         counts = self.counts[end]
-        counts.records += records
+        counts.asked += records
         counts.accepted += records * figures.accepted
 
     def _put(self, end: End, kind: Kind, load: Load) -> None:

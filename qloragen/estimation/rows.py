@@ -14,7 +14,7 @@ from .loads import Kind, Load
 from .modes import Mode
 from .outlook import Outlook
 from .pace import latencies, pace
-from .values import Amount, Item, ModeEstimate
+from .values import Amount, Count, Item, ModeEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +113,18 @@ def _items(prepared: Prepared) -> Iterator[Item]:
 
 
 def _per_1000(costs: Sequence[Decimal | None], records: Sequence[Decimal]) -> list[Decimal | None]:
-    """Return the cost of 1,000 records at each end, the cheapest first: more of them may cost more, but not each."""
-    found = [
-        None if cost is None or not count else 1000 * cost / count for cost, count in zip(costs, records, strict=True)
-    ]
-    known = [one for one in found if one is not None]
-    return [min(known), found[1], max(known)] if len(known) == len(found) else [None]
+    pairs = zip(costs, records, strict=True)
+    return [None if cost is None or not count else 1000 * cost / count for cost, count in pairs]
 
 
 def _amount(costs: Sequence[Decimal | None]) -> Amount | None:
+    """Return sums at the three ends as a range.
+
+    More may cost less: a cache keeps longer prompts only, and of more records each one costs less.
+    """
     known = [cost for cost in costs if cost is not None]
-    return Amount(*known) if len(known) == len(ENDS) else None
+    return Amount(min(known), known[ENDS.index("likely")], max(known)) if len(known) == len(ENDS) else None
 
 
-def _whole(counts: Iterable[float | Decimal]) -> Amount:
-    return Amount(*(Decimal(round(count)) for count in counts))
+def _whole(counts: Iterable[float | Decimal]) -> Count:
+    return Count(*(round(count) for count in counts))

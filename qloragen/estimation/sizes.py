@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..engine.body import cap_tokens, encode
+from ..engine.body import cap_tokens, encode, encode_decisions
 from ..engine.form import Form
 from ..engine.models import Family
 from ..engine.sharing import prefix_bytes
@@ -43,6 +43,8 @@ class _Form:
     structure: Structure | None
 
     def body(self, request: Request) -> bytes:
+        if request.predicates:
+            return encode_decisions(request, self.family)
         return encode(request, self.family, self.structure if request.function else None)
 
     def __str__(self) -> str:

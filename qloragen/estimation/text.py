@@ -8,12 +8,12 @@ from math import ceil
 
 from ..words import counted, table
 from .pace import Pace
-from .values import Amount, Item, ModeEstimate
+from .values import Amount, Count, Item, ModeEstimate
 
 _COLUMNS = ("calls", "prompt tokens", "cached", "completion", "USD")
 _DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
-_FIGURES = 3
-"""Digits of a sum that mean something in an estimate."""
+_FIGURES = 2
+"""Digits of a sum below a dollar that mean something in an estimate."""
 
 
 def calls_table(mode: ModeEstimate) -> str:
@@ -48,7 +48,7 @@ def usd(sum_usd: Decimal | None) -> str:
         return "unknown"
     if sum_usd >= 1 or not sum_usd:
         return f"{sum_usd:,.2f}"
-    return f"{sum_usd:.{_FIGURES - 1 - sum_usd.adjusted() - 1}f}"
+    return f"{sum_usd:.{_FIGURES - 1 - sum_usd.adjusted()}f}"
 
 
 def usd_range(amount: Amount | None, unknown: Sequence[str]) -> str:
@@ -58,9 +58,9 @@ def usd_range(amount: Amount | None, unknown: Sequence[str]) -> str:
     return f"${usd(amount.likely)} (${usd(amount.low)} to ${usd(amount.high)})"
 
 
-def count_range(amount: Amount) -> str:
+def count_range(count: Count) -> str:
     """Return a number of things with its range."""
-    return f"{amount.likely:,.0f} ({amount.low:,.0f} to {amount.high:,.0f})"
+    return f"{count.likely:,} ({count.low:,} to {count.high:,})"
 
 
 def time(pace: Pace) -> str:

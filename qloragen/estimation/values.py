@@ -19,6 +19,15 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """A number of things that is not known for certain."""
+
+    low: int
+    likely: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """The calls of one model for one stage at one price: what is likely."""
 
@@ -47,8 +56,8 @@ class ModeEstimate:
     """None: a price is not known."""
     usd_per_1000_records: Amount | None
     """Cost of 1,000 accepted records; None: a price is not known, or no record is to be made."""
-    calls: Amount
-    records: Amount
+    calls: Count
+    records: Count
     """Records that are accepted."""
     finished: int
     """Articles for which nothing is left to ask."""
