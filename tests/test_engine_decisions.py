@@ -14,7 +14,7 @@ from qloragen.errors import BudgetReached, ModelNotFound, RequestFailed, Setting
 from qloragen.simulator import Fault, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.testing import ScriptedClient, VirtualLoop, refusal, reply
 from qloragen.types import Completion, LostCall, Message, Predicate, Request
-from tests.engines import engine_for, in_turn
+from tests.engines import FUNCTION, engine_for, in_turn
 
 LUNA = "gpt-6-luna"
 ARTICLE = "# Backups\n\nRun `nodetool snapshot` first. Then copy the files, step by step.\n" * 20
@@ -73,6 +73,16 @@ async def test_decisions_and_completions_share_a_model_without_mixing():
     assert [call.path for call in client.calls] == ["/decisions", "/chat/completions"]
     assert (first.arguments, second.text) == ('[{"name":"t1"}]', "text")
     assert engine.statistics[LUNA].structure == "tools"
+
+
+async def test_decisions_say_nothing_of_how_completions_are_held_in_shape():
+    client = ScriptedClient(lambda _body: reply("prose"), deciding=lambda _body: decided())
+    engine = engine_for(client, ModelSpec("m", overridden(family("m"), {"decisions": True})))
+
+    await engine.complete(judging("m"))
+    await engine.complete(Request("m", (Message("user", "write"),), 10, FUNCTION))
+
+    assert engine.statistics["m"].structure == "json_schema"
 
 
 @pytest.mark.parametrize("answers", [(), ({"type": "refusal", "name": "t1"},), (1, 2, 3)])
