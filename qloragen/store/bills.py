@@ -14,7 +14,7 @@ from typing import Any
 
 from ..types import Cell, LostCall, Usage, Worst
 from .frame import framed
-from .ledger import Account, Lost
+from .ledger import NOTHING_WORSE, Account, Lost
 from .money import Money, Paid, Waste
 
 
@@ -35,7 +35,7 @@ def worst_fields(worst: Worst | None) -> dict[str, object]:
 
 def worst_of(fields: Mapping[str, Any]) -> Worst:
     """Return the most that a reply can have come to of which a line does not know the bill."""
-    return Worst(usd_of(fields.get("worst_usd")), fields.get("worst_tokens", 0))
+    return Worst(usd_of(fields["worst_usd"]), fields["worst_tokens"]) if "worst_tokens" in fields else NOTHING_WORSE
 
 
 def account_of(fields: Mapping[str, Any]) -> Account:
@@ -90,13 +90,13 @@ def refused_fields(refused: Mapping[str, Paid]) -> dict[str, object]:
 
 def refused_of(fields: Mapping[str, Any]) -> dict[str, Paid]:
     """Return what a line says was refused."""
-    return dict(_waste_of(fields.get("refused", ())))
+    return dict(_waste_of(fields["refused"])) if "refused" in fields else {}
 
 
 def money_values(money: Money) -> list[object]:
     """Return what is known of a cell's money as JSON values; `money_of` reads them."""
     values: list[object] = [*_values(money.paid)]
-    if money.waste or money.sunk or money.lost:
+    if not money.is_simple:
         values += [_listed(money.waste), _listed(money.sunk), [_lost_values(one) for one in money.lost]]
     return values
 

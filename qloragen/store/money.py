@@ -96,6 +96,11 @@ class Money(NamedTuple):
     """Calls that brought no reply, the oldest first."""
 
     @property
+    def is_simple(self) -> bool:
+        """Whether nothing came to nothing."""
+        return not (self.waste or self.sunk or self.lost)
+
+    @property
     def wasted(self) -> Iterable[tuple[str, Paid]]:
         """Everything that is known to have come to nothing, by reason."""
         yield from self.waste
@@ -111,18 +116,18 @@ class Money(NamedTuple):
         """Take in one more reply; to a settled cell it comes too late."""
         paid = paid_for(cost_usd)
         waste = summed((*self.waste, (SURPLUS, paid))) if settled else self.waste
-        return self._replace(paid=self.paid.plus(paid), waste=waste)
+        return Money(self.paid.plus(paid), waste, self.sunk, self.lost)
 
     def settled(self, refused: Mapping[str, Paid], rest: str | None) -> Money:
         """Take in what became of the replies: those that were `refused`, by reason; the rest is useful if `rest` is
         None, else it came to nothing for that reason."""
-        if not self.paid.calls:
+        if not self.paid.calls or not (refused or rest or self.waste):
             return self
         left = self.paid.minus(total_paid(refused.values()))
         if not left.can_be or (rest is None and not left.calls and left != NOTHING):
             refused, left = {}, self.paid
         parts = [*refused.items(), *([(rest, left)] if rest is not None and left != NOTHING else [])]
-        return self._replace(waste=summed(parts))
+        return Money(self.paid, summed(parts), self.sunk, self.lost)
 
     def reopened(self) -> Money:
         """Take in that nobody will read the replies so far."""

@@ -131,8 +131,10 @@ class State:
             standing = standing._replace(money=standing.money._replace(lost=standing.money.lost[1:]))
         self.ledger.charge(account, usage, cost_usd, worst)
         money = standing.money.replied(cost_usd, settled=standing.settled)
-        replies = standing.replies if standing.settled else (*standing.replies, at)
-        self._move(key, before, standing._replace(replies=replies, money=money))
+        kind, line_at, detail, replies, times, _ = standing
+        if not standing.settled:
+            replies = (*replies, at)
+        self._move(key, before, Standing(kind, line_at, detail, replies, times, money))
 
     def add_lost(self, key: str, lost: Lost) -> None:
         """Note a call that was or may have been billed, and brought no reply."""

@@ -24,10 +24,8 @@ class Totals(BaseModel):
     """Reason to cells given up for now."""
     unsettled: int = 0
     """Cells with paid replies and without a result."""
-    useful: Paid = NOTHING
-    """Replies that records and classifications were made of."""
-    pending: Paid = NOTHING
-    """Replies to cells that are not settled."""
+    taken: dict[str, Paid] = Field(default_factory=dict)
+    """See the properties `useful` and `pending`; a field takes a microsecond to set."""
     waste: dict[str, Paid] = Field(default_factory=dict)
     """Reason to calls that came to nothing, as far as it is known what they were billed for."""
     damaged_lines: int = 0
@@ -37,6 +35,16 @@ class Totals(BaseModel):
     def records(self) -> int:
         """All records."""
         return self.records_by_type.total()
+
+    @property
+    def useful(self) -> Paid:
+        """Replies that records and classifications were made of."""
+        return self.taken.get("useful", NOTHING)
+
+    @property
+    def pending(self) -> Paid:
+        """Replies to cells that are not settled."""
+        return self.taken.get("pending", NOTHING)
 
     @property
     def paid(self) -> Paid:
@@ -67,15 +75,20 @@ class Totals(BaseModel):
     def _book(self, standing: Standing, change: Callable[[Paid, Paid], Paid]) -> None:
         money = standing.money
         if standing.settled:
-            self.useful = change(self.useful, money.left)
+            _book(self.taken, "useful", change, money.left)
         else:
-            self.pending = change(self.pending, money.paid)
-        for reason, paid in money.wasted:
-            sum_ = change(self.waste.get(reason, NOTHING), paid)
-            if sum_ == NOTHING:
-                del self.waste[reason]
-            else:
-                self.waste[reason] = sum_
+            _book(self.taken, "pending", change, money.paid)
+        if not money.is_simple:
+            for reason, paid in money.wasted:
+                _book(self.waste, reason, change, paid)
+
+
+def _book(sums: dict[str, Paid], name: str, change: Callable[[Paid, Paid], Paid], paid: Paid) -> None:
+    after = change(sums.get(name, NOTHING), paid)
+    if after.calls or after != NOTHING:
+        sums[name] = after
+    else:
+        sums.pop(name, None)
 
 
 def _add(counts: Counter[str], name: str, change: int) -> None:
