@@ -12,6 +12,7 @@ from qloragen.assembly import job_of
 from qloragen.pipeline.job import Job
 from qloragen.pipeline.reparse import reparse
 from qloragen.settings import load
+from qloragen.simulator import KINDS
 from qloragen.store.money import NO_TYPES, SURPLUS, Paid, total_paid
 from qloragen.store.run import open_run, read_run
 from qloragen.types import Draft, Invalid
@@ -134,3 +135,17 @@ async def test_what_a_retry_leaves_behind_stays_in_vain_whatever_is_read_later(t
     assert (list(before[2]), before[2]["refusal"].calls) == (["refusal"], 2)
     assert strict[2]["refusal"] == before[2]["refusal"]
     assert books(tmp_path / "run") == before
+
+
+async def test_of_a_cell_that_is_given_up_each_reply_is_in_vain_for_its_own_reason(tmp_path):
+    said = iter([KINDS["wrong_schema_arguments"], KINDS["refusal"], KINDS["length"], KINDS["content_policy"]])
+    async with Simulated(
+        classify=lambda _: "1", faults=lambda call: next(said, None) if call.kind == "generate" else None
+    ) as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_concurrency=1)
+
+    useful, pending, waste = books(tmp_path / "run")
+
+    assert qloragen.summary(tmp_path / "run").rejections == {"refusal": 1, "content_filter": 1}
+    assert {reason: paid.calls for reason, paid in waste.items()} == {"schema": 1, "refusal": 1, "truncated": 1}
+    assert (useful.calls, pending.calls) == (1, 0)
