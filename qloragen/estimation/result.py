@@ -99,6 +99,7 @@ def _mode(mode: ModeEstimate) -> dict[str, object]:
         "seconds": None if mode.pace.seconds is None else round(mode.pace.seconds, 1),
         "binding": None if binding is None else {"model": binding[0], "limit": binding[1]},
         "for_one_hour": needs,
+        "batched_stages": mode.pace.batched_stages,
     }
     return {**_plain(asdict(mode)), "cached_share": round(mode.cached_share, 4), "pace": pace}
 
