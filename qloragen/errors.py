@@ -13,7 +13,7 @@
         ├── QuotaExhausted    the account has no credit left
         ├── ModelNotFound     the provider does not know the model
         ├── ProviderUnavailable   nothing but failures for too long
-        ├── BudgetReached     the next call could exceed the spending limit
+        ├── BudgetReached     the next call could exceed a limit of money, tokens or calls
         ├── StorageFailed     the run directory cannot be written
         └── Interrupted       a person or the system asked to stop
 
@@ -92,7 +92,7 @@ class ProviderUnavailable(RunStopped):
 
 
 class BudgetReached(RunStopped):
-    """The next call could cost more than is left of the spending limit."""
+    """The next call could take more than is left of a limit of money, tokens or calls."""
 
 
 class StorageFailed(RunStopped):

@@ -46,7 +46,7 @@ class Outcome:
     summary: Summary
     """Counts and costs; `print(outcome.summary)` shows them as a table."""
     stopped: RunStopped | None = None
-    """Why the run ended early, when its spending limit was reached; None when all is done."""
+    """Why the run ended early, when a limit of money, tokens or calls was reached; None when all is done."""
 
     def records(self) -> Iterator[Record]:
         """Yield all records of the run, those of earlier calls included."""
@@ -73,7 +73,7 @@ def generate(source: Source, out: str | Path, *, limit: int | None = None, **kno
     Raises:
         SetupError: Settings, pack, source or run directory cannot be used; nothing was started.
         RunStopped: The run cannot go on (key, quota, model, disk, interruption); everything finished is kept. Reaching
-            `max_cost_usd` is no error: see `Outcome.stopped`.
+            a limit of money, tokens or calls is no error: see `Outcome.stopped`.
     """
     try:
         asyncio.get_running_loop()

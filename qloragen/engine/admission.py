@@ -128,7 +128,7 @@ class Admission:
 
         Raises:
             RequestFailed: from `prepare`: the call cannot be made.
-            RunStopped: the engine has stopped, or the call could exceed the spending limit, which stops it.
+            RunStopped: the engine has stopped, or the call could exceed a limit of what may be spent, which stops it.
         """
         waiter = _Waiter(prepare, failed=again)
         if self._head is None and not any(self._queues):
