@@ -25,8 +25,11 @@ DOLLAR = Spending(Decimal(1), 100, 1)
 class Asker:
     """Asks for one call after the other, in order, as an admission does, and gives up only what cannot be had."""
 
-    def __init__(self, budget: Budget, model: str, worst: list[Spending]) -> None:
+    def __init__(self, budget: Budget, model: str, worst: list[Spending], *, later: bool = False) -> None:
         self.model = model
+        self.later = later
+        """It does not ask when it is told to look, but after that."""
+        self.told = False
         self.waiting = deque(worst)
         self.open: list[Spending] = []
         self.refused: list[tuple[Spending, bool, Spending, Spending]] = []
@@ -34,6 +37,13 @@ class Asker:
         self._budget = budget
 
     def look(self) -> None:
+        if self.later:
+            self.told = True
+        else:
+            self.ask()
+
+    def ask(self) -> None:
+        self.told = False
         while self.waiting:
             try:
                 if not self._budget.reserve(self.model, self.waiting[0], self.look):
@@ -137,6 +147,29 @@ def test_what_does_not_fit_is_refused_only_when_nobody_else_who_waits_fits():
     first.settle(0, Spending(Decimal(5), 1, 1))
 
     assert (len(big.waiting), len(small.open)) == (1, 2)
+
+
+def test_who_asks_only_later_and_then_steps_aside_lets_those_behind_go():
+    budget = Budget(Bounds(max_cost_usd=Decimal(10)))
+    first = asker(budget, Spending(Decimal(9), 1, 1), model="first")
+    large, told = Spending(Decimal(8), 1, 1), list[int]()
+
+    def note() -> None:
+        told.append(1)
+
+    assert not budget.reserve("later", large, note)
+    small = asker(budget, DOLLAR, DOLLAR, model="small")
+
+    first.settle(0, Spending(Decimal(5), 1, 1))
+    assert (told, len(small.open)) == ([1], 0)
+    assert not budget.reserve("later", large, note)
+    assert len(small.open) == 2
+    small.settle(0, DOLLAR)
+    small.settle(0, DOLLAR)
+
+    assert told == [1, 1]
+    with pytest.raises(BudgetReached, match=r"to later could cost \$8, .* \$3 is left"):
+        budget.reserve("later", large, note)
 
 
 @pytest.mark.parametrize(
@@ -270,12 +303,14 @@ def _within(bounds: Bounds, spending: Spending) -> bool:
     bounds=some_bounds,
     own=st.dictionaries(st.sampled_from(MODELS), some_bounds),
     calls=st.lists(st.tuples(st.sampled_from(MODELS), spendings), max_size=40),
+    later=st.sets(st.sampled_from(MODELS)),
     order=st.randoms(use_true_random=False),
     share=shares,
 )
-def test_no_bound_is_ever_passed_and_nobody_waits_for_ever(bounds, own, calls, order, share):
+def test_no_bound_is_ever_passed_and_nobody_waits_for_ever(bounds, own, calls, later, order, share):
     budget = Budget(bounds, own=own)
-    askers = {model: Asker(budget, model, [worst for name, worst in calls if name == model]) for model in MODELS}
+    queues = {model: [worst for name, worst in calls if name == model] for model in MODELS}
+    askers = {model: Asker(budget, model, queue, later=model in later) for model, queue in queues.items()}
     spent = dict.fromkeys(MODELS, NOTHING)
 
     def check(_asker: Callable[[], None] | None = None) -> None:
@@ -288,8 +323,12 @@ def test_no_bound_is_ever_passed_and_nobody_waits_for_ever(bounds, own, calls, o
     for one in askers.values():
         one.look()
         check()
-    while busy := [one for one in askers.values() if one.open]:
+    while busy := [one for one in askers.values() if one.open or one.told]:
         one = order.choice(busy)
+        if one.told and (not one.open or order.random() < 0.5):
+            one.ask()
+            check()
+            continue
         index = order.randrange(len(one.open))
         cost = _part(one.open[index], share * order.random())
         spent[one.model] = spent[one.model].plus(cost)

@@ -82,9 +82,9 @@ class Budget:
             budget.settle(model, worst, spent)  # exactly once, also when it failed: with what it was billed
         budget.leave(look)                      # when there is no more to ask for after a refusal
 
-    `look` is called between two awaits of others, so it must not await, and should ask again at once: who is told and
-    neither reserves nor leaves keeps those behind waiting. Compared by `==`, it names the one that waits: a bound
-    method will do. What is asked for may have changed meanwhile.
+    `look` is called between two awaits of others, so it must not await, and should have its owner ask again soon: who
+    is told and neither reserves nor leaves keeps those behind waiting. Compared by `==`, it names the one that waits: a
+    bound method will do. What is asked for may have changed meanwhile.
     """
 
     def __init__(
@@ -190,6 +190,8 @@ class _Pot:
         passed = self.bounds.passed_by(self.spent.plus(worst))
         if passed is not None:
             self._forget(look)
+            if not self._open:
+                self._tell_line()
             if not self._open and not self._line:
                 whose = f"the limit of {self.model}" if self.model else "the limit"
                 raise BudgetReached(_sentence(passed, f"to {model}", whose, self.bounds, (self.spent, worst)))
@@ -228,13 +230,16 @@ class _Pot:
 
         When nobody else is left, one of those who have stepped aside finds out that the limit is reached.
         """
+        self._tell_line()
+        if self._aside and not self._line and not self._open:
+            self._aside[0]()
+
+    def _tell_line(self) -> None:
         while self._line:
             look = self._line[0]
             look()
             if self._line and self._line[0] == look:
                 return
-        if self._aside and not self._open:
-            self._aside[0]()
 
     def _forget(self, look: Look) -> bool:
         """Let `look` wait no more; returns whether it did."""
