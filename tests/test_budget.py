@@ -149,6 +149,20 @@ def test_what_does_not_fit_is_refused_only_when_nobody_else_who_waits_fits():
     assert (len(big.waiting), len(small.open)) == (1, 2)
 
 
+def test_no_limit_is_reached_while_somebody_who_has_to_wait_for_something_else_may_still_go():
+    budget = Budget(Bounds(max_cost_usd=Decimal(5)))
+    first = asker(budget, DOLLAR, model="first")
+    budget.postpone("paused", print)
+    big = asker(budget, Spending(Decimal(6), 1, 1), model="big")
+
+    first.settle(0, DOLLAR)
+    assert not big.refused
+    assert budget.reserve("paused", DOLLAR, print)
+    budget.settle("paused", DOLLAR, DOLLAR)
+
+    assert len(big.refused) == 1
+
+
 def test_who_asks_only_later_and_then_steps_aside_lets_those_behind_go():
     budget = Budget(Bounds(max_cost_usd=Decimal(10)))
     first = asker(budget, Spending(Decimal(9), 1, 1), model="first")

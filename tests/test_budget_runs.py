@@ -243,3 +243,19 @@ async def test_a_limit_holds_although_the_account_has_all_calls_served_at_a_dear
     assert found.reached is not None
     assert set(provider.statistics.services) == {"priority"}
     assert engine.spent_usd == provider.bill.usd <= limit
+
+
+async def test_what_is_left_is_used_also_by_a_model_that_waits_for_its_rate_limit():
+    """Nothing is in flight between its calls, and the dear model's next call does not fit any more."""
+    provider = PLAIN.provider()
+    specs = [
+        ModelSpec(STRONG, family(STRONG), price=price_of(STRONG), rpm=10**9, tpm=10**12),
+        ModelSpec(CHEAP, family(CHEAP), price=price_of(CHEAP), rpm=2, tpm=10**12),
+    ]
+    engine = Engine(SimulatedClient(provider), specs, budget=Budget(Bounds(Decimal("0.05"))))
+
+    found = await ran(engine, requests(60))
+
+    assert found.reached is not None
+    assert "call to gpt-6-sol could cost" in str(found.reached)
+    assert provider.due[CHEAP].calls == 45

@@ -209,7 +209,7 @@ class Admission:
         """Take all that a call needs, or say how long to wait for it; more than 0 s, perhaps infinity."""
         self._halt.check()
         if self._halt.paused is not None:
-            self._budget.leave(self.look)
+            self._budget.postpone(self._model, self.look)
             return inf
         if (wait_s := self._slot_wait_s()) > 0:
             return wait_s
@@ -217,7 +217,7 @@ class Admission:
         now_s = self._now_s()
         room_in_s = self._capacity.wait_s(now_s) if call.tier == FLEX else 0.0
         if (wait_s := max(self._gate.wait_s(now_s), self.limits.wait_s(call.tokens), room_in_s)) > 0:
-            self._budget.leave(self.look)  # who could not go in any case keeps nobody from the money
+            self._budget.postpone(self._model, self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
         worst = call.bound(self._price) if self._budget.binds(self._model) else NOTHING
         if not self._may_spend(worst):

@@ -157,6 +157,14 @@ class Budget:
         for pot in (self._all, *self._own.values()):
             pot.leave(look)
 
+    def postpone(self, model: str, look: Look) -> None:
+        """Let others go first: who asks for `model` with `look` could not go now in any case, but will ask again.
+
+        Until then, or until it leaves, no limit is taken to be reached for what others cannot have.
+        """
+        for pot in self._pots(model):
+            pot.postpone(look)
+
     def _pots(self, model: str) -> tuple[_Pot, ...]:
         own = self._own.get(model)
         return (self._all,) if own is None else (own, self._all)
@@ -165,7 +173,7 @@ class Budget:
 class _Pot:
     """One set of bounds, with what is spent and reserved of it, and who waits for room, in order."""
 
-    __slots__ = ("_aside", "_line", "_open", "bounded", "bounds", "model", "reserved", "spent")
+    __slots__ = ("_aside", "_later", "_line", "_open", "bounded", "bounds", "model", "reserved", "spent")
 
     def __init__(self, model: str, bounds: Bounds, spent: Spending) -> None:
         self.model = model
@@ -178,6 +186,8 @@ class _Pot:
         self._line: deque[Look] = deque()
         self._aside: deque[Look] = deque()
         """Those who ask for more than can ever be left."""
+        self._later: list[Look] = []
+        """Those who will ask again by themselves."""
 
     def admits(self, model: str, worst: Spending, look: Look) -> bool:
         """Return whether there is room, and nobody waits who asked before; else who asks waits here.
@@ -192,11 +202,13 @@ class _Pot:
             self._forget(look)
             if not self._open:
                 self._tell_line()
-            if not self._open and not self._line:
+            if self._idle:
                 whose = f"the limit of {self.model}" if self.model else "the limit"
                 raise BudgetReached(_sentence(passed, f"to {model}", whose, self.bounds, (self.spent, worst)))
             self._aside.append(look)
             return False
+        if look in self._later:
+            self._later.remove(look)
         fits = self.bounds.passed_by(self.spent.plus(self.reserved).plus(worst)) is None
         if fits and (not self._line or self._line[0] == look):
             return True
@@ -225,14 +237,26 @@ class _Pot:
         if self._forget(look) or not self._open:
             self.tell()
 
+    def postpone(self, look: Look) -> None:
+        if self.bounded:
+            waited = self._forget(look)
+            self._later.append(look)
+            if waited:
+                self.tell()
+
     def tell(self) -> None:
         """Let them ask, one after the other, as long as they get what they ask for, or step aside.
 
         When nobody else is left, one of those who have stepped aside finds out that the limit is reached.
         """
         self._tell_line()
-        if self._aside and not self._line and not self._open:
+        if self._aside and self._idle:
             self._aside[0]()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing is open, and nobody is there who might still go."""
+        return not (self._open or self._line or self._later)
 
     def _tell_line(self) -> None:
         while self._line:
@@ -244,7 +268,7 @@ class _Pot:
     def _forget(self, look: Look) -> bool:
         """Let `look` wait no more; returns whether it did."""
         found = False
-        for waiting in (self._line, self._aside):
+        for waiting in (self._line, self._aside, self._later):
             if look in waiting:
                 waiting.remove(look)
                 found = True
