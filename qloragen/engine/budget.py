@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 from typing import NamedTuple
 
 from ..errors import BudgetReached
@@ -97,7 +98,7 @@ class Budget:
         """`bounds` are those of all models together, `own` those of single ones by name; `spent` is what they have
         spent before, also of models that are not called any more."""
         before = spent or {}
-        self._all = _Pot("", bounds, _sum(before))
+        self._all = _Pot("", bounds, reduce(Spending.plus, before.values(), NOTHING))
         self._own = {model: _Pot(model, one, before.get(model, NOTHING)) for model, one in (own or {}).items() if one}
 
     @property
@@ -273,13 +274,6 @@ class _Pot:
                 waiting.remove(look)
                 found = True
         return found
-
-
-def _sum(spent: Mapping[str, Spending]) -> Spending:
-    whole = NOTHING
-    for one in spent.values():
-        whole = whole.plus(one)
-    return whole
 
 
 def _sentence(bound: str, to: str, whose: str, bounds: Bounds, spent_and_worst: tuple[Spending, Spending]) -> str:
