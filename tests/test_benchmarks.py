@@ -84,6 +84,16 @@ def test_ways_of_storing_records_are_measured_side_by_side(tmp_path):
     assert min(row["records/s"] for row in found["table"]) > 0
 
 
+def test_estimates_are_held_against_the_runs_that_follow(tmp_path):
+    found = run("estimates.py", tmp_path, "--short")
+
+    assert {row["way"] for row in found["estimates"]} == {"default", "decisions"}
+    for row in found["estimates"]:
+        assert abs(row["estimated"]["usd"] / row["real"]["usd"] - 1) < 0.1
+        assert row["in_range"]
+    assert found["times"][0]["said to bind"] == "RPM of gpt-6-luna"
+
+
 def test_ways_to_share_a_prefix_are_compared(tmp_path):
     found = run("sharing.py", tmp_path, "--articles", "1")
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import orjson
 
 from ..estimation import estimate as estimate_of
+from ..logs import configure
+from ..settings import load
+from ..words import counted
 from .parser import knobs_of
 
 
 def estimate(arguments: argparse.Namespace) -> int:
-    """Show an estimate; with `--sample`, pay for a few articles first."""
+    """Show an estimate; with `--sample`, pay for a few articles first. Log lines go to standard error."""
+    knobs = knobs_of(arguments)
+    settings = load(**knobs)
+    configure(settings.log_format, settings.log_level, None)
+    if arguments.sample:
+        print(f"Paying for a sample of {counted(arguments.sample, 'article')}.", file=sys.stderr)
     found = estimate_of(
         arguments.source,
         out=arguments.out,
@@ -19,7 +28,7 @@ def estimate(arguments: argparse.Namespace) -> int:
         sample=arguments.sample,
         compare_models=arguments.compare_models,
         client=None,
-        **knobs_of(arguments),
+        **knobs,
     )
     print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode() if arguments.json else found)
     return 0

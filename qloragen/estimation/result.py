@@ -83,8 +83,8 @@ class Estimate:
             if mode.records.likely
             else "no record to make",
             "records": count_range(mode.records),
-            "from the cache": f"{mode.cached_share:.0%} of the prompt tokens",
-            "time": time(mode.pace),
+            "from the cache": f"{mode.cached_share:.0%} of the prompt tokens" if mode.calls.likely else "",
+            "time": time(mode.pace) if mode.calls.likely else "",
             "for one hour": hourly(mode.pace),
             "basis": self.basis,
             "calls last": self.latency,
