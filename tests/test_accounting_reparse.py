@@ -149,3 +149,20 @@ async def test_of_a_cell_that_is_given_up_each_reply_is_in_vain_for_its_own_reas
     assert qloragen.summary(tmp_path / "run").rejections == {"refusal": 1, "content_filter": 1}
     assert {reason: paid.calls for reason, paid in waste.items()} == {"schema": 1, "refusal": 1, "truncated": 1}
     assert (useful.calls, pending.calls) == (1, 0)
+
+
+async def test_that_holds_for_cells_that_are_never_asked_again_and_when_they_are_read_again(tmp_path):
+    said = iter([KINDS["wrong_schema_arguments"]] * 2 + [KINDS["refusal"]] * 2)
+    async with Simulated(
+        classify=lambda _: "1", faults=lambda call: next(said, None) if call.kind == "generate" else None
+    ) as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_concurrency=1)
+    before = books(tmp_path / "run")
+
+    await read_by(Strict, tmp_path / "run")
+    strict = books(tmp_path / "run")
+    await read_by(Job, tmp_path / "run")
+
+    assert {reason: paid.calls for reason, paid in before[2].items()} == {"schema": 2, "refusal": 2}
+    assert {reason: paid.calls for reason, paid in strict[2].items()} == {"too_strict": 4}
+    assert books(tmp_path / "run") == before
