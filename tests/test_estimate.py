@@ -229,6 +229,15 @@ def test_one_article_is_one_classification_and_as_many_records_as_it_has_types()
     assert isclose(generate.cached_tokens, 4.8 * generate.cache_write_tokens)
 
 
+def test_calls_ask_for_the_whole_cap_until_it_is_known_what_replies_need():
+    first = counted(an_article()).likely[Kind(LUNA, "generate", None)]
+    many = counted(*[an_article()] * 200).likely[Kind(LUNA, "generate", None)]
+
+    assert isclose(first.limit_tokens - first.prompt_tokens, 5.8 * 700)
+    # 40 calls for each of 14 types are 560, in the 97th article; the others ask for three times the mean.
+    assert isclose(many.limit_tokens - many.prompt_tokens, 5.8 * (97 * 700 + 103 * 3 * 129))
+
+
 def test_in_batches_nothing_is_cached_and_decisions_are_asked_at_once():
     found = counted(an_article(), batch=True, classifier="decisions").likely
 

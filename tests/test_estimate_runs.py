@@ -126,6 +126,12 @@ async def test_a_model_that_thinks_has_a_range_that_says_so(no_key):
     assert any("gpt-6.1-sol thinks before it answers" in note for note in found.notes)
 
 
+async def test_what_other_servers_may_not_have_is_said(no_key):
+    found = await aestimate(EXAMPLES, base_url="http://127.0.0.1:8000/v1")
+
+    assert found.notes == ("Batches, the flex tier and decisions are OpenAI's: other servers may not have them.",)
+
+
 def test_estimate_is_for_programs_without_an_event_loop_too(no_key):
     assert qloragen.estimate(EXAMPLES).articles == 7
 

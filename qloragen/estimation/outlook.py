@@ -16,6 +16,8 @@ from .sizes import Making, Ruler, Sizes
 _CAP = 3.0
 """Caps on completions, which count against the tokens per minute, are lowered to what replies need; that settles near
 this many times their mean (see `engine.caps`)."""
+_LEARNING = 40
+"""Calls for records of each type after which that is so."""
 
 
 @dataclass(slots=True)
@@ -106,13 +108,19 @@ class Outlook:
             cached_tokens=read,
             cache_write_tokens=written,
             completion_tokens=calls * completion,
-            limit_tokens=calls * (prompt + min(_CAP * completion, self._ruler.making_cap_tokens)),
+            limit_tokens=calls * (prompt + self._room(end, completion)),
         )
         tier = self._tier(spec)
         self._put(end, Kind(spec.name, "generate", tier, is_long(prompt, spec.price, tier)), load)
         counts = self.counts[end]
         counts.asked += records
         counts.accepted += records * figures.accepted
+
+    def _room(self, end: End, completion: float) -> float:
+        """Return what a call for a record asks for in completion tokens, at the end of what is counted so far."""
+        cap = self._ruler.making_cap_tokens
+        learning = self.counts[end].asked < _LEARNING * len(self._job.pack.types)
+        return cap if learning else min(_CAP * completion, cap)
 
     def _put(self, end: End, kind: Kind, load: Load) -> None:
         self.loads[end].setdefault(kind, Load()).add(load)

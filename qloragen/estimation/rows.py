@@ -60,6 +60,8 @@ def notes(prepared: Prepared) -> tuple[str, ...]:
 
 
 def _notes(prepared: Prepared) -> Iterator[str]:
+    if prepared.mode.settings.base_url:
+        yield "Batches, the flex tier and decisions are OpenAI's: other servers may not have them."
     for spec in prepared.specs:
         if spec.family.reasoning_allowance_tokens:
             yield (
