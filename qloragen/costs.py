@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from .domain.classifiers import DOUBTFUL
 from .store.ledger import Account, Bill, LostAccount, LostSum, total, total_lost
 from .store.money import ASKED_AGAIN, NO_TYPES, SURPLUS, Paid, total_paid
 from .words import counted, table
@@ -18,7 +17,6 @@ _MEANT = {
     SURPLUS: "came after a good one",
     NO_TYPES: "classified, and no type applies",
     ASKED_AGAIN: "left behind by a retry",
-    DOUBTFUL: "the strong model was asked as well",
 }
 """Reasons that do not speak for themselves."""
 
@@ -48,7 +46,12 @@ def by_tier(bills: Mapping[Account, Bill]) -> ByTier:
     for account, bill in bills.items():
         key = (account.model, account.stage, account.tier or _USUAL)
         sums[key] = sums.get(key, Bill()).plus(bill)
-    return sums
+    return {key: sums[key] for key in sorted(sums, key=_in_order)}
+
+
+def _in_order(key: tuple[str, str, str]) -> tuple[str, str, bool, str]:
+    model, stage, tier = key
+    return stage, model, tier != _USUAL, tier
 
 
 def bill_table(bills: Mapping[Account, Bill]) -> str:
