@@ -356,6 +356,17 @@ def test_each_mode_differs_from_what_is_set_and_from_all_others():
         assert all(mode.settings != other.settings for other in found[:number])
 
 
+def test_the_cheapest_names_only_what_is_not_set_already():
+    found = modes(load(classifier="decisions", classify_reads="outline"), ())
+
+    assert {mode.name for mode in found if mode.candidate} == set()
+    assert {mode.name for mode in modes(load(classifier="decisions", input="written"), ()) if mode.candidate} == {
+        f"{CHEAPEST}: {service}{reads} --input evidence"
+        for service in ("--flex", "--batch")
+        for reads in ("", " --set classify_reads=outline")
+    }
+
+
 # -------------------------------------------------------------------------------------------------------------- pace
 
 ONE = {Kind(SOL, "classify", None): Load(600, limit_tokens=1_200_000), Kind(LUNA, "generate", None): Load(3_000)}

@@ -126,6 +126,13 @@ async def test_a_model_that_thinks_has_a_range_that_says_so(no_key):
     assert any("gpt-6.1-sol thinks before it answers" in note for note in found.notes)
 
 
+async def test_a_limit_that_will_not_do_is_said_to_be_too_low(no_key):
+    low, high = await aestimate(EXAMPLES, max_cost_usd="0.01"), await aestimate(EXAMPLES, max_cost_usd="1")
+
+    assert [note[:40] for note in low.notes] == ["Of max_cost_usd ($0.01) $0.010 is left, "]
+    assert high.notes == ()
+
+
 async def test_what_other_servers_may_not_have_is_said(no_key):
     found = await aestimate(EXAMPLES, base_url="http://127.0.0.1:8000/v1")
 

@@ -173,6 +173,7 @@ async def _read_through(source: Source, wish: _Wish, settings: Settings, state: 
         found = ", ".join(f"{count} {reason}" for reason, count in skips.items())
         raise SetupError(f"There is no article in the source{f' ({found})' if found else ''}: nothing to estimate.")
     models = {spec.name: spec.price for one in prepared for spec in one.specs}
+    paid_usd = state.ledger.total().total_usd if state else None
     return Estimate(
         articles=articles,
         skips=dict(skips),
@@ -181,8 +182,8 @@ async def _read_through(source: Source, wish: _Wish, settings: Settings, state: 
         latency=latency_words(prepared[0], known.latency_s),
         prices={model: origin(price) for model, price in models.items()},
         unknown_prices=tuple(model for model, price in models.items() if price is None),
-        notes=(*notes(prepared[0]), *_of_sample(wish)),
-        paid_usd=state.ledger.total().total_usd if state else None,
+        notes=(*notes(prepared[0], paid_usd), *_of_sample(wish)),
+        paid_usd=paid_usd,
     )
 
 

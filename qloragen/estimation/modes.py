@@ -57,8 +57,8 @@ def _single(settings: Settings, models: Sequence[str]) -> Iterator[tuple[str, Se
 
 def _together(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """Yield what may be cheapest: batches are half the price without a cache, flex is half the price with one."""
-    classifiers = {settings.classifier: "", "decisions": "--classifier decisions"}
-    reads = {settings.classify_reads: "", "outline": "--set classify_reads=outline"}
+    classifiers = {"decisions": "--classifier decisions", settings.classifier: ""}
+    reads = {"outline": "--set classify_reads=outline", settings.classify_reads: ""}
     evidence = "" if settings.input == "evidence" else "--input evidence"
     for service, classifier, read in product(("--flex", "--batch"), classifiers, reads):
         changes = {**_SERVICES[service], "classifier": classifier, "classify_reads": read, "input": "evidence"}

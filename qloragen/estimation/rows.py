@@ -14,6 +14,7 @@ from .loads import Kind, Load
 from .modes import Mode
 from .outlook import Outlook
 from .pace import latencies, pace
+from .text import usd
 from .values import Amount, Count, Item, ModeEstimate
 
 
@@ -54,9 +55,9 @@ def latency_words(prepared: Prepared, sampled_s: Mapping[Stage, float]) -> str:
     return f"{said} ({'as measured' if lasts.keys() <= sampled_s.keys() else 'assumed'})" if said else ""
 
 
-def notes(prepared: Prepared) -> tuple[str, ...]:
-    """Return what is special about the models of the mode that is set."""
-    return tuple(_notes(prepared))
+def notes(prepared: Prepared, paid_usd: Decimal | None) -> tuple[str, ...]:
+    """Return what is special about the mode that is set, in a run that has cost so much already."""
+    return (*_notes(prepared), *_of_limit(prepared, paid_usd or Decimal(0)))
 
 
 def _notes(prepared: Prepared) -> Iterator[str]:
@@ -71,6 +72,15 @@ def _notes(prepared: Prepared) -> Iterator[str]:
         for tier in sorted({kind.tier for kind in prepared.likely if kind.model == spec.name and kind.tier}):
             if spec.price is not None and tier not in spec.price.tiers:
                 yield f"No price of {spec.name} is known for {tier}: the standard one is taken."
+
+
+def _of_limit(prepared: Prepared, paid_usd: Decimal) -> Iterator[str]:
+    limit_usd, cost_usd = prepared.mode.settings.max_cost_usd, prepared.cost_usd("likely")
+    if limit_usd is not None and cost_usd is not None and paid_usd + cost_usd > limit_usd:
+        yield (
+            f"Of max_cost_usd (${limit_usd:f}) ${usd(max(limit_usd - paid_usd, Decimal(0)))} is left, less than is"
+            " likely to be needed: the run would stop on its way, and go on when the limit is raised."
+        )
 
 
 def _row(prepared: Prepared, sampled_s: Mapping[Stage, float]) -> ModeEstimate:
