@@ -26,6 +26,7 @@ from .local import LocalServer
 from .logs import without_secrets
 from .packs import load_pack
 from .pipeline.job import Job, OpenArticle
+from .pipeline.salvage import NoSalvage, Salvage, StoredReplies
 from .settings import ModelLimits, Settings
 from .settings import Price as PriceSettings
 from .sources import Fields, Options
@@ -169,6 +170,13 @@ def engine_of(settings: Settings, client: Client, specs: Sequence[ModelSpec], bu
         max_attempts=settings.max_attempts, timeout_s=settings.timeout_s, patience_s=settings.max_outage_s
     )
     return Engine(client, specs, retry=retry, budget=budget)
+
+
+def salvage_of(settings: Settings, run: str, specs: Sequence[ModelSpec], engine: Engine) -> Salvage:
+    """Return what looks for replies that the provider has stored for the run by that name, where that is asked for."""
+    return (
+        StoredReplies(run, {spec.name: spec.price for spec in specs}, engine.book) if settings.salvage else NoSalvage()
+    )
 
 
 def terms_of(settings: Settings, trouble: Callable[[str | None], None]) -> Terms:

@@ -19,13 +19,14 @@ OPEN_ARTICLES = 2_000
 
 @asynccontextmanager
 async def batches_of(
-    settings: Settings, engine: Engine, client: Client, book: BatchBook, *, left: int
+    settings: Settings, engine: Engine, client: Client, book: BatchBook
 ) -> AsyncIterator[BatchEngine | None]:
-    """Open what answers requests in batches; None where none are wanted, and none are `left` by earlier sessions.
+    """Open what answers requests in batches; None where none are wanted, and none are left by earlier sessions.
 
     Raises:
         SettingsError: There are batches, and the client knows nothing of them.
     """
+    left = book.left
     if not settings.batch and not left:
         yield None
         return

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 
 from .background import background
 from .costs import usd
-from .engine.batches.engine import BatchProgress
+from .engine.batches.dispatch import BatchProgress
 from .engine.gate import Cause
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SourceError

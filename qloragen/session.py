@@ -15,13 +15,13 @@ import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from . import local
-from .assembly import connection_of, engine_of, job_of, locally, options_of, specs_of, terms_of
+from .assembly import connection_of, engine_of, job_of, locally, options_of, salvage_of, specs_of, terms_of
 from .background import background, threaded
 from .batches import OPEN_ARTICLES, batches_of
 from .bounds import budget_of
 from .consent import Consent
 from .domain.classifiers import Classifier
-from .engine.batches.engine import BatchProgress
+from .engine.batches.dispatch import BatchProgress
 from .engine.client import Client
 from .engine.pricing import origin
 from .engine.spec import ModelSpec
@@ -30,11 +30,11 @@ from .errors import Interrupted, RunStopped, SetupError, StorageFailed
 from .logbook import Now, open_logbook, utc_now
 from .logs import get_logger
 from .manifest import last_process
-from .offers import offering
+from .offers import check_offers
 from .pipeline.batch_book import JournalledBatches
 from .pipeline.flow import Flow
 from .pipeline.plan import Plan
-from .pipeline.salvage import NoSalvage, Salvage, StoredReplies
+from .pipeline.salvage import Salvage
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
 from .rereading import take_up
@@ -42,7 +42,7 @@ from .settings import Settings, load
 from .sources import Reading, read
 from .store.committer import committing
 from .store.run import open_run
-from .summary import Summary, batches_left, summarise
+from .summary import Summary, going_on, summarise
 from .types import Article, Record, Skip
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
@@ -167,8 +167,7 @@ class Session:
     @property
     def left_behind(self) -> str:
         """A sentence about what goes on at the provider when nobody works here; empty without batches."""
-        left = batches_left(self.summary.batches) if self._batches else ""
-        return left and f"{left} {'goes' if left.startswith('1 ') else 'go'} on at the provider."
+        return going_on(self.summary.batches) if self._batches else ""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -318,7 +317,8 @@ class Session:
             self.settings, base_url = locally(self.settings, server), server.base_url
         settings = self.settings
         self._job = await anyio.to_thread.run_sync(job_of, settings, self._classifier)
-        specs = offering(settings, await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models))
+        specs = await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models)
+        check_offers(settings, self._job, specs, self._client)
         self._options = options_of(settings, self._job, specs)
         most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
         self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))
@@ -330,9 +330,10 @@ class Session:
         self._engine = engine_of(settings, client, specs, budget_of(settings, self._run.state.ledger))
         self._connected = client
         self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack, _origins(specs))
-        prices = {spec.name: spec.price for spec in specs}
-        salvage = StoredReplies(self._logbook.run, prices, self._engine.book) if settings.salvage else NoSalvage()
-        await self._open_batches(exits, client, salvage)
+        salvage = salvage_of(settings, self._logbook.run, specs, self._engine)
+        book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
+        self._batches = await exits.enter_async_context(batches_of(settings, self._engine, client, book))
+        self._salvage: Salvage = book if self._batches else salvage
         self._flow = Flow(
             self._job,
             self._batches or self._engine,
@@ -348,13 +349,6 @@ class Session:
         exits.push_async_callback(self._end_logbook)
         await exits.enter_async_context(background(self._keep_logbook))
         self._tasks = await exits.enter_async_context(anyio.create_task_group())
-
-    async def _open_batches(self, exits: AsyncExitStack, client: Client, salvage: Salvage) -> None:
-        book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
-        left = len(self._run.state.submissions.open())
-        batches = batches_of(self.settings, self._engine, client, book, left=left)
-        self._batches = await exits.enter_async_context(batches)
-        self._salvage = book if self._batches else salvage
 
     def _articles_at_once(self) -> int:
         """Return how many articles are worked on at once.

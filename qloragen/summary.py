@@ -137,8 +137,8 @@ class Summary:
         pending = f"{self.unsettled} ({dollars(self.pending.cost_usd, self.pending.unpriced_calls)})"
         rows += [("paid, not yet made into records", pending)] if self.unsettled else []
         rows += [("calls that broke off", lost_said(self.lost))] if self.lost else []
-        left = batches_left(self.batches)
-        rows += [("batches at the provider", f"{left}: the same command collects them")] if left else []
+        left = f"{batches_left(self.batches)}: the same command collects them"
+        rows += [("batches at the provider", left)] if self.batches else []
         rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []
         width = max(20, *(len(name) for name, _ in rows))
         return "\n".join(f"{name:<{width}} {value}" for name, value in rows)
@@ -161,9 +161,15 @@ class Summary:
 
 
 def batches_left(batches: Sequence[BatchLeft]) -> str:
-    """Return in words what goes on at the provider; empty without batches."""
+    """Return in words how many batches there are, with how many requests."""
     requests = sum(batch.requests for batch in batches)
-    return f"{counted(len(batches), 'batch', 'batches')} with {counted(requests, 'request')}" if batches else ""
+    return f"{counted(len(batches), 'batch', 'batches')} with {counted(requests, 'request')}"
+
+
+def going_on(batches: Sequence[BatchLeft]) -> str:
+    """Return a sentence about what goes on at the provider; empty without batches."""
+    go = "goes" if len(batches) == 1 else "go"
+    return f"{batches_left(batches)} {go} on at the provider." if batches else ""
 
 
 def summarise(

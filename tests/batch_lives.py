@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import anyio.lowlevel
 
 from qloragen import Session
 from qloragen.background import background
-from qloragen.engine.pricing import cost, lookup
+from qloragen.engine.pricing import Price, cost, lookup
 from qloragen.simulator import Provider, SimulatedClient, Simulation
 from qloragen.simulator.batch_settings import Batches
 from qloragen.store.run import open_run
@@ -30,7 +31,14 @@ def provider_of(batches=QUICK, *, script=None, **simulation) -> Provider:
 def bill_of(provider: Provider) -> Decimal:
     """Return what all batches have cost, by the simulator's own count."""
     batches = provider.statistics.services.get("batch", {})
-    return sum((cost(counts.billed, lookup(model), tier="batch") for model, counts in batches.items()), Decimal(0))
+    return sum((cost(counts.billed, _price(model)) for model, counts in batches.items()), Decimal(0))
+
+
+def _price(model: str) -> Price:
+    """Return the price in batches; what long prompts cost is not asked of a sum of short ones."""
+    listed = lookup(model)
+    assert listed is not None
+    return replace(listed.tiers["batch"], long=None)
 
 
 class Lives:

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from qloragen.engine import Cause, Pause
-from qloragen.engine.batches.engine import BatchProgress
+from qloragen.engine.batches.dispatch import BatchProgress
 from qloragen.errors import AccessDenied, Interrupted
 from qloragen.pipeline.tally import Tally
 from qloragen.progress import Progress, shown

@@ -76,6 +76,11 @@ class JournalledBatches:
         """Names the run among all others of the account."""
         return self._name()
 
+    @property
+    def left(self) -> int:
+        """How many batches earlier processes have left behind."""
+        return len(self._run.state.submissions.open())
+
     async def open(self) -> list[Submission]:
         """Return what earlier processes have left behind."""
         return await anyio.to_thread.run_sync(_open, self._run)

@@ -48,6 +48,11 @@ class BatchBook(Protocol):
         """Names the run among all others of the account."""
         ...
 
+    @property
+    def left(self) -> int:
+        """How many batches earlier processes have left behind."""
+        ...
+
     async def open(self) -> list[Submission]:
         """Return what earlier processes have left behind."""
         ...

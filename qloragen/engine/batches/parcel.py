@@ -11,8 +11,8 @@ from typing import NamedTuple
 import orjson
 
 MOST_REQUESTS = 50_000
-MOST_BYTES = 190_000_000
-"""Some less than the API takes: others count the form around the file in."""
+MOST_BYTES = 64_000_000
+"""Less than the API takes, because a file is in memory two or three times while it is uploaded."""
 ENDPOINT = "/v1/chat/completions"
 """What a batch calls it, wherever the provider's API has it."""
 _BOUNDARY = "qloragen-batch-4c2b7e0d5a61"

@@ -81,9 +81,10 @@ class OpenBatch:
         self.succeeded = 0
         """Replies that were collected."""
 
-    def arrived(self, id: str) -> None:
+    def arrived(self, shown: Batch) -> None:
         """Take in what the provider calls it."""
-        self.submission = replace(self.submission, batch=id)
+        self.shown = shown
+        self.submission = replace(self.submission, batch=shown.id)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,177 @@
+"""The batches of an engine: found again, submitted, looked at from time to time, and collected."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from anyio.abc import TaskGroup
+
+from ...errors import ChangesNotAccepted, RunStopped
+from ...logs import get_logger
+from ..client import Asking
+from ..engine import Engine
+from .api import Batch, BatchApi, Gone
+from .book import BatchBook, Submission
+from .collecting import Collector
+from .harvest import Scene
+from .lane import BatchLane, Packed, Terms
+from .parked import OpenBatch, Parked
+
+_KEPT = timedelta(days=29)
+"""So long does the provider keep what a batch has brought, at least."""
+
+log = get_logger()
+
+
+class BatchProgress(NamedTuple):
+    """How far a batch is."""
+
+    id: str | None
+    """The provider's; None while it is being submitted."""
+    model: str
+    status: str
+    """As the provider says; `submitting` before that, `collecting` after."""
+    done: int
+    """Requests that have been executed."""
+    total: int
+    asked: datetime
+    """When it was made."""
+
+
+class Dispatch:
+    """Sends batches, and brings back what they have come to, in tasks of its own."""
+
+    def __init__(self, engine: Engine, client: Asking, book: BatchBook, terms: Terms, tasks: TaskGroup) -> None:
+        shared = engine.shared
+        self.scene = Scene(book, shared, {})
+        self._engine = engine
+        self._book = book
+        self._terms = terms
+        self._tasks = tasks
+        self._halt, self._budget, self._random = shared.halt, shared.budget, shared.random
+        self._lanes: dict[str, BatchLane] = {}
+        self._api = BatchApi(client, shared.halt, shared.policy, shared.random)
+        self._collector = Collector(self._api, self.scene)
+        self._halt.told.append(self._wake)
+
+    def lane(self, model: str) -> BatchLane:
+        """Return where requests for a model gather, submitted from there as soon as there are any."""
+        lane = self._lanes.get(model)
+        if lane is None:
+            lane = self._lanes[model] = BatchLane(self._engine.lane(model), self._terms, self._budget)
+            self._tasks.start_soon(self._submit_all, lane)
+        return lane
+
+    async def attach(self, submission: Submission) -> None:
+        """Go on with a batch of an earlier process.
+
+        Raises:
+            ChangesNotAccepted: the provider does not know it.
+            RunStopped: it cannot be asked.
+        """
+        lane, batch = self.lane(submission.model), OpenBatch(submission)
+        lane.open.append(batch)
+        for asked in submission.requests:
+            self.scene.where[asked.id] = batch
+            self._budget.hold(lane.model, asked.worst)
+        try:
+            found = await self._found(submission)
+        except Gone:
+            self._refuse_to_forget(submission)
+            self._collector.forsake(lane, batch, "gone")
+            return
+        if found is None:
+            self._collector.forsake(lane, batch, "never sent")
+            return
+        if submission.batch is None:
+            await self._book.begun(submission.name, found.id)
+        batch.arrived(found)
+        log.info("batch_attached", batch=found.id, model=submission.model, status=found.status)
+        self._tasks.start_soon(self._watch, lane, batch)
+
+    async def finished(self) -> None:
+        """Return when what is being collected is on record."""
+        await self._collector.finished()
+
+    def forget(self, parked: Parked) -> None:
+        """Let go of a request whose caller has left, unless it is in a file that is being made."""
+        if parked.done.is_set() and not parked.packed:
+            self._book.forget(parked.id)
+
+    @property
+    def progress(self) -> tuple[BatchProgress, ...]:
+        """The batches that have not been collected, oldest first."""
+        return tuple(_progress(batch) for lane in self._lanes.values() for batch in lane.open)
+
+    def _wake(self) -> None:
+        for lane in self._lanes.values():
+            lane.wake()
+
+    async def _found(self, submission: Submission) -> Batch | None:
+        if submission.batch is None:
+            return await self._api.find_late(submission.name, submission.asked)
+        return await self._api.look(submission.batch)
+
+    def _refuse_to_forget(self, submission: Submission) -> None:
+        if self._terms.forgo or datetime.now(UTC) - submission.asked > _KEPT:
+            return
+        raise ChangesNotAccepted(
+            f"The provider does not know batch {submission.batch}, in which {len(submission.requests)} requests of this"
+            " run were submitted: use the key and base URL that they were submitted with, or go on with --yes and pay"
+            " for them again."
+        )
+
+    async def _submit_all(self, lane: BatchLane) -> None:
+        """Submit what gathers in a lane, file after file."""
+        try:
+            while True:
+                await lane.gather()
+                packed = await lane.pack()
+                self._halt.check()
+                if packed is not None:
+                    await self._submit(lane, packed)
+                del packed  # it holds all that was asked
+        except RunStopped as reason:
+            self._halt.stop(reason)
+
+    async def _submit(self, lane: BatchLane, packed: Packed) -> None:
+        name = self._random.randbytes(16).hex()
+        submission = Submission(name, lane.model, tuple(packed.asked), datetime.now(UTC))
+        batch = OpenBatch(submission, packed.family, packed.parked)
+        lane.open.append(batch)
+        self.scene.where.update(dict.fromkeys(batch.order, batch))
+        await self._book.asked(submission)
+        for parked in packed.parked:
+            parked.packed = False
+            self.forget(parked)
+        file_id = await self._api.upload(packed.parcel.form())
+        made = await self._api.create(file_id, self._book.run, name, submission.asked)
+        await self._book.begun(name, made.id)
+        batch.arrived(made)
+        lane.known.tally.sent += len(batch.order)
+        log.info("batch_submitted", batch=made.id, model=lane.model, requests=len(batch.order))
+        self._tasks.start_soon(self._watch, lane, batch)
+
+    async def _watch(self, lane: BatchLane, batch: OpenBatch) -> None:
+        """Look at a batch from time to time until it has ended, and collect it."""
+        shown = batch.shown
+        assert shown is not None
+        try:
+            while not shown.ended:
+                await self._halt.sleep(self._terms.poll_s)
+                batch.shown = shown = await self._api.look(shown.id)
+            await self._collector.collect(lane, batch, shown)
+        except Gone:
+            log.warning("batch_gone", batch=shown.id, requests=len(batch.held))
+            self._collector.forsake(lane, batch, "gone")
+        except RunStopped as reason:
+            self._halt.stop(reason)
+
+
+def _progress(batch: OpenBatch) -> BatchProgress:
+    shown, submission = batch.shown, batch.submission
+    status = "submitting" if shown is None else "collecting" if shown.ended else shown.status
+    done = 0 if shown is None else shown.done + shown.failed
+    total = len(submission.requests) + len(submission.answered)
+    return BatchProgress(submission.batch, submission.model, status, done, total, submission.asked)
