@@ -12,6 +12,7 @@ from importlib import import_module
 
 from ..errors import RequestFailed, RunStopped
 from ..types import Completion, Function, LostCall, Message, Request, Usage, Worst
+from .batches.dispatch import BatchProgress
 from .budget import Bounds, Budget, Spending
 from .client import Ask, Asking, Client, ConnectionLost, Deciding, HttpReply, Listing, connect
 from .engine import Engine
@@ -29,6 +30,7 @@ __all__ = [
     "Answer",
     "Ask",
     "Asking",
+    "BatchProgress",
     "Bounds",
     "Budget",
     "Cause",
