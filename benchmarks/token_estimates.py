@@ -205,7 +205,7 @@ def _calls(articles: Iterable[tuple[str, Article]]) -> list[list[Call]]:
         block = lay_out(article)
         types = random.sample(pack.types, min(GENERATIONS, len(pack.types)))
         requests = [
-            Numbers(STRONG).request(Subject(article, block.plain, pack, pack.types), ()),
+            Numbers(STRONG).request(Subject(article, block.plain, pack), ()),
             *(generate.request(block, asked, pack, CHEAP, "evidence") for asked in types),
         ]
         found.append([_call(kind, article, request, tokenizers[request.model]) for request in requests])

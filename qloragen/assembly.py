@@ -25,6 +25,7 @@ from .errors import SettingsError
 from .local import LocalServer
 from .logs import without_secrets
 from .packs import load_pack
+from .pipeline.classifying import check
 from .pipeline.job import Job, OpenArticle
 from .pipeline.salvage import NoSalvage, Salvage, StoredReplies
 from .settings import ModelLimits, Settings
@@ -68,9 +69,12 @@ def job_of(settings: Settings, classifier: Classifier | None = None) -> Job:
     Raises:
         PackError: The prompt pack has a mistake.
         SettingsError: A threshold is for a type that the pack does not have.
+        SetupError: The caller's classifier is not what `Classifier` asks for.
+        ClassifierFailed: It makes no call for an empty article.
     """
     pack = load_pack(settings.pack, settings.pack_variables)
     classifier = classifier or classifier_of(settings, pack)
+    check(classifier, pack)
     return Job(
         pack=pack,
         classifier=classifier,

@@ -15,6 +15,7 @@
         ├── ProviderUnavailable   nothing but failures for too long
         ├── BudgetReached     the next call could exceed a limit of money, tokens or calls
         ├── StorageFailed     the run directory cannot be written
+        ├── ClassifierFailed  a classifier of the caller's own raised an error, or returned what it must not
         └── Interrupted       a person or the system asked to stop
 
 Messages name the thing, the value and the remedy, in one sentence, and never hold a key, nor article text but for the
@@ -97,6 +98,10 @@ class BudgetReached(RunStopped):
 
 class StorageFailed(RunStopped):
     """The run directory cannot be written: disk full, permission, I/O error."""
+
+
+class ClassifierFailed(RunStopped):
+    """A classifier of the caller's own raised an error (`__cause__`), or returned what it must not."""
 
 
 class Interrupted(RunStopped):

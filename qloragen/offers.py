@@ -5,32 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .engine.capacity import FLEX
+from .engine.client import Client, Deciding
 from .engine.spec import ModelSpec
 from .errors import SettingsError
 from .logs import get_logger
+from .pipeline.job import Job
 from .settings import Settings
 
 log = get_logger()
 
 
-def offering(settings: Settings, specs: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
-    """Return `specs` if the run can be made as it is set; models without the flex tier are named in the log.
+def check_offers(settings: Settings, job: Job, specs: Sequence[ModelSpec], client: Client | None = None) -> None:
+    """Look whether the run can be made as it is set, by a `client` of the caller's own or ours; models without the flex
+    tier are named in the log.
 
     Raises:
-        SettingsError: no model has the flex tier, or the one that is to decide does not judge predicates.
+        SettingsError: no model has the flex tier, or the one that is to decide does not judge predicates, or the client
+            cannot ask for that.
     """
     if settings.flex:
         _check_flex(specs)
-    if settings.classifier in {"decisions", "cascade"}:
-        _check_decisions(settings, specs)
-    return specs
+    if deciding := job.deciding_models:
+        _check_decisions(job, [spec for spec in specs if spec.name in deciding], client)
 
 
-def _check_decisions(settings: Settings, specs: Sequence[ModelSpec]) -> None:
+def _check_decisions(job: Job, specs: Sequence[ModelSpec], client: Client | None) -> None:
+    if client is not None and not isinstance(client, Deciding):
+        raise SettingsError(
+            f"The client cannot ask for decisions, as the classifier {job.classifier.name} needs it: give one that has"
+            " `decide`, or choose another classifier."
+        )
     for spec in specs:
-        if spec.name == settings.decide_model and not spec.family.decisions:
+        if not spec.family.decisions:
             raise SettingsError(
-                f"Model {spec.name} is not known to judge predicates, as classifier = {settings.classifier} needs it:"
+                f"Model {spec.name} is not known to judge predicates, as the classifier {job.classifier.name} needs it:"
                 " choose another decide_model or classifier, or set decisions = true for the model."
             )
 

@@ -349,6 +349,8 @@ class Invalid:
     """One sentence that a model can act on when it is asked again."""
     final: bool = False
     """Asking again cannot help."""
+    passes_on: bool = False
+    """Nothing is wrong: the reply was worth its price, and says that another model is to be asked."""
 
 
 @dataclass(frozen=True, slots=True)

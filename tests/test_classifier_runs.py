@@ -104,6 +104,7 @@ async def test_a_cascade_asks_the_strong_model_about_doubtful_articles_alone(tmp
     assert paid(server) == {CLASSIFY: 3, STRONG: 1, GENERATE: 2 + 3 + 2}
     assert Counter(record.type for record in outcome.records()) == {1: 3, 2: 3, 4: 1}
     assert outcome.summary.rejections == {}
+    assert outcome.summary.waste == {}, "what the cheap model said of the doubtful article sent it on"
 
 
 async def test_a_cascade_that_was_stopped_between_its_models_goes_on_with_the_strong_one(tmp_path):
@@ -266,12 +267,14 @@ async def test_parts_of_the_package_can_be_put_together_in_another_way(tmp_path)
 # ------------------------------------------------------------------------------------------------ gates and outlines
 
 
-async def test_a_gate_saves_the_generation_and_opening_it_costs_only_that(tmp_path):
+@pytest.mark.parametrize("classifier", ["numbers", "decisions", "cascade"])
+async def test_a_gate_saves_the_generation_and_opening_it_costs_only_that(tmp_path, classifier):
     prose, code = article(1), article(2, "\n\n```\nnodetool repair\n```")
-    async with Simulated(classify=lambda _: "1, 7") as server:
-        await generated(server, tmp_path / "run", [prose, code], gates=True)
+    async with Simulated(classify=lambda _: "1, 7", decide=judging({"code-analysis": 0.9})) as server:
+        listed = {"classify_model": "gpt-6-sol", "classifier": classifier}
+        await generated(server, tmp_path / "run", [prose, code], gates=True, **listed)
         since = len(server.calls)
-        await generated(server, tmp_path / "run", [prose, code], gates=False)
+        await generated(server, tmp_path / "run", [prose, code], gates=False, **listed)
 
     assert paid(server)[GENERATE] == 2 + 3 + 1
     assert paid(server, since) == {GENERATE: 1}

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import qloragen
-from qloragen.assembly import specs_of
+from qloragen.assembly import job_of, specs_of
+from qloragen.engine.client import Client, HttpReply
 from qloragen.engine.spec import ModelSpec
 from qloragen.errors import SettingsError
-from qloragen.offers import offering
+from qloragen.offers import check_offers
 from qloragen.settings import Settings, load
 
 from .simulated import Simulated
 from .test_main_job import articles
 
 
-def offered(**knobs: object) -> tuple[ModelSpec, ...]:
+def offered(client: Client | None = None, **knobs: Any) -> tuple[ModelSpec, ...]:
     settings: Settings = load(**knobs)
-    return offering(settings, specs_of(settings))
+    specs = specs_of(settings)
+    check_offers(settings, job_of(settings), specs, client)
+    return specs
 
 
-def tiers(**knobs: object) -> dict[str, str | None]:
+def tiers(**knobs: Any) -> dict[str, str | None]:
     return {spec.name: spec.family.service_tier for spec in offered(**knobs)}
 
 
@@ -56,6 +61,18 @@ def test_a_model_that_does_not_decide_is_refused_as_the_one_that_shall(classifie
     assert offered(classifier=classifier)
     assert offered(classifier=classifier, decide_model="m", models={"m": {"decisions": True}})
     assert offered(classifier="numbers", decide_model="gpt-6-sol")
+
+
+@pytest.mark.parametrize("classifier", ["decisions", "cascade"])
+def test_a_client_that_has_no_way_to_ask_for_decisions_is_refused(classifier):
+    class OnlyChat:
+        async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
+            raise AssertionError
+
+    with pytest.raises(SettingsError, match="client cannot ask for decisions"):
+        offered(OnlyChat(), classifier=classifier)
+
+    assert offered(OnlyChat(), classifier="numbers")
 
 
 async def test_a_whole_run_asks_for_flex_at_every_call_and_its_records_are_the_same(tmp_path):

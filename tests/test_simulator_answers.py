@@ -64,7 +64,7 @@ def completion(said: Answer) -> Completion:
 def classification(
     block: ArticleBlock, pack: Pack, by: Numbers | Json = NUMBERS, refused: Sequence[Completion] = ()
 ) -> Request:
-    return by.request(Subject(block.article, block.plain, pack, pack.types), refused)
+    return by.request(Subject(block.article, block.plain, pack), refused)
 
 
 def types_of(block: ArticleBlock, pack: Pack = PACK) -> tuple[int, ...]:

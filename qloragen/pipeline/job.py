@@ -33,6 +33,7 @@ from ..types import (
     Usage,
     digest,
 )
+from .classifying import next_request, numbers_read
 
 
 class OpenArticle:
@@ -49,7 +50,11 @@ class OpenArticle:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The choices that a run's cells depend on."""
+    """The choices that a run's cells depend on.
+
+    Raises:
+        ClassifierFailed: The classifier makes no call for an empty article.
+    """
 
     pack: Pack
     classifier: Classifier
@@ -82,6 +87,12 @@ class Job:
         object.__setattr__(self, "classification_fingerprint", self._classification_fingerprint())
         object.__setattr__(self, "classification_parameters", self._classification_parameters())
         object.__setattr__(self, "_generation_fingerprints", fingerprints)
+
+    @property
+    def deciding_models(self) -> frozenset[str]:
+        """The models that are asked for decisions."""
+        asked = self.classification_requests(OpenArticle(Article("", "")))
+        return frozenset(request.model for request in asked if request.predicates)
 
     @property
     def classify_model(self) -> str:
@@ -123,14 +134,15 @@ class Job:
 
     def classification_request(self, opened: OpenArticle, refused: Sequence[Reply]) -> Request:
         """Return the next call that classifies an article, after replies that came to nothing."""
-        return self._as_set(self.classifier.request(self._subject(opened), [_whole(reply) for reply in refused]))
+        replies = [_whole(reply) for reply in refused]
+        return self._as_set(next_request(self.classifier, self._subject(opened), replies))
 
     def classification_requests(self, opened: OpenArticle) -> tuple[Request, ...]:
         """Return all calls that it may take to classify an article, as they are if no reply says anything."""
         subject, requests = self._subject(opened), list[Request]()
         while len(requests) < self.classifier.most_asks:
             silent = [_silent("decisions" if request.predicates else None) for request in requests]
-            requests.append(self._as_set(self.classifier.request(subject, silent)))
+            requests.append(self._as_set(next_request(self.classifier, subject, silent)))
         return tuple(requests)
 
     def generation_request(
@@ -156,7 +168,7 @@ class Job:
 
     def read_classification(self, replies: Sequence[Reply]) -> tuple[int, ...] | Invalid:
         """Return the numbers that an article's classification replies come to; only the last one needs its body."""
-        return self.classifier.read(self.pack, [_whole(reply) for reply in replies])
+        return numbers_read(self.classifier, self.pack, [_whole(reply) for reply in replies])
 
     def read_generation(self, opened: OpenArticle, type: InstructionType, reply: Reply) -> Draft | Invalid:
         """Return the draft that a generation reply comes to, judged as strictly as the pack asks."""
@@ -185,7 +197,7 @@ class Job:
         text = block.plain
         if self.classify_reads == "outline":
             text = enclosed(block.tag, outline(article.content, article.format))
-        return Subject(article, text, self.pack, self._possible(article))
+        return Subject(article, text, self.pack)
 
     def _classification_parameters(self) -> str:
         asked = self.classification_requests(OpenArticle(Article("", "")))

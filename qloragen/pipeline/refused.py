@@ -22,9 +22,12 @@ class Settled(NamedTuple, Generic[Answer]):
 
 
 def refused_of(replies: Iterable[Reply], complaints: Iterable[Invalid]) -> dict[str, Paid]:
-    """Return what replies have cost for each reason; `complaints` are what was wrong with them, in the same order."""
+    """Return what replies have cost for each reason; `complaints` are what was wrong with them, in the same order.
+
+    Replies that passed on to another model were worth their price.
+    """
     pairs = zip(replies, complaints, strict=False)  # the last replies may not have been read
-    return dict(summed((invalid.reason, paid_for(reply.cost_usd)) for reply, invalid in pairs))
+    return dict(summed((invalid.reason, paid_for(reply.cost_usd)) for reply, invalid in pairs if not invalid.passes_on))
 
 
 def beside_of(replies: Sequence[Reply], complaints: Iterable[Invalid], paid: Paid) -> dict[str, Paid]:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from ..domain.classifiers import DOUBTFUL
 from ..store.handle import Run
 from ..store.money import Paid
 from ..types import InstructionType, Invalid, Record, Rejection, Reply, Stage, Usage
@@ -118,7 +117,7 @@ def _settle(run: Run, key: str, cell: _Cell, result: Reparsed) -> None:
         return
     if standing.kind == "types" and run.state.totals.damaged_lines:
         return  # its second reply may be among them
-    if cell.invalid is None or (standing.kind == "types" and cell.invalid.reason == DOUBTFUL):
+    if cell.invalid is None or (standing.kind == "types" and cell.invalid.passes_on):
         return  # nobody has asked the model that could tell
     result.lost += standing.kind == "record"
     if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from ...types import Completion, Invalid, Request, digest
 from ..pack import Pack
-from .decisions import SUBSTANCE, Chances, Decisions, chances_in, numbers_of
-from .protocol import Classifier, Subject
+from .decisions import SUBSTANCE, Chances, Decisions, asked, chances_in, numbers_of
+from .protocol import Classifier, Subject, probe
 
 DOUBTFUL = "doubtful"
 """The reason why the first model's reply is not taken."""
-_DOUBT = Invalid(DOUBTFUL, "Probabilities are too near to their thresholds to tell.")
+_DOUBT = Invalid(DOUBTFUL, "Probabilities are too near to their thresholds to tell.", passes_on=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Cascade:
     name: ClassVar[str] = "cascade"
     first: Decisions
     then: Classifier
+    """One that asks for no decisions itself: by them its replies are told from those of the first."""
     band: float = 0.1
     """A probability nearer to its threshold than this is in doubt."""
     doubts: int = 2
@@ -44,7 +45,13 @@ class Cascade:
         return f"{self.first.reading}; {self.doubts} within {self.band:g}; {self.then.reading}"
 
     def fingerprint(self, pack: Pack) -> str:
-        """Identify both, and the model of the first one."""
+        """Identify both, and the model of the first one.
+
+        Raises:
+            ValueError: The other asks for decisions, too.
+        """
+        if self.then.request(probe(pack), ()).predicates:
+            raise ValueError("The classifier after the first one must not ask for decisions.")
         parts = (self.first.model, self.first.fingerprint(pack), self.then.name, self.then.fingerprint(pack))
         return digest("\n".join(parts))
 
@@ -73,8 +80,7 @@ class Cascade:
         from_substance = chances.substance - thresholds[SUBSTANCE]
         if abs(from_substance) < self.band:
             return True
-        slugs = (kind.slug for kind in pack.types if not kind.always and kind.slug in chances.of)
-        near = sum(abs(chances.of[slug] - thresholds[slug]) < self.band for slug in slugs)
+        near = sum(abs(chances.of[kind.slug] - thresholds[kind.slug]) < self.band for kind in asked(pack))
         return from_substance >= 0 and near >= self.doubts
 
 

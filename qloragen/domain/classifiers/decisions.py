@@ -41,7 +41,7 @@ class Chances(NamedTuple):
     substance: float
     """That there is something to learn from the article."""
     of: Mapping[str, float]
-    """By type slug. A type that the article could not have was not asked about."""
+    """By type slug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Decisions:
         """Return the call, the same each time: nothing can be said more strictly."""
         del replies
         pack = subject.pack
-        of_types = (_predicate(pack, kind) for kind in _asked(subject.types))
+        of_types = (_predicate(pack, kind) for kind in asked(pack))
         return Request(
             model=self.model,
             messages=(Message("system", pack.fill(pack.decide.system)), Message("user", subject.text)),
@@ -94,7 +94,7 @@ def chances_in(pack: Pack, reply: Completion) -> Chances | Invalid:
             return Invalid("refusal", "The model declined to judge a statement.")
         if (judged := _judged(answer)) is not None:
             answers[judged.name] = judged.probability
-    needed = {SUBSTANCE, *(kind.slug for kind in _asked(pack.types) if kind.needs is None)}
+    needed = {SUBSTANCE, *(kind.slug for kind in asked(pack))}
     if not needed <= answers.keys():
         return Invalid("incomplete", "The reply does not judge every statement.")
     return Chances(answers.pop(SUBSTANCE), answers)
@@ -104,9 +104,7 @@ def numbers_of(pack: Pack, chances: Chances, thresholds: Thresholds) -> tuple[in
     """Return the numbers that probabilities come to, in their order."""
     if chances.substance < thresholds[SUBSTANCE]:
         return ()
-    return tuple(
-        kind.number for kind in pack.types if kind.always or chances.of.get(kind.slug, 0.0) >= thresholds[kind.slug]
-    )
+    return tuple(kind.number for kind in pack.types if kind.always or chances.of[kind.slug] >= thresholds[kind.slug])
 
 
 class _Judged(NamedTuple):
@@ -131,8 +129,10 @@ def _judged(answer: object) -> _Judged | None:
     return None
 
 
-def _asked(types: Sequence[InstructionType]) -> tuple[InstructionType, ...]:
-    return tuple(kind for kind in types if not kind.always)
+def asked(pack: Pack) -> tuple[InstructionType, ...]:
+    """Return the types that a statement is made about, whatever the article has: one more costs next to nothing, and
+    replies that judge all of them can be read again with other gates."""
+    return tuple(kind for kind in pack.types if not kind.always)
 
 
 def _predicate(pack: Pack, kind: InstructionType) -> Predicate:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import orjson
 
-from ...types import Article, Completion, InstructionType, Invalid, Request, digest
+from ...types import Article, Completion, Invalid, Request, digest
 from ..article_block import lay_out
 from ..pack import Pack
 
@@ -21,15 +21,13 @@ class Subject:
     text: str
     """What of the article is to be read, between two tags that it cannot contain."""
     pack: Pack
-    types: tuple[InstructionType, ...]
-    """Those of the pack that the article can have at all."""
 
 
 class Classifier(Protocol):
     """Finds out which types an article supports, in as many calls as it takes; pass your own to `Session`.
 
     What is asked and what is made of the replies must follow from the arguments alone: paid replies are read again by
-    later processes.
+    later processes. An error that it raises stops the run; what is paid for is kept.
     """
 
     @property
@@ -55,8 +53,9 @@ class Classifier(Protocol):
         ...
 
     def fingerprint(self, pack: Pack) -> str:
-        """Identify all that calls are built from apart from the article and the last of `models`. It is part of the
-        address of a classification: with another one, everything is classified anew."""
+        """Identify all that calls are built from apart from the article and the last of `models`; never empty. It is
+        part of the address of a classification: with another one, everything is classified anew. With the same one
+        replies to other questions are taken for answers to these."""
         ...
 
     def request(self, subject: Subject, replies: Sequence[Completion]) -> Request:
@@ -64,10 +63,12 @@ class Classifier(Protocol):
         ...
 
     def read(self, pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
-        """Return the numbers that `replies` come to; none says that there is nothing to learn from the article.
+        """Return the numbers that `replies` come to, each of a type of `pack`; none says that there is nothing to learn
+        from the article.
 
-        An `Invalid` has the next call made, unless it is final. Only the last of `replies` is sure to be whole: of
-        those before, `structure` and `finish_reason` are.
+        An `Invalid` has the next call made, unless it is final; it has `passes_on` where the reply was worth its price
+        all the same. Only the last of `replies` is sure to be whole: of those before, `structure` and `finish_reason`
+        are.
         """
         ...
 
@@ -77,7 +78,7 @@ _PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
 
 def probe(pack: Pack) -> Subject:
     """Return what stands for any article when a classifier is identified."""
-    return Subject(_PROBE, lay_out(_PROBE).plain, pack, pack.types)
+    return Subject(_PROBE, lay_out(_PROBE).plain, pack)
 
 
 def fingerprint_of(requests: Iterable[Request]) -> str:
