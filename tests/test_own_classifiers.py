@@ -62,14 +62,14 @@ async def worked(server: Simulated, folder: Any, classifier: Any, **knobs: Any) 
 @pytest.mark.parametrize(
     ("classifier", "said"),
     [
-        (Own(name=""), "its name must be text"),
-        (Own(models=()), "its models must be a tuple"),
-        (Own(models="tiny"), "its models must be a tuple"),
-        (Own(most_asks=0), "its most_asks must be a whole number, 1 or more"),
-        (Own(reading=None), "its reading must be text"),
-        (Own(identity=""), "its fingerprint must be text that is not empty"),
-        (Own(identity=None), "its fingerprint must be text that is not empty"),
-        (object(), "'object' raises AttributeError"),
+        (Own(name=""), "its name is wrong"),
+        (Own(models=()), "its models is wrong"),
+        (Own(models="tiny"), "its models is wrong"),
+        (Own(most_asks=0), "its most_asks is wrong"),
+        (Own(reading=None), "its reading is wrong"),
+        (Own(identity=""), "its fingerprint is wrong"),
+        (Own(identity=None), "its fingerprint is wrong"),
+        (object(), "'object' cannot be used: AttributeError"),
         (Cascade(Decisions("gpt-6-luna"), Decisions("gpt-6-luna")), "must not ask for decisions"),
     ],
 )

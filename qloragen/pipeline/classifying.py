@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..domain.classifiers import Classifier, Subject
 from ..domain.pack import Pack
-from ..errors import ClassifierFailed, SetupError
+from ..errors import ClassifierFailed, QloragenError, SetupError
 from ..types import Completion, Invalid, Request
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class _Said(BaseModel):
+    """What a classifier says of itself."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: _Text
+    models: Annotated[tuple[_Text, ...], Field(min_length=1)]
+    most_asks: Annotated[int, Field(ge=1)]
+    reading: str
+    fingerprint: _Text
 
 
 def check(classifier: Classifier, pack: Pack) -> None:
@@ -16,12 +34,14 @@ def check(classifier: Classifier, pack: Pack) -> None:
     Raises:
         SetupError: It is not what `Classifier` asks for, or raises an error.
     """
-    try:
-        mistakes = list(_mistakes(classifier, pack))
-    except Exception as error:
-        raise SetupError(f"The classifier {_named(classifier)} raises {type(error).__name__}: {error}") from error
-    if mistakes:
-        raise SetupError(f"The classifier {_named(classifier)} cannot be used: {'; '.join(mistakes)}.")
+
+    def refusal(error: Exception) -> SetupError:
+        what = _mistakes(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+        return SetupError(f"The classifier {_named(classifier)} cannot be used: {what}")
+
+    with _guarded(refusal):
+        said = {name: getattr(classifier, name) for name in ("name", "models", "most_asks", "reading")}
+        _Said.model_validate({**said, "fingerprint": classifier.fingerprint(pack)})
 
 
 def next_request(classifier: Classifier, subject: Subject, replies: Sequence[Completion]) -> Request:
@@ -30,14 +50,15 @@ def next_request(classifier: Classifier, subject: Subject, replies: Sequence[Com
     Raises:
         ClassifierFailed: The classifier raises an error, or returns no request that can be sent.
     """
-    try:
+    with _guarded(lambda error: _failure(classifier, "request", type(error).__name__)):
         request = classifier.request(subject, replies)
-        wrong = _wrong_with(request, classifier)
-    except Exception as error:
-        raise _failure(classifier, "request", type(error).__name__) from error
-    if wrong is not None:
-        raise _failure(classifier, "request", wrong)
-    return request
+        if request.model not in classifier.models:
+            among = ", ".join(classifier.models)
+            raise _failure(classifier, "request", f"model {request.model!r} is not among its models ({among})")
+        if request.max_completion_tokens < 1:
+            raise _failure(classifier, "request", "max_completion_tokens must be 1 or more")
+        return request
+    raise AssertionError("unreachable")
 
 
 def numbers_read(classifier: Classifier, pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
@@ -46,42 +67,27 @@ def numbers_read(classifier: Classifier, pack: Pack, replies: Sequence[Completio
     Raises:
         ClassifierFailed: The classifier raises an error, or returns something else than numbers of types of the pack.
     """
-    try:
-        found = classifier.read(pack, replies)
-        numbers = () if isinstance(found, Invalid) else tuple(found)
-    except Exception as error:
-        raise _failure(classifier, "read", type(error).__name__) from error
     known = {kind.number for kind in pack.types}
-    for number in numbers:
-        if number not in known:
-            raise _failure(classifier, "read", f"{number!r} is the number of no type of the pack")
-    return found if isinstance(found, Invalid) else numbers
+    with _guarded(lambda error: _failure(classifier, "read", type(error).__name__)):
+        found = classifier.read(pack, replies)
+        if isinstance(found, Invalid):
+            return found
+        for number in found:
+            if number not in known:
+                raise _failure(classifier, "read", f"{number!r} is the number of no type of the pack")
+        return tuple(found)
+    raise AssertionError("unreachable")
 
 
-def _mistakes(classifier: Classifier, pack: Pack) -> Iterator[str]:
-    # What is declared is no help: it may be anything.
-    said: dict[str, object] = {name: getattr(classifier, name) for name in ("name", "models", "most_asks", "reading")}
-    models, asks = said["models"], said["most_asks"]
-    if not _is_text(said["name"]):
-        yield "its name must be text"
-    if not isinstance(models, tuple) or not models or not all(map(_is_text, models)):
-        yield "its models must be a tuple of one name or more"
-    if not isinstance(asks, int) or asks < 1:
-        yield "its most_asks must be a whole number, 1 or more"
-    if not isinstance(said["reading"], str):
-        yield 'its reading must be text, "" for none'
-    if not _is_text(classifier.fingerprint(pack)):
-        yield "its fingerprint must be text that is not empty: it tells its replies from those of others"
-
-
-def _wrong_with(request: object, classifier: Classifier) -> str | None:
-    if not isinstance(request, Request):
-        return "it returns no Request"
-    if request.model not in classifier.models:
-        return f"model {request.model!r} is not among its models ({', '.join(classifier.models)})"
-    if request.max_completion_tokens < 1:
-        return "max_completion_tokens must be 1 or more"
-    return None
+@contextmanager
+def _guarded(failure: Callable[[Exception], QloragenError]) -> Iterator[None]:
+    """Raise what `failure` makes of an error in the place of it."""
+    try:
+        yield
+    except QloragenError:
+        raise
+    except Exception as error:
+        raise failure(error) from error
 
 
 def _failure(classifier: Classifier, method: str, what: str) -> ClassifierFailed:
@@ -92,10 +98,9 @@ def _failure(classifier: Classifier, method: str, what: str) -> ClassifierFailed
     )
 
 
+def _mistakes(error: ValidationError) -> str:
+    return "; ".join(f"its {fault['loc'][0]} is wrong ({fault['msg']})" for fault in error.errors()) + "."
+
+
 def _named(classifier: Classifier) -> str:
-    name = getattr(classifier, "name", None)
-    return repr(name if _is_text(name) else type(classifier).__name__)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+    return repr(getattr(classifier, "name", None) or type(classifier).__name__)
