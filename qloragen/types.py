@@ -20,8 +20,8 @@ InputMode = Literal["evidence", "written"]
 """Who writes a record's `input`: code, from the paragraphs the model names (evidence), or the model (written)."""
 
 ClassifierName = Literal["numbers", "json", "decisions", "cascade"]
-"""Who says which types an article supports: a model in bare numbers, or held in shape by a JSON schema; a probability for
-each type; or these first, and a strong model's numbers where they are doubtful."""
+"""Who says which types an article supports: a model in bare numbers, or held in shape by a JSON schema; a probability
+for each type; or these first, and a strong model's numbers where they are doubtful."""
 
 ClassifyReads = Literal["article", "outline"]
 """What of an article a classification reads."""

@@ -49,6 +49,9 @@ class Flushing:
     async def durable(self):
         self._run.flush()
 
+    def soon(self):
+        raise AssertionError
+
 
 async def _source(*articles):
     for one in articles:
@@ -162,6 +165,9 @@ class Kept:
         pass
 
     durable = kept
+
+    def soon(self):
+        pass
 
 
 async def test_a_failure_without_a_sign_of_whose_fault_it_is_counts_after_an_hour_and_then_each_time(tmp_path):
