@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -18,7 +19,7 @@ from qloragen.simulator import Provider, SimulatedClient, Simulation
 from qloragen.simulator.batch_settings import Batches
 from qloragen.store.run import open_run
 
-from .virtual import Life
+from .virtual import Life, SessionLoop
 
 QUICK = Batches(median_s=20, p99_s=40, validating_s=2, finalizing_s=1)
 
@@ -44,18 +45,23 @@ def _price(model: str) -> Price:
 class Lives:
     """A run directory that goes through the hands of many processes."""
 
-    def __init__(self, folder: Path, provider: Provider, source: object, **knobs: object) -> None:
+    def __init__(self, folder: Path, provider: Provider, source: Any, **knobs: Any) -> None:
         self.provider = provider
         self.number = 0
         self.now_s = 0.0
         self.turns = 0
-        self.summary = None
-        self.tally = None
+        self.summary: Any = None
+        self.tally: Any = None
         self.asks: list[str] = []
         """Calls to files and batches of the last process."""
         self._folder = folder
         self._source = source
-        self._knobs = {"batch": True, "batch_poll_s": 5, "batch_gather_s": 1, "open_articles": 8} | knobs
+        self._knobs: dict[str, Any] = {
+            "batch": True,
+            "batch_poll_s": 5,
+            "batch_gather_s": 1,
+            "open_articles": 8,
+        } | knobs
 
     @property
     def run(self) -> Path:
@@ -134,5 +140,7 @@ class Deadly(SimulatedClient):
 
 
 async def _die():
-    asyncio.get_running_loop().kill()
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SessionLoop)
+    loop.kill()
     await anyio.lowlevel.checkpoint()

@@ -6,6 +6,9 @@ from random import Random
 
 import pytest
 
+from qloragen.simulator import Fault
+from qloragen.simulator.batch_settings import Batches
+
 from .batch_lives import Lives, provider_of
 from .test_main_job import articles, lines_of
 
@@ -31,6 +34,27 @@ def test_processes_killed_between_any_two_awaits_pay_for_everything_once(tmp_pat
         {line["id"]: line["output"] for line in lines_of(one.run / "records.jsonl")} for one in (undisturbed, lives)
     )
     assert found == whole
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_processes_that_meet_faults_and_are_killed_pay_for_every_answer_once(tmp_path, seed):
+    chance, kills = Random(seed), 0  # noqa: S311 - replayable
+    batches = Batches(median_s=20, p99_s=40, window_s=60, expired=0.2, unfinished=0.5, failed=0.1)
+    faults = (
+        Fault("500", 0.15, endpoints=("batched",)),
+        Fault("rate_limited", 0.1, endpoints=("batched",)),
+        Fault("reset_after_headers", 0.1, endpoints=("files", "batches")),
+        Fault("503", 0.1, endpoints=("files", "batches")),
+        Fault("html_page", 0.05, endpoints=("files", "batches")),
+    )
+    lives = Lives(tmp_path, provider_of(batches, faults=faults, seed=seed), articles(5))
+
+    while lives.live(chance.randrange(3, 400) if kills < 20 else None):
+        kills += 1
+
+    assert lives.summary.rejections == lives.summary.failures == {}
+    assert lives.summary.records == 15
+    lives.check(20)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])

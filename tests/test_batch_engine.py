@@ -9,7 +9,7 @@ import anyio
 import orjson
 import pytest
 
-from qloragen.engine import Engine, Message, ModelSpec, Price, Request
+from qloragen.engine import Engine, LostCall, Message, ModelSpec, Price, Request
 from qloragen.engine.batches.engine import batching
 from qloragen.engine.batches.lane import Terms
 from qloragen.engine.batches.parcel import Room
@@ -141,14 +141,13 @@ async def test_each_batch_asks_one_model():
 
 
 async def test_what_only_single_calls_have_is_left_out_of_batches():
-    setting, seen = Setting(), []
-    upload = setting.client.ask
+    class Watched(SimulatedClient):
+        async def ask(self, ask, *, timeout_s):
+            seen.append(ask.body)
+            return await super().ask(ask, timeout_s=timeout_s)
 
-    async def watched(ask, *, timeout_s):
-        seen.append(ask.body)
-        return await upload(ask, timeout_s=timeout_s)
-
-    setting.client.ask = watched
+    setting, seen = Setting(), list[bytes]()
+    setting.client = Watched(setting.provider)
     messages = (Message("user", "Shared. Say it.", shared=8),)
     async with setting.working() as batches:
         await gathered(batches, [replace(request(0), messages=messages, cache_key="k", metadata={"a": "b"})])
@@ -227,7 +226,7 @@ async def test_requests_that_cannot_be_sent_at_all_fail_alone():
 
 
 async def test_a_request_without_a_reply_is_lost_at_its_worst_and_asked_for_again():
-    lost = []
+    lost = list[LostCall]()
     setting = Setting(None, Fault("hang", endpoints=("batched",), end_s=100))
     async with setting.working() as batches:
         outcomes = await gathered(batches, [request(0)], lost=lost.append)

@@ -214,6 +214,15 @@ def test_an_outage_is_waited_for(tmp_path):
     lives.check(CELLS)
 
 
+def test_a_limit_of_batches_an_hour_is_waited_for(tmp_path):
+    lives = lives_of(tmp_path, Batches(created_per_hour=1))
+
+    lives.live()
+
+    assert lives.now_s > 3_600
+    lives.check(CELLS)
+
+
 def test_a_provider_without_batches_is_said_to_have_none(tmp_path):
     lives = lives_of(tmp_path)
 
@@ -235,7 +244,7 @@ def test_a_key_that_is_refused_stops_the_run(tmp_path):
 
 
 def test_results_that_are_gone_are_booked_as_lost_and_asked_for_again(tmp_path):
-    lives, gone = lives_of(tmp_path), []
+    lives, gone = lives_of(tmp_path), list[str]()
 
     def edit(ask, reply):
         if ask.path.endswith("/content") and not gone:
@@ -253,7 +262,7 @@ def test_results_that_are_gone_are_booked_as_lost_and_asked_for_again(tmp_path):
 
 
 def test_lines_that_are_missing_broken_or_unknown_concern_no_others(tmp_path):
-    lives, edited = lives_of(tmp_path), []
+    lives, edited = lives_of(tmp_path), list[bytes]()
 
     def edit(ask, reply):
         if not ask.path.endswith("/content") or edited:

@@ -32,6 +32,7 @@ class Watched(Provider):
         super().__init__(Simulation(batches=BATCHES, faults=(SLOW,)))
         self.came = threading.Event()
         self.awaited = ""
+        self.base_url = ""
 
     def manage(self, ask, route, headers, clock_s):
         plan = super().manage(ask, route, headers, clock_s)

@@ -46,7 +46,9 @@ def test_batches_make_the_same_records_at_half_the_price_a_batch_for_each_stage(
     assert [ask for ask in lives.asks if ask.startswith("POST")] == ["POST /files", "POST /batches"] * 2
     assert {account.tier for account in lives.summary.bills} == {"batch"}
     for account, bill in lives.summary.bills.items():
-        assert bill.cost_usd == cost(bill.usage, lookup(account.model)) / 2
+        price = lookup(account.model)
+        assert price is not None
+        assert bill.cost_usd == cost(bill.usage, price) / 2
 
 
 def test_a_day_of_waiting_passes_with_a_look_a_minute(tmp_path):

@@ -95,8 +95,8 @@ def _take(harvest: Harvest, chunk: list[Result | None]) -> list[tuple[Parked, Co
         if result is None or held is None:
             _log_unknown(harvest.batch, result)
             continue
-        outcome = result.outcome
-        outcome = outcome if isinstance(outcome, Failure) else harvest.completion(held, outcome)
+        found = result.outcome
+        outcome = found if isinstance(found, Failure) else harvest.completion(held, found)
         if isinstance(outcome, Completion):
             harvest.hand_over(held, outcome)
             handed += [(held.parked, outcome)] if held.parked is not None else []
