@@ -662,11 +662,8 @@ async def test_a_limit_below_one_is_refused(tmp_path, limit):
 
 
 async def test_a_limit_of_spending_is_not_promised_over_calls_whose_cost_nobody_knows(tmp_path):
-    def without_usage(reply: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in reply.items() if name != "usage"}
-
-    async with Simulated(faults=lambda _: Effect(edit=without_usage)) as server:
-        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url)
+    async with Simulated() as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, generate_model="my-own")
 
         with pytest.raises(SetupError, match="max_cost_usd"):
             await qloragen.agenerate([article(2)], tmp_path / "run", base_url=server.base_url, max_cost_usd=1)
