@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from decimal import Decimal
 from math import ceil
+from pathlib import Path
 from typing import Literal
 
 import orjson
@@ -40,6 +41,20 @@ _BYTES_PER_TOKEN = 3
 """As the size policy of `sources` estimates: on the safe side."""
 
 
+def weights_of(settings: Settings) -> Path | None:
+    """Return the file of the model that is to run on this machine; None: the one of the package.
+
+    Raises:
+        SettingsError: The classifier needs a model that judges statements.
+    """
+    if settings.classifier in {"decisions", "cascade"}:
+        raise SettingsError(
+            f"A model on this machine judges no statements, as classifier = {settings.classifier} needs it: leave it"
+            " out, or local."
+        )
+    return settings.local if isinstance(settings.local, Path) else None
+
+
 def locally(settings: Settings, server: LocalServer) -> Settings:
     """Return `settings` with both models served by `server`, at no cost.
 
@@ -49,7 +64,8 @@ def locally(settings: Settings, server: LocalServer) -> Settings:
     defaults = {"price": free, "context_tokens": server.context_tokens, "structure": "json_schema"}
     own = settings.own(server.model)
     missing = {name: value for name, value in defaults.items() if getattr(own, name) is None}
-    smallest = {"max_types": settings.max_types or 4, "output_chars": 300} if settings.local is True else {}
+    most_types = 4 if settings.max_types is None else settings.max_types
+    smallest = {"max_types": most_types, "output_chars": 300} if settings.local is True else {}
     return settings.model_copy(
         update={
             **smallest,

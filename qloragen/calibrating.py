@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from .assembly import job_of, options_of, specs_of
 from .domain.calibration import Fit, Judged, Row, Score, fit
-from .domain.classifiers import Cascade, Decisions, Numbers, Subject, chances_in
+from .domain.classifiers import Cascade, Decisions, Numbers, chances_in
 from .domain.pack import Pack
 from .engine.client import Client
 from .errors import SetupError
@@ -24,7 +24,7 @@ from .settings import Settings, load
 from .signals import stop_on_signals
 from .sources import read
 from .store.paid import read_paid
-from .types import Completion, Invalid, Reply, Request
+from .types import Invalid, Reply
 from .words import counted, table
 
 SAMPLE = 200
@@ -132,45 +132,6 @@ class _Wish:
             raise SetupError(f"A sample must have 1 article or more, not {self.sample}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
-    """A classifier that asks for probabilities, then for numbers, and makes nothing of them, so that no record is paid
-    for."""
-
-    decisions: Decisions
-    numbers: Numbers
-    name: str = "calibration"
-    reading: str = ""
-    _asked: Cascade = field(init=False)
-
-    def __post_init__(self) -> None:
-        everything_is_in_doubt = Cascade(self.decisions, self.numbers, band=2, doubts=0)
-        object.__setattr__(self, "_asked", everything_is_in_doubt)
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Both models."""
-        return self._asked.models
-
-    @property
-    def most_asks(self) -> int:
-        """As many as both may take."""
-        return self._asked.most_asks
-
-    def fingerprint(self, pack: Pack) -> str:
-        """Identify both questions."""
-        return self._asked.fingerprint(pack)
-
-    def request(self, subject: Subject, replies: Sequence[Completion]) -> Request:
-        """Return the next call."""
-        return self._asked.request(subject, replies)
-
-    def read(self, pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
-        """Return no types once there are numbers."""
-        found = self._asked.read(pack, replies)
-        return found if isinstance(found, Invalid) else ()
-
-
 async def _calibrate(source: Source, wish: _Wish, settings: Settings) -> Calibration:
     job = await anyio.to_thread.run_sync(_job_of, settings)
     async with stop_on_signals(settings.grace_s) as stopping, _session(wish, settings, job) as session:
@@ -180,15 +141,20 @@ async def _calibrate(source: Source, wish: _Wish, settings: Settings) -> Calibra
 
 
 def _job_of(settings: Settings) -> Job:
-    return job_of(settings, Both(Decisions(settings.decide_model), Numbers(settings.classify_model)))
+    if settings.local:
+        raise SetupError("A model on this machine judges no statements to be compared: leave local out.")
+    everything_is_in_doubt = Cascade(Decisions(settings.decide_model), Numbers(settings.classify_model), band=2)
+    return job_of(settings, everything_is_in_doubt)
 
 
 def _session(wish: _Wish, settings: Settings, job: Job) -> Session:
-    at_once = settings.model_copy(update={"batch": False})
-    return Session(wish.out, client=wish.client, classifier=job.classifier, settings=at_once)
+    only_classified = settings.model_copy(update={"batch": False, "max_types": 0})
+    return Session(wish.out, client=wish.client, classifier=job.classifier, settings=only_classified)
 
 
 async def _calibrated(source: Source, wish: _Wish, session: Session, job: Job) -> Calibration:
+    if session.summary.records:
+        raise SetupError(f"{wish.out} holds a run's records: calibrate in a directory of its own.")
     specs = await anyio.to_thread.run_sync(specs_of, session.settings, job.classifier.models)
     options = options_of(session.settings, job, specs)
     async with aclosing(read(source, options)) as items:

@@ -15,7 +15,7 @@ import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from . import local
-from .assembly import connection_of, engine_of, job_of, locally, options_of, salvage_of, specs_of, terms_of
+from .assembly import connection_of, engine_of, job_of, locally, options_of, salvage_of, specs_of, terms_of, weights_of
 from .background import background, threaded
 from .batches import OPEN_ARTICLES, batches_of
 from .bounds import budget_of
@@ -313,7 +313,7 @@ class Session:
     async def _open(self, exits: AsyncExitStack) -> None:
         base_url = self.settings.base_url
         if self.settings.local:
-            server = await exits.enter_async_context(local.serve(_weights(self.settings)))
+            server = await exits.enter_async_context(local.serve(weights_of(self.settings)))
             self.settings, base_url = locally(self.settings, server), server.base_url
         settings = self.settings
         self._job = await anyio.to_thread.run_sync(job_of, settings, self._classifier)
@@ -393,7 +393,3 @@ class Session:
 
 def _origins(specs: Sequence[ModelSpec]) -> dict[str, str]:
     return {spec.name: origin(spec.price) for spec in specs}
-
-
-def _weights(settings: Settings) -> Path | None:
-    return settings.local if isinstance(settings.local, Path) else None

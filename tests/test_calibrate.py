@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import qloragen
 from qloragen import BudgetReached, SetupError, acalibrate
 from qloragen.assembly import job_of
 from qloragen.domain.calibration import GRID, Judged, Score, best_by_type, best_for_all, best_threshold, fit, scores
@@ -201,6 +202,45 @@ async def test_the_spending_limit_stops_it_and_what_is_paid_for_is_kept(tmp_path
     assert stopped < 40
     assert found.fit.articles == 20
     assert len(server.calls) == 40
+
+
+async def test_what_is_classified_counts_as_that_and_not_as_paid_in_vain(tmp_path):
+    async with Simulated(classify=listed, decide=judge) as server:
+        await acalibrate(articles(6), tmp_path / "run", base_url=server.base_url)
+        summary = qloragen.summary(tmp_path / "run")
+        since = len(server.calls)
+        found = qloragen.reparse(tmp_path / "run")
+        await acalibrate(articles(6), tmp_path / "run", base_url=server.base_url)
+
+    assert (summary.classified, summary.records, summary.waste) == (6, 0, {})
+    assert found.reclassified == 0
+    assert len(server.calls) == since
+
+
+async def test_a_cascade_goes_on_with_what_a_calibration_has_paid_for(tmp_path):
+    async with Simulated(classify=listed, decide=judge) as server:
+        await acalibrate(articles(6), tmp_path / "run", base_url=server.base_url)
+        since = len(server.calls)
+        await qloragen.agenerate(articles(6), tmp_path / "run", base_url=server.base_url, classifier="cascade")
+
+    assert set(paid(server, since)) == {("generate", "gpt-6-luna")}
+
+
+async def test_a_directory_with_records_is_left_alone(tmp_path):
+    async with Simulated() as server:
+        await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url)
+        since = len(server.calls)
+        with pytest.raises(SetupError, match="holds a run's records"):
+            await acalibrate(articles(2), tmp_path / "run", base_url=server.base_url)
+
+    assert len(server.calls) == since
+
+
+async def test_a_model_on_this_machine_is_nothing_to_compare_with(tmp_path):
+    with pytest.raises(SetupError, match="judges no statements"):
+        await acalibrate(articles(2), tmp_path / "run", local=True)
+    with pytest.raises(SetupError, match="judges no statements"):
+        await qloragen.agenerate(articles(2), tmp_path / "run", local=True, classifier="decisions")
 
 
 async def test_a_sample_needs_an_article(tmp_path):

@@ -280,6 +280,16 @@ async def test_a_gate_saves_the_generation_and_opening_it_costs_only_that(tmp_pa
     assert paid(server, since) == {GENERATE: 1}
 
 
+async def test_articles_can_be_classified_only_and_their_records_made_later(tmp_path):
+    async with Simulated(classify=lambda _: "4") as server:
+        await generated(server, tmp_path / "run", articles(2), max_types=0)
+        first = paid(server)
+        await generated(server, tmp_path / "run", articles(2))
+
+    assert first == {STRONG: 2}
+    assert paid(server) == {STRONG: 2, GENERATE: 6}
+
+
 async def test_an_outline_is_read_in_the_place_of_a_long_article_and_the_whole_of_it_generates(tmp_path):
     long = {"id": "long", "content": "\n\n".join(f"## Part {n}\n\n{article(n)['content'] * 5}" for n in range(20))}
     async with Simulated() as server:

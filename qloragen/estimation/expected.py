@@ -91,7 +91,7 @@ def expected(pack: Pack, sampled: Sampled | None, most_types: int | None) -> Exp
         )
     prior = _updated(pack.prior, sampled) if sampled else pack.prior
     error = (sampled.prompt_error if sampled else None) or PROMPT_ERROR
-    most = most_types or len(pack.types)
+    most = len(pack.types) if most_types is None else most_types
     return Expected(
         {end: _figures(prior, error, end, most) for end in ENDS},
         _basis(pack, prior, sampled),

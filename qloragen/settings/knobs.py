@@ -198,8 +198,9 @@ class Settings(BaseSettings):
         False,  # noqa: FBT003 - pydantic's way to say a default
         description="Leave out types for which an article does not have what the pack says they need, such as code",
     )
-    max_types: Count | None = Field(
-        None, description="Instruction types taken per article at most; unset: all that apply"
+    max_types: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Instruction types taken per article at most; unset: all that apply; 0: they are classified only",
     )
     output_chars: Annotated[int, Field(ge=100)] = Field(
         1_500, description="Longest output, in characters, where a server holds replies to their schema"
