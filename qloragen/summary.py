@@ -26,7 +26,10 @@ from .manifest import LastProcess
 from .store.ledger import Account, Bill, LostAccount, LostSum, total, total_lost
 from .store.money import NOTHING, Paid
 from .store.state import State
-from .words import counted
+from .words import counted, table
+
+LISTED_BATCHES = 10
+"""So many are shown one by one."""
 
 
 class BatchLeft(NamedTuple):
@@ -123,7 +126,7 @@ class Summary:
         }
 
     def __str__(self) -> str:
-        parts = [self._counts(), self._types(), self._costs(), self._waste(), self._prices()]
+        parts = [self._counts(), self._batches(), self._types(), self._costs(), self._waste(), self._prices()]
         return "\n\n".join(part for part in parts if part)
 
     def _counts(self) -> str:
@@ -142,6 +145,17 @@ class Summary:
         rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []
         width = max(20, *(len(name) for name, _ in rows))
         return "\n".join(f"{name:<{width}} {value}" for name, value in rows)
+
+    def _batches(self) -> str:
+        if not self.batches:
+            return ""
+        oldest = self.batches[:LISTED_BATCHES]
+        rows = [
+            (batch.id or "not known to have arrived", batch.model, str(batch.requests), f"{batch.asked:%Y-%m-%d %H:%M}")
+            for batch in oldest
+        ]
+        more = len(self.batches) - len(oldest)
+        return table([("batch", "model", "requests", "made, UTC"), *rows]) + (f"\nand {more} more" if more else "")
 
     def _types(self) -> str:
         if not self.records_by_type:

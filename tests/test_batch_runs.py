@@ -95,7 +95,9 @@ def test_batches_that_are_open_are_in_the_summary_of_a_run_that_nobody_works_in(
     (found,) = summary(lives.run).batches
 
     assert (found.id, found.model, found.requests) == ("batch_0", "gpt-6-sol", 6)
-    assert "batches at the provider 1 batch with 6 requests: the same command collects them" in str(summary(lives.run))
+    said = str(summary(lives.run))
+    assert "batches at the provider 1 batch with 6 requests: the same command collects them" in said
+    assert f"batch_0  gpt-6-sol         6  {found.asked:%Y-%m-%d %H:%M}" in said
 
 
 def test_an_ordinary_run_collects_what_is_in_batches_and_asks_for_the_rest_at_once(tmp_path):
