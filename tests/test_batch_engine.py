@@ -254,3 +254,14 @@ async def test_requests_without_an_id_are_answered_too():
         completion = await batches.complete(replace(request(0), id=None))
 
     assert completion.text
+
+
+@pytest.mark.parametrize("room", [Room(requests=3), Room(bytes=300)])
+async def test_a_full_file_is_sent_while_others_still_come(room):
+    setting = Setting(gather_s=100, room=room)
+    async with setting.working() as batches, anyio.create_task_group() as tasks:
+        for n in range(6):
+            tasks.start_soon(gathered, batches, [replace(request(n), messages=(Message("user", "Say it. " * 13),))])
+            await anyio.sleep(90)
+        assert setting.batches
+        tasks.cancel_scope.cancel()

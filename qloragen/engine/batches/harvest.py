@@ -41,8 +41,8 @@ class Harvest:
     batch: OpenBatch
     refused: bool = False
     """There is no room for it at present: that it brings nothing says nothing."""
-    _lost: list[tuple[Held, LostCall]] = field(default_factory=list)
-    """Booked when all else is: a batch that is collected twice must not lose anything twice."""
+    _lost: dict[str, tuple[Held, LostCall]] = field(default_factory=dict)
+    """By request; booked when all else is: a batch that is collected twice must not lose anything twice."""
     _again: list[Held] = field(default_factory=list)
     _stop: RunStopped | None = None
 
@@ -109,7 +109,7 @@ class Harvest:
             worst_usd = worst.usd if price else None
             lost = LostCall(self.lane.model, reason, None, None, worst_usd, worst.tokens, TIER)
         self.lane.known.tally.maybe_paid += 1
-        self._lost.append((held, lost))
+        self._lost[held.asked.id] = (held, lost)
 
     def put_off(self, held: Held) -> None:
         """Let a request go into another batch, once this one is closed."""
@@ -122,7 +122,7 @@ class Harvest:
         Raises:
             RunStopped: what it has come to says that no other will fare better.
         """
-        for held, lost in self._lost:
+        for held, lost in self._lost.values():
             if held.parked is None or held.parked.done.is_set():
                 self.scene.book.lose(self.batch.name, held.asked.id, lost)
             elif held.parked.caller.lost is not None:
@@ -140,8 +140,8 @@ class Harvest:
         """Let a request be no part of its batch any more."""
         self.batch.held.pop(held.asked.id, None)
         self.scene.where.pop(held.asked.id, None)
-        lost = next((lost for other, lost in self._lost if other is held), None)
-        if lost is not None:
+        if (booked := self._lost.get(held.asked.id)) is not None:
+            lost = booked[1]
             usd = held.asked.worst.usd if lost.worst_usd is None else lost.worst_usd
             spent = Spending(usd, lost.worst_tokens, 1)
         self.scene.shared.budget.settle(self.lane.model, held.asked.worst, spent)

@@ -76,20 +76,18 @@ class BatchLane:
         self._terms = terms
         self._budget = budget
         self._queue: deque[Parked] = deque()
+        self._bytes = 0
+        """Of the texts in the queue."""
         self._news = anyio.Event()
         self._most_tokens = terms.enqueued_tokens(self.model)
         self._full = False
         """The provider has refused a batch because of those that are open."""
 
-    @property
-    def waiting(self) -> int:
-        """Requests that are in no batch."""
-        return sum(not parked.done.is_set() for parked in self._queue)
-
     def park(self, parked: Parked) -> None:
         """Let a request wait for the next file; where no more are made, its caller has to ask in another way."""
         if self._terms.submit:
             self._queue.append(parked)
+            self._bytes += _bytes(parked.request)
             self.wake()
         else:
             parked.settle(None)
@@ -102,7 +100,8 @@ class BatchLane:
         """Return when a file is full, or when nothing has come for a while and there is something."""
         while not self._queue:
             await self._changed()
-        while len(self._queue) < self._terms.room.requests:
+        room = self._terms.room
+        while len(self._queue) < room.requests and self._bytes < room.bytes:
             with anyio.move_on_after(self._terms.gather_s) as quiet:
                 await self._changed()
             if quiet.cancelled_caught:
@@ -168,6 +167,7 @@ class BatchLane:
             if not parked.done.is_set() and not self._put(packed, parked):
                 return packed
             self._queue.popleft()
+            self._bytes -= _bytes(parked.request)
             if len(packed.asked) % _PAUSE_EVERY == _PAUSE_EVERY - 1:
                 await anyio.lowlevel.checkpoint()
         self._budget.leave(self.wake)
@@ -198,6 +198,11 @@ class BatchLane:
             return True
         enqueued = packed.prompt_tokens + sum(batch.prompt_tokens for batch in self.open)
         return not enqueued or enqueued + tokens <= self._most_tokens
+
+
+def _bytes(request: Request) -> int:
+    """Return about how many bytes a request has."""
+    return sum(len(message.text) for message in request.messages)
 
 
 def _plain(request: Request) -> Request:

@@ -76,6 +76,8 @@ class OpenBatch:
         """By id: those that have no outcome yet."""
         self.order = [asked.id for asked in submission.requests]
         """Ids by the lines of the file."""
+        self.prompt_tokens = sum(asked.prompt_tokens for asked in submission.requests)
+        """How many count against the limit of enqueued tokens."""
         self.shown: Batch | None = None
         """As the provider showed it last."""
         self.succeeded = 0
@@ -90,8 +92,3 @@ class OpenBatch:
     def name(self) -> str:
         """The submission's name."""
         return self.submission.name
-
-    @property
-    def prompt_tokens(self) -> int:
-        """How many count against the limit of enqueued tokens."""
-        return sum(asked.prompt_tokens for asked in self.submission.requests)
