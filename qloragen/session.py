@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -14,36 +13,21 @@ import anyio
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from . import local
-from .assembly import connection_of, engine_of, job_of, locally, options_of, salvage_of, specs_of, terms_of, weights_of
-from .background import background, threaded
-from .batches import OPEN_ARTICLES, batches_of
-from .bounds import budget_of
-from .consent import Consent
 from .domain.classifiers import Classifier
 from .engine.batches.dispatch import BatchProgress
 from .engine.client import Client
-from .engine.pricing import origin
-from .engine.spec import ModelSpec
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SetupError, StorageFailed
-from .logbook import Now, open_logbook, utc_now
 from .logs import get_logger
 from .manifest import last_process
-from .offers import check_offers
-from .pipeline.batch_book import JournalledBatches
-from .pipeline.flow import Flow
 from .pipeline.plan import Plan
-from .pipeline.salvage import Salvage
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
-from .rereading import take_up
 from .settings import Settings, load
 from .sources import Reading, read
-from .store.committer import committing
-from .store.run import open_run
 from .summary import Summary, going_on, summarise
 from .types import Article, Record, Skip
+from .work import open_work
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
 """A path (file, folder or glob), a list of `Path`s, or an (async) iterable of articles: `str`, `dict` or `Article`."""
@@ -102,8 +86,10 @@ class Session:
             RunStopped: There is no API key, or the run directory cannot be written.
         """
         async with AsyncExitStack() as exits:
-            await self._open(exits)
+            self._work = await open_work(self.folder, self.settings, self._client, self._classifier, exits)
+            self._tasks = await exits.enter_async_context(anyio.create_task_group())
             self._exits = exits.pop_all()
+        self.settings, self.resumed = self._work.settings, self._work.resumed
         self._idle = anyio.Event()
         return self
 
@@ -115,7 +101,7 @@ class Session:
         for records, articles in self._streams.items():
             articles.close()
             records.close()
-        if isinstance(error, Exception) and self._begun.is_set():
+        if isinstance(error, Exception) and self._work.begun.is_set():
             # What was sent is paid for, so an error of the caller's must not cancel it.
             self.stop(Interrupted("The session was left by an error; run it again to go on."))
         elif self._at_work:
@@ -146,58 +132,58 @@ class Session:
     @property
     def stopped(self) -> RunStopped | None:
         """Why the session takes no more work, once that is so."""
-        return self._flow.stopped
+        return self._work.flow.stopped
 
     @property
     def calls_in_flight(self) -> int:
         """Calls that have been sent and not answered yet."""
-        return sum(model.in_flight for model in self._engine.statistics.values())
+        return sum(model.in_flight for model in self._work.engine.statistics.values())
 
     @property
     def pauses(self) -> Mapping[str, Pause]:
         """Models that are not called at the moment, and why."""
-        models = self._engine.statistics.items()
+        models = self._work.engine.statistics.items()
         return {name: counts.pause for name, counts in models if counts.pause is not None}
 
     @property
     def batches(self) -> tuple[BatchProgress, ...]:
         """Batches at the provider that have not been collected, oldest first."""
-        return self._batches.progress if self._batches else ()
+        return self._work.batches.progress if self._work.batches else ()
 
     @property
     def left_behind(self) -> str:
         """A sentence about what goes on at the provider when nobody works here; empty without batches."""
-        return going_on(self.summary.batches) if self._batches else ""
+        return going_on(self.summary.batches) if self._work.batches else ""
 
     @property
     def cost_usd(self) -> Decimal | None:
         """What the run has cost so far, earlier sessions included; None when a price is unknown."""
-        return self._run.state.ledger.total().total_usd
+        return self._work.run.state.ledger.total().total_usd
 
     @property
     def summary(self) -> Summary:
         """What the run has come to so far."""
-        return summarise(self._run.state, last_process(self.tally), self._logbook.prices)
+        return summarise(self._work.run.state, last_process(self.tally), self._work.logbook.prices)
 
     @property
     def tally(self) -> Tally:
         """What this session has seen and done."""
-        return self._flow.tally
+        return self._work.flow.tally
 
     def stop(self, reason: RunStopped) -> None:
         """Take no more work; calls in flight are finished and kept."""
-        self._flow.stop(reason)
-        self._committer.hurry()
+        self._work.flow.stop(reason)
+        self._work.committer.hurry()
 
     async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
         """Read all of `source` and count what is still to be paid for, and what of it for the second time, because
         something has changed; makes no call."""
         async with aclosing(self._read(source)) as items:
-            return await self._consent.plan(self._until_stopped(limited(items, limit)))
+            return await self._work.consent.plan(self._until_stopped(limited(items, limit)))
 
     def accept_changes(self) -> None:
         """Go on in spite of all that has changed since earlier sessions; the caller has looked at a `plan`."""
-        self._consent.given = True
+        self._work.consent.given = True
 
     async def process(self, source: Source, *, limit: int | None = None) -> None:
         """Work through `source`: a path, paths, or any (async) iterable of articles; at most `limit` articles.
@@ -217,7 +203,7 @@ class Session:
             await self._begin(source, limit)
             async with aclosing(self._read(source)) as items:
                 shared = Shared(limited(items, limit))
-                await self._flow.process(shared)
+                await self._work.flow.process(shared)
             await self._acknowledged()
             self._raise_if_ended_early(shared)
 
@@ -246,7 +232,7 @@ class Session:
 
         async def feed() -> None:
             async with send, aclosing(items):
-                await self._flow.process(shared, deliver, deliver)
+                await self._work.flow.process(shared, deliver, deliver)
                 await self._acknowledged()
                 shared.worked_through = True
 
@@ -266,30 +252,18 @@ class Session:
 
     async def _begin(self, source: Source, limit: int | None) -> None:
         """Refuse what nobody has agreed to pay for again, and write down what is worked with before the first call."""
-        if self._consent.needed:
+        consent = self._work.consent
+        if consent.needed:
             can_be_read_again = isinstance(source, str | Path | Collection)
-            plan = await self.plan(source, limit=limit) if can_be_read_again else self._consent.plan_unread()
-            self._consent.judge(plan, self.settings.confirm_above_usd, self.folder)
-        async with self._beginning:
-            if not self._begun.is_set():
-                await self._collect()
-                self._consent.begin()
-                await self._logbook.write(self._now())
-                self._begun.set()
-
-    async def _collect(self) -> None:
-        """Look for replies that the provider finished while nobody listened."""
-        since = self._logbook.unheard_since
-        if since is not None:
-            await self._salvage.collect(self._connected, since, self._run)
-        if self._batches:
-            await self._batches.attach()
+            plan = await self.plan(source, limit=limit) if can_be_read_again else consent.plan_unread()
+            consent.judge(plan, self.settings.confirm_above_usd, self.folder)
+        await self._work.begin()
 
     async def _acknowledged(self) -> None:
         try:
-            await self._committer.durable()
+            await self._work.committer.durable()
         except StorageFailed as reason:
-            self._flow.stop(reason)
+            self._work.flow.stop(reason)
 
     async def _until_stopped(self, items: AsyncIterator[Article | Skip]) -> AsyncIterator[Article | Skip]:
         async for item in items:
@@ -298,98 +272,10 @@ class Session:
             yield item
 
     def _read(self, source: Source) -> Reading:
-        return read(source, replace(self._options, known=self._has_begun))
-
-    def _has_begun(self, article: Article) -> bool:
-        """Say whether the run holds work on an article's text."""
-        return self._run.state.article_offset(article.content_hash, article.format) is not None
+        return read(source, self._work.options)
 
     def _raise_if_ended_early(self, items: Shared[Article | Skip]) -> None:
         if items.error:
             raise items.error
-        if self._flow.stopped:
-            raise self._flow.stopped
-
-    async def _open(self, exits: AsyncExitStack) -> None:
-        base_url = self.settings.base_url
-        if self.settings.local:
-            server = await exits.enter_async_context(local.serve(weights_of(self.settings)))
-            self.settings, base_url = locally(self.settings, server), server.base_url
-        settings = self.settings
-        self._job = await anyio.to_thread.run_sync(job_of, settings, self._classifier)
-        specs = await anyio.to_thread.run_sync(specs_of, settings, self._job.classifier.models)
-        check_offers(settings, self._job, specs, self._client)
-        self._options = options_of(settings, self._job, specs)
-        most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
-        self._run = await exits.enter_async_context(threaded(open_run(self.folder, most_loss_usd=most_loss_usd)))
-        self.resumed = await anyio.to_thread.run_sync(take_up, self._run, self._job)
-        self._committer = await exits.enter_async_context(committing(self._run, terms_of(settings, self._disk_said)))
-        client = self._client
-        if client is None:
-            client = await exits.enter_async_context(connection_of(settings, specs, base_url))
-        self._engine = engine_of(settings, client, specs, budget_of(settings, self._run.state.ledger))
-        self._connected = client
-        self._logbook = await open_logbook(self.folder, self._run, settings, self._job.pack, _origins(specs))
-        salvage = salvage_of(settings, self._logbook.run, specs, self._engine)
-        book = JournalledBatches(lambda: self._logbook.run, self._run, self._committer, salvage, utc_now)
-        self._batches = await exits.enter_async_context(batches_of(settings, self._engine, client, book))
-        self._salvage: Salvage = book if self._batches else salvage
-        self._flow = Flow(
-            self._job,
-            self._batches or self._engine,
-            self._run,
-            self._committer,
-            salvage=self._salvage,
-            open_articles=self._articles_at_once,
-            now=utc_now,
-        )
-        history = self._logbook.previous.circumstances if self._logbook.previous else ()
-        self._consent = Consent(self._job, specs, self._run.state, history, given=settings.accept_changes)
-        self._begun, self._beginning = anyio.Event(), anyio.Lock()
-        exits.push_async_callback(self._end_logbook)
-        await exits.enter_async_context(background(self._keep_logbook))
-        self._tasks = await exits.enter_async_context(anyio.create_task_group())
-
-    def _articles_at_once(self) -> int:
-        """Return how many articles are worked on at once.
-
-        Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the
-        slower model is always busy, and more would only wait in memory. In batches all of them wait, so memory decides.
-        """
-        return self.settings.open_articles or (OPEN_ARTICLES if self._batches else self._engine.most_in_flight)
-
-    def _disk_said(self, trouble: str | None) -> None:
-        """Send nothing while what comes back could not be kept."""
-        if trouble is None:
-            log.warning("disk_writes_again", folder=str(self.folder))
-            self._engine.resume()
-        else:
-            log.warning(
-                "disk_refuses",
-                folder=str(self.folder),
-                error=trouble,
-                what="no call is sent until it takes lines again: make room, or stop; replies are held till then",
-            )
-            self._engine.pause(f"{self.folder} cannot be written: {trouble}")
-
-    async def _keep_logbook(self) -> None:
-        await self._begun.wait()
-        await self._logbook.keep(self._now)
-
-    async def _end_logbook(self) -> None:
-        if self._begun.is_set():  # else it was refused, or only looked: not who worked here last
-            await self._logbook.end(self._now())
-
-    def _now(self) -> Now:
-        return Now(
-            circumstances=self._consent.circumstances,
-            reading=self._job.classifier.reading,
-            tally=self.tally,
-            unheard=sum(model.maybe_paid for model in self._engine.statistics.values()),
-            untaken=self._salvage.untaken,
-            stopped=str(self._flow.stopped) if self._flow.stopped else None,
-        )
-
-
-def _origins(specs: Sequence[ModelSpec]) -> dict[str, str]:
-    return {spec.name: origin(spec.price) for spec in specs}
+        if self._work.flow.stopped:
+            raise self._work.flow.stopped

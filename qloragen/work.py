@@ -1,0 +1,188 @@
+"""A run that is open for work: its parts, put together from the settings, and what they tell one another."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from . import local
+from .assembly import connection_of, engine_of, job_of, locally, options_of, salvage_of, specs_of, terms_of, weights_of
+from .background import background, threaded
+from .batches import OPEN_ARTICLES, batches_of
+from .bounds import budget_of
+from .consent import Consent
+from .domain.classifiers import Classifier
+from .engine.batches.engine import BatchEngine
+from .engine.client import Client
+from .engine.engine import Engine
+from .engine.pricing import origin
+from .logbook import Logbook, Now, open_logbook, utc_now
+from .logs import get_logger
+from .offers import check_offers
+from .pipeline.batch_book import JournalledBatches
+from .pipeline.flow import Flow
+from .pipeline.job import Job
+from .pipeline.salvage import Salvage
+from .rereading import take_up
+from .settings import Settings
+from .sources import Options
+from .store.committer import Committer, committing
+from .store.handle import Run
+from .store.run import open_run
+from .types import Article
+
+log = get_logger()
+
+
+@dataclass(slots=True)
+class Work:
+    """The parts of one open run. Whoever made it closes it, by the exits that it was made with."""
+
+    settings: Settings
+    """With what only the opening could tell: the address of a local model."""
+    job: Job
+    options: Options
+    """How sources are read."""
+    run: Run
+    resumed: bool
+    """Whether there was work in the directory already when it was opened."""
+    committer: Committer
+    client: Client
+    engine: Engine
+    logbook: Logbook
+    salvage: Salvage
+    batches: BatchEngine | None
+    flow: Flow
+    consent: Consent
+    begun: anyio.Event = field(default_factory=anyio.Event)
+    """Set once the first call may be made."""
+    _beginning: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def begin(self) -> None:
+        """Take up what the provider finished while nobody listened, and write down what is worked with; once."""
+        async with self._beginning:
+            if self.begun.is_set():
+                return
+            since = self.logbook.unheard_since
+            if since is not None:
+                await self.salvage.collect(self.client, since, self.run)
+            if self.batches:
+                await self.batches.attach()
+            self.consent.begin()
+            await self.logbook.write(self.now())
+            self.begun.set()
+
+    async def keep_logbook(self) -> None:
+        """Keep `run.json` true, as soon as there is something to tell."""
+        await self.begun.wait()
+        await self.logbook.keep(self.now)
+
+    async def end_logbook(self) -> None:
+        """Write `run.json` for the last time, unless this work was refused or only looked at."""
+        if self.begun.is_set():
+            await self.logbook.end(self.now())
+
+    def now(self) -> Now:
+        """Return what `run.json` is to say at this moment."""
+        return Now(
+            circumstances=self.consent.circumstances,
+            reading=self.job.classifier.reading,
+            tally=self.flow.tally,
+            unheard=sum(model.maybe_paid for model in self.engine.statistics.values()),
+            untaken=self.salvage.untaken,
+            stopped=str(self.flow.stopped) if self.flow.stopped else None,
+        )
+
+
+async def open_work(
+    folder: Path, settings: Settings, client: Client | None, classifier: Classifier | None, exits: AsyncExitStack
+) -> Work:
+    """Open a run directory, the connection and, where it is asked for, the local model; all of it ends with `exits`.
+
+    `client` takes the place of OpenAI's, `classifier` that of the settings.
+
+    Raises:
+        SetupError: Settings, prompt pack or run directory cannot be used.
+        RunStopped: There is no API key, or the run directory cannot be written.
+    """
+    base_url = settings.base_url
+    if settings.local:
+        server = await exits.enter_async_context(local.serve(weights_of(settings)))
+        settings, base_url = locally(settings, server), server.base_url
+    job = await anyio.to_thread.run_sync(job_of, settings, classifier)
+    specs = await anyio.to_thread.run_sync(specs_of, settings, job.classifier.models)
+    check_offers(settings, job, specs, client)
+    options = options_of(settings, job, specs)
+    most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
+    run = await exits.enter_async_context(threaded(open_run(folder, most_loss_usd=most_loss_usd)))
+    resumed = await anyio.to_thread.run_sync(take_up, run, job)
+    holding = _Holding(folder)
+    committer = await exits.enter_async_context(committing(run, terms_of(settings, holding.disk_said)))
+    if client is None:
+        client = await exits.enter_async_context(connection_of(settings, specs, base_url))
+    engine = holding.engine = engine_of(settings, client, specs, budget_of(settings, run.state.ledger))
+    origins = {spec.name: origin(spec.price) for spec in specs}
+    logbook = await open_logbook(folder, run, settings, job.pack, origins)
+    salvage = salvage_of(settings, logbook.run, specs, engine)
+    book = JournalledBatches(lambda: logbook.run, run, committer, salvage, utc_now)
+    batches = await exits.enter_async_context(batches_of(settings, engine, client, book))
+    taken = book if batches else salvage
+    flow = Flow(
+        job,
+        batches or engine,
+        run,
+        committer,
+        salvage=taken,
+        open_articles=partial(_open_articles, settings, engine, in_batches=batches is not None),
+        now=utc_now,
+    )
+    history = logbook.previous.circumstances if logbook.previous else ()
+    consent = Consent(job, specs, run.state, history, given=settings.accept_changes)
+    options = replace(options, known=partial(_has_begun, run))
+    work = Work(settings, job, options, run, resumed, committer, client, engine, logbook, taken, batches, flow, consent)
+    exits.push_async_callback(work.end_logbook)
+    await exits.enter_async_context(background(work.keep_logbook))
+    return work
+
+
+class _Holding:
+    """Lets the disk hold the engine back, which is made after it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine: Engine | None = None
+        self._folder = folder
+
+    def disk_said(self, trouble: str | None) -> None:
+        """Send nothing while what comes back could not be kept."""
+        if trouble is None:
+            log.warning("disk_writes_again", folder=str(self._folder))
+            if self.engine:
+                self.engine.resume()
+            return
+        log.warning(
+            "disk_refuses",
+            folder=str(self._folder),
+            error=trouble,
+            what="no call is sent until it takes lines again: make room, or stop; replies are held till then",
+        )
+        if self.engine:
+            self.engine.pause(f"{self._folder} cannot be written: {trouble}")
+
+
+def _open_articles(settings: Settings, engine: Engine, *, in_batches: bool) -> int:
+    """Return how many articles are worked on at once.
+
+    Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the slower
+    model is always busy, and more would only wait in memory. In batches all of them wait, so memory decides.
+    """
+    return settings.open_articles or (OPEN_ARTICLES if in_batches else engine.most_in_flight)
+
+
+def _has_begun(run: Run, article: Article) -> bool:
+    """Say whether the run holds work on an article's text."""
+    return run.state.article_offset(article.content_hash, article.format) is not None
