@@ -1,5 +1,6 @@
 """The whole main job, over HTTP against a small server on loopback."""
 
+import asyncio
 import itertools
 import shutil
 from collections import Counter
@@ -14,11 +15,12 @@ import pytest
 
 import qloragen
 from qloragen import AccessDenied, Article, QuotaExhausted, RunStopped, Session, SetupError
-from qloragen.simulator import Call, Effect, error
+from qloragen.simulator import Call, Effect, Latency, Model, Provider, SimulatedClient, Simulation, error
 from qloragen.store.run import open_run, read_records
 from qloragen.types import Rejection
 
 from .simulated import Simulated
+from .virtual import SessionLoop, know_threads
 
 PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 
@@ -134,12 +136,23 @@ async def test_the_first_record_does_not_wait_for_the_other_classifications(tmp_
     assert kinds.index("generate") < len(kinds) - 1 - kinds[::-1].index("classify")
 
 
-async def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_prefix(tmp_path):
-    async with Simulated(classify=lambda _: "1, 2, 3, 4, 5", delay_s=0.01) as server:
-        known = {"rpm": 10**6, "tpm": 10**9}  # else calls are few at first, until it is seen what the server allows
-        await qloragen.agenerate([article(1, "Long. " * 1000)], tmp_path / "run", base_url=server.base_url, **known)
+def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_prefix(tmp_path):
+    """In virtual time, where a reply takes exactly as long as it is said to."""
+    provider = Provider(
+        Simulation({"*": Model(latency=Latency(median_s=2))}),
+        script=lambda call: Effect(prose="1, 2, 3, 4, 5") if call.kind == "classify" else None,
+        record=True,
+    )
 
-    leader, *followers = server.of_kind("generate")
+    async def main() -> None:
+        await know_threads()
+        known = {"rpm": 10**6, "tpm": 10**9}  # else calls are few at first, until it is seen what the server allows
+        async with Session(tmp_path / "run", client=SimulatedClient(provider), **known) as session:
+            await session.process([article(1, "Long. " * 1000)])
+
+    with asyncio.Runner(loop_factory=SessionLoop) as runner:
+        runner.run(main())
+    leader, *followers = (call for call in provider.calls if call.kind == "generate")
     assert len(followers) == 4
     assert leader.answered is not None
     assert all(call.started >= leader.answered for call in followers)
@@ -583,9 +596,7 @@ async def test_a_classification_can_be_held_in_shape_by_a_schema(tmp_path):
         return Effect(arguments='{"types": [7, 9]}') if "list_types" in str(call.body) else None
 
     async with Simulated(faults=answer) as server:
-        outcome = await qloragen.agenerate(
-            [article(1)], tmp_path / "run", base_url=server.base_url, classifier="json"
-        )
+        outcome = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, classifier="json")
 
     assert {record.type for record in outcome.records()} == {1, 2, 7, 9}
 
