@@ -146,8 +146,8 @@ def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_prefix
 
     async def main() -> None:
         await know_threads()
-        known = {"rpm": 10**6, "tpm": 10**9}  # else calls are few at first, until it is seen what the server allows
-        async with Session(tmp_path / "run", client=SimulatedClient(provider), **known) as session:
+        # Limits are set: else calls are few at first, until it is seen what the server allows.
+        async with Session(tmp_path / "run", client=SimulatedClient(provider), rpm=10**6, tpm=10**9) as session:
             await session.process([article(1, "Long. " * 1000)])
 
     with asyncio.Runner(loop_factory=SessionLoop) as runner:
