@@ -135,7 +135,8 @@ class Answering:
         try:
             row = lane.failed(ticket, failure, effort, now_s)
             probe = lane.recovery.gate.is_probe(ticket.pass_)
-            attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.unanswered)
+            decides = bool(ticket.call.request.predicates)
+            attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.unanswered, decides)
             delay_s = lane.recovery.decide(row, failure, effort, attempt)
         except RequestFailed:
             lane.tally.given_up += 1

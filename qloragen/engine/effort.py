@@ -22,6 +22,8 @@ class Attempt:
     """When its failure was known."""
     in_flight: int
     """Calls in flight then, this one included."""
+    decides: bool = False
+    """It was sent to the end for decisions."""
 
 
 @dataclass(slots=True)

@@ -154,7 +154,11 @@ class Lane:
             self.account_tier = completion.tier
         probe = self.recovery.gate.is_probe(ticket.pass_)
         self.recovery.succeeded(
-            sent_at_s=ticket.sent_at_s, probe=probe, limit=self.concurrency.limit, failures=effort.count
+            sent_at_s=ticket.sent_at_s,
+            probe=probe,
+            limit=self.concurrency.limit,
+            failures=effort.count,
+            decides=bool(call.request.predicates),
         )
         if call.tier == FLEX:
             self.recovery.capacity.answered(ticket.sent_at_s)

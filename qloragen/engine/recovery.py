@@ -10,7 +10,8 @@ Rules:
 4. Where no other request is there to tell whose fault it is, time decides: a minute, or in an outage a quarter of an
    hour.
 5. What a request may cost is bounded in any case.
-6. A refusal for want of room at the flex tier is nobody's fault and shuts no gate: the request comes back alone, and
+6. Chat completions and decisions are two ends of the API: good replies of one say nothing about failures of the other.
+7. A refusal for want of room at the flex tier is nobody's fault and shuts no gate: the request comes back alone, and
    `capacity` bounds how many try.
 """
 
@@ -51,6 +52,27 @@ first attempt of its request, for not all of them can be bad, and so much shorte
 log = get_logger()
 
 
+class _End:
+    """What replies of one end of the API show."""
+
+    def __init__(self) -> None:
+        self.well_at_s = -inf
+        """When the last of the calls was sent that have had a good reply."""
+        self.failed_in_a_row = 0
+        self.failing: dict[int, bool] = {}
+        """The requests that failed in that row, and whether each had failed by its own fault before."""
+
+    def lives(self) -> None:
+        """End the row: it has answered, though it may have refused."""
+        self.failed_in_a_row = 0
+        self.failing.clear()
+
+    def fails(self, effort: Effort) -> None:
+        """Take in one more failure."""
+        self.failed_in_a_row += 1
+        self.failing[id(effort)] = any(effort.own.values())
+
+
 class Recovery:
     """The health of one model, as far as its failures show it; times are seconds of the caller's clock."""
 
@@ -58,17 +80,13 @@ class Recovery:
         self.gate, self.ramp, self.capacity = Gate(), Ramp(), Capacity()
         self.answered = 0
         """Good replies."""
-        self._well_at_s = -inf
-        """When the last of the calls was sent that have had a good reply."""
+        self._chat, self._decisions = _End(), _End()
         self._resumed_at_s = -inf
         """When the last pause was over that was not the server's doing."""
         self._model = model
         self._policy = policy
         self._random = random
         self._budget = RetryBudget()
-        self._failed_in_a_row = 0
-        self._failing: dict[int, bool] = {}
-        """The requests that failed in that row, and whether each had failed by its own fault before."""
         self._refused_in_a_row = self._stops_in_a_row = 0
         self._episodes = 0
         """Times that the gate was shut for the rate since the last good reply."""
@@ -85,17 +103,18 @@ class Recovery:
         self._ill_since_s: float | None = None
         """When the gate was shut first since the last good reply."""
 
-    def succeeded(self, *, sent_at_s: float, probe: bool, limit: int, failures: int = 0) -> None:
+    def succeeded(self, *, sent_at_s: float, probe: bool, limit: int, failures: int = 0, decides: bool = False) -> None:
         """Take in a good reply after `failures` failed attempts; `limit` is how many calls may be in flight."""
+        end = self._end(decides=decides)
         self.answered += 1
         self._weather.answered(failures)
-        self._well_at_s = max(self._well_at_s, sent_at_s)
+        end.well_at_s = max(end.well_at_s, sent_at_s)
         self._refused_in_a_row = self._stops_in_a_row = self._episodes = 0
         self._refused_share -= self._refused_share / _RECENT
         self._ill_since_s = None
         self._budget.succeeded()
         self.ramp.answered(limit)
-        self._provider_lives(probe=probe)
+        self._provider_lives(end, probe=probe)
 
     def decide(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
         """Return after how many seconds the request comes back to the gate.
@@ -115,10 +134,10 @@ class Recovery:
             case Action.RETRY:
                 return self._failed(row, failure, effort, attempt)
             case Action.CHANGE:
-                self._provider_lives(probe=attempt.probe)
+                self._provider_lives(self._end(decides=attempt.decides), probe=attempt.probe)
                 return 0.0
             case Action.GIVE_UP:
-                self._provider_lives(probe=attempt.probe)
+                self._provider_lives(self._end(decides=attempt.decides), probe=attempt.probe)
                 self._refused(row, failure)
                 raise given_up(self._model, row, failure, suspect=True)
 
@@ -144,8 +163,7 @@ class Recovery:
 
     def _refused_for_the_rate(self, failure: Failure, attempt: Attempt) -> float:
         now_s, gate = attempt.answered_s, self.gate
-        self._failed_in_a_row = 0
-        self._failing.clear()
+        self._end(decides=attempt.decides).lives()
         self._refused_share += (1 - self._refused_share) / _RECENT
         if attempt.sent_at_s < gate.shut_at_s:
             gate.extend(now_s + (failure.retry_after_s or 0.0))
@@ -181,20 +199,20 @@ class Recovery:
     # ------------------------------------------------------------------------------------------------- failures
 
     def _failed(self, row: Row, failure: Failure, effort: Effort, attempt: Attempt) -> float:
-        effort.failed(f"{row.reason} {failure.status}", attempt, self._well_at_s)
-        self._failed_in_a_row += 1
-        self._failing[id(effort)] = any(effort.own.values())
+        end = self._end(decides=attempt.decides)
+        effort.failed(f"{row.reason} {failure.status}", attempt, end.well_at_s)
+        end.fails(effort)
         in_outage = self.gate.cause is Cause.OUTAGE
         if in_outage and not attempt.probe and not effort.is_spent:
             return 0.0  # it was in flight when the outage was found
-        if (in_outage and attempt.probe) or (not in_outage and self._is_ill()):
+        if (in_outage and attempt.probe) or (not in_outage and self._is_ill(end)):
             self._probes = self._probes + 1 if in_outage else 0
             first = in_outage and effort.count == 1
             self._first_attempts = self._first_attempts + first if in_outage else 0
             self._shut_for_outage(failure, attempt.answered_s)
             effort.again = False  # the next probe is another request
         bad = effort.is_bad(self._policy, row.attempts)
-        since_s = max(self._well_at_s, self._resumed_at_s)
+        since_s = max(end.well_at_s, self._resumed_at_s)
         if (
             bad
             or effort.is_spent
@@ -208,12 +226,15 @@ class Recovery:
         wait_s = self._policy.delay_s(effort.count, self._random, at_least_s=failure.retry_after_s)
         return max(wait_s, self._budget.take_s())
 
-    def _is_ill(self) -> bool:
+    def _end(self, *, decides: bool) -> _End:
+        return self._decisions if decides else self._chat
+
+    def _is_ill(self, end: _End) -> bool:
         """Whether the provider fails, and not only some requests: at the end of a run only the bad ones may be left."""
         if not self.answered:
-            return self._failed_in_a_row >= FIRST_OUTAGE_AFTER
-        without_blame = sum(not blamed for blamed in self._failing.values())
-        return self._failed_in_a_row >= OUTAGE_AFTER and without_blame >= _OF_SEVERAL
+            return end.failed_in_a_row >= FIRST_OUTAGE_AFTER
+        without_blame = sum(not blamed for blamed in end.failing.values())
+        return end.failed_in_a_row >= OUTAGE_AFTER and without_blame >= _OF_SEVERAL
 
     def _alone_s(self) -> float:
         """Return how long a request is tried where nothing shows whose fault it is."""
@@ -229,9 +250,8 @@ class Recovery:
         log.warning("model_paused", model=self._model, cause=Cause.OUTAGE, wait_s=round(wait_s, 3), probes=self._probes)
         self._check_patience(now_s, self._policy.patience_s if self.answered else self._policy.first_patience_s)
 
-    def _provider_lives(self, *, probe: bool) -> None:
-        self._failed_in_a_row = 0
-        self._failing.clear()
+    def _provider_lives(self, end: _End, *, probe: bool) -> None:
+        end.lives()
         if probe and self.gate.cause is not None:
             log.info("model_resumed", model=self._model, cause=self.gate.cause)
             self.gate.open()
