@@ -131,7 +131,7 @@ class Admission:
             RunStopped: the engine has stopped, or the call could exceed a limit of what may be spent, which stops it.
         """
         waiter = _Waiter(prepare, failed=again)
-        if self._head is None and not any(self._queues):
+        if self._head is None and not (self._again or self._following or self._first):
             found = self._ticket_for(waiter)
             if isinstance(found, Ticket):
                 return found
@@ -192,8 +192,9 @@ class Admission:
 
     def _serve(self, waiter: _Waiter) -> float:
         """Give the head of the queue its ticket, or what keeps it from getting one; returns how long it has to wait."""
-        if waiter.ticket.done():
-            return 0.0  # cancelled
+        if waiter.ticket.done():  # cancelled, but not told so yet
+            self._budget.leave(self.look)
+            return 0.0
         try:
             found = self._ticket_for(waiter)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the waiter's, not of those who happen to look
@@ -212,6 +213,7 @@ class Admission:
             self._budget.postpone(self._model, self.look)
             return inf
         if (wait_s := self._slot_wait_s()) > 0:
+            self._budget.postpone(self._model, self.look)
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)
         now_s = self._now_s()

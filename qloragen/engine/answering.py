@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..errors import ProviderUnavailable, RequestFailed, RunStopped, SettingsError
 from ..types import Completion, LostCall, Request
@@ -27,6 +27,10 @@ Keep = Callable[[Completion], Awaitable[None]]
 """Puts a paid reply where it is safe; see `Engine.complete`."""
 Lost = Callable[[LostCall], None]
 """Books a call that may have been billed and brought no reply; see `Engine.complete`."""
+
+
+class _Send(Protocol):
+    def __call__(self, body: bytes, /, *, timeout_s: float) -> Awaitable[HttpReply]: ...
 
 
 class Caller(NamedTuple):
@@ -110,7 +114,7 @@ class Answering:
         timeout_s = lane.patience(ticket.call).timeout_s(effort.sent)
         lane.tally.sent += 1
         try:
-            reply = await self._send(ticket.call, timeout_s)
+            reply = await self._sender(ticket.call)(ticket.call.body, timeout_s=timeout_s)
         except ConnectionLost as lost:
             return of_connection(lost)
         except TimeoutError:
@@ -120,10 +124,10 @@ class Answering:
             raise
         return _read(lane, ticket, effort, reply)
 
-    async def _send(self, call: Call, timeout_s: float) -> HttpReply:
+    def _sender(self, call: Call) -> _Send:
         if call.request.predicates and self._deciding is not None:
-            return await self._deciding.decide(call.body, timeout_s=timeout_s)
-        return await self._client.post(call.body, timeout_s=timeout_s)
+            return self._deciding.decide
+        return self._client.post
 
     def _recover(self, lane: Lane, ticket: Ticket, failure: Failure, effort: Effort, caller: Caller) -> float:
         """Do what the failure table says; returns after how many seconds the request comes back."""
@@ -151,7 +155,7 @@ class Answering:
 
 def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Completion | Failure:
     now_s, call = _now_s(), ticket.call
-    outcome = _decoded(lane, ticket, effort.sent, reply)
+    outcome = _decoded(lane, call, reply, latency_s=now_s - ticket.sent_at_s, attempts=effort.sent)
     lane.heard(reply, outcome if isinstance(outcome, Failure) else None, ticket, now_s)
     if isinstance(outcome, Failure):
         return outcome
@@ -160,11 +164,10 @@ def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Compl
     return outcome if any(outcome.usage) else replace(outcome, worst=call.worst(lane.spec.price))
 
 
-def _decoded(lane: Lane, ticket: Ticket, attempts: int, reply: HttpReply) -> Completion | Failure:
-    call = ticket.call
+def _decoded(lane: Lane, call: Call, reply: HttpReply, *, latency_s: float, attempts: int) -> Completion | Failure:
     if reply.status >= 300:
         return of_reply(reply, call.structure, call.tier)
-    around = Circumstances(reply.headers.get("x-request-id"), _now_s() - ticket.sent_at_s, attempts)
+    around = Circumstances(reply.headers.get("x-request-id"), latency_s, attempts)
     form = "decisions" if call.request.predicates else call.structure
     try:
         return decode(reply.body, model=lane.spec.name, structure=form, price=lane.spec.price, around=around)

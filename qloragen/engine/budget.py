@@ -125,6 +125,9 @@ class Budget:
         Raises:
             BudgetReached: it does not fit, nothing is open, and nobody else who waits fits. Leave then as well.
         """
+        if not self.binds(model):
+            self._all.hold(worst)
+            return True
         pots = self._pots(model)
         for pot in pots:
             if not pot.admits(model, worst, look):
@@ -143,9 +146,13 @@ class Budget:
 
     def settle(self, model: str, worst: Spending, spent: Spending) -> None:
         """Book what has been spent in place of what was set aside for it."""
-        for pot in self._pots(model):
+        if not self.binds(model):
+            self._all.settle(worst, spent)
+            return
+        pots = self._pots(model)
+        for pot in pots:
             pot.settle(worst, spent)
-        for pot in self._pots(model):
+        for pot in pots:
             pot.tell()
 
     def book(self, model: str, spent: Spending) -> None:
@@ -163,8 +170,9 @@ class Budget:
 
         Until then, or until it leaves, no limit is taken to be reached for what others cannot have.
         """
-        for pot in self._pots(model):
-            pot.postpone(look)
+        if self.binds(model):
+            for pot in self._pots(model):
+                pot.postpone(look)
 
     def _pots(self, model: str) -> tuple[_Pot, ...]:
         own = self._own.get(model)

@@ -79,9 +79,11 @@ class Call:
 
     def spent(self, usage: Usage, cost_usd: Decimal | None, price: Price | None) -> Spending:
         """Return what it has come to: as billed, or what it may have come to where nothing is said of that."""
-        bound = self.bound(price)
-        tokens = usage.prompt_tokens + usage.completion_tokens if any(usage) else bound.tokens
-        return Spending(bound.usd if cost_usd is None else cost_usd, tokens, 1)
+        if not any(usage):
+            return self.bound(price)
+        if cost_usd is None:
+            cost_usd = self.bound(price).usd
+        return Spending(cost_usd, usage.prompt_tokens + usage.completion_tokens, 1)
 
     def worst_usd(self, price: Price | None) -> Decimal:
         """Return what it will not cost more than in all likelihood, by the estimate and its margin; 0 without a price.

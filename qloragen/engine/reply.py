@@ -78,8 +78,7 @@ def decode(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(NamedTuple):
     """What a reply says, whatever endpoint it is from; see `Completion`."""
 
     text: str
@@ -102,7 +101,7 @@ def _chatted(reply: Json, structure: ReplyForm | None) -> _Said:
         arguments=_arguments(message, text, structure),
         finish_reason=_word(choice.get("finish_reason")) or "none",
         refusal=_word(message.get("refusal")),
-        usage=_usage(_mapping(reply.get("usage")), "prompt", "completion"),
+        usage=_usage(_mapping(reply.get("usage")), _CHATTED),
         tier=_word(reply.get("service_tier")),
     )
 
@@ -116,7 +115,7 @@ def _decided(reply: Json) -> _Said:
         arguments=orjson.dumps(answers).decode(),
         finish_reason="stop",
         refusal=None,
-        usage=_usage(_mapping(reply.get("usage")), "input", "output"),
+        usage=_usage(_mapping(reply.get("usage")), _DECIDED),
         tier="decisions",
     )
 
@@ -128,7 +127,7 @@ def billed(body: bytes) -> Billed | None:
     except UnreadableReply:
         return None
     bill = _mapping(reply.get("usage"))
-    usages = (_usage(bill, "prompt", "completion"), _usage(bill, "input", "output"))
+    usages = (_usage(bill, _CHATTED), _usage(bill, _DECIDED))
     return next((Billed(usage, _word(reply.get("service_tier"))) for usage in usages if any(usage)), None)
 
 
@@ -182,15 +181,27 @@ def _text(content: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _usage(usage: Json, incoming: str, outgoing: str) -> Usage:
-    """Return the bill; endpoints differ in what they call the tokens that come in and go out."""
-    read = _mapping(usage.get(f"{incoming}_tokens_details"))
-    written = _mapping(usage.get(f"{outgoing}_tokens_details"))
+class _Names(NamedTuple):
+    """What an endpoint calls the tokens that come in and go out."""
+
+    incoming: str
+    outgoing: str
+    of_incoming: str
+    of_outgoing: str
+
+
+_CHATTED = _Names("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+_DECIDED = _Names("input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details")
+
+
+def _usage(usage: Json, names: _Names) -> Usage:
+    read = _mapping(usage.get(names.of_incoming))
+    written = _mapping(usage.get(names.of_outgoing))
     return Usage(
-        _count(usage.get(f"{incoming}_tokens")),
+        _count(usage.get(names.incoming)),
         _count(read.get("cached_tokens")),
         _count(read.get("cache_write_tokens")),
-        _count(usage.get(f"{outgoing}_tokens")),
+        _count(usage.get(names.outgoing)),
         _count(written.get("reasoning_tokens")),
     )
 
