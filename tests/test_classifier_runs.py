@@ -216,6 +216,16 @@ async def test_another_classifier_is_a_change_that_is_asked_about_first(tmp_path
     assert len(server.calls) == since
 
 
+async def test_parameters_that_decisions_are_not_sent_change_no_classification(tmp_path):
+    knobs: dict[str, Any] = {"classifier": "decisions", "max_types": 0, "confirm_above_usd": 0}
+    seeded = {"gpt-6-luna": {"parameters": {"seed": 1}}}
+    async with Simulated() as server:
+        await generated(server, tmp_path / "run", articles(2), **knobs)
+        await generated(server, tmp_path / "run", articles(2), models=seeded, temperature=0.3, **knobs)
+
+    assert paid(server) == {CLASSIFY: 2}
+
+
 @dataclass(frozen=True)
 class ByTitle:
     """Asks a small model for one word, and takes what it likes."""

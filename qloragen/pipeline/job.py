@@ -202,7 +202,9 @@ class Job:
     def _classification_parameters(self) -> str:
         asked = self.classification_requests(OpenArticle(Article("", "")))
         heat = "" if all(request.predicates for request in asked) else self._heat
-        own = [self.parameters.get(model, "") for model in self.classifier.models]
+        told = {request.model for request in asked if not request.predicates}
+        untold = {request.model for request in asked} - told  # decisions take no parameters
+        own = [self.parameters.get(model, "") for model in self.classifier.models if model not in untold]
         return f"{heat};{_LINE_END.join(own) if any(own) else ''}"
 
     def _classification_fingerprint(self) -> str:
