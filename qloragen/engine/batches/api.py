@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import anyio
 import orjson
 
-from ...errors import ProviderUnavailable
+from ...errors import ProviderUnavailable, RunStopped
 from ...logs import get_logger
 from ..client import Ask, Asking, ConnectionLost, HttpReply
 from ..diagnosis import described, of_connection, of_reply
@@ -135,11 +135,10 @@ class BatchApi:
         query, earliest_s = {"limit": str(_PAGE)}, asked.timestamp() - _CLOCKS_APART_S
         while True:
             page = await self._json(Ask("GET", "/batches", urlencode(query)))
-            data = page.get("data")
-            found = [_batch(one) for one in data if isinstance(one, dict)] if isinstance(data, list) else []
-            for batch in found:
-                if batch.metadata.get(SUBMISSION) == name:
-                    return batch
+            found = _listed(page)
+            named = next((batch for batch in found if batch.metadata.get(SUBMISSION) == name), None)
+            if named is not None:
+                return named
             if not found or page.get("has_more") is not True or found[-1].created_s < earliest_s:
                 return None
             query["after"] = found[-1].id
@@ -188,17 +187,7 @@ class BatchApi:
             return row
         if failure.status == 404 and ask.method == "GET" and ask.path != "/batches":
             raise Gone(described(failure))
-        if failure.status in {404, 405, 501} and failure.code != "model_not_found" and not self._heard:
-            raise ProviderUnavailable(
-                f"This provider has no Batch API ({described(failure)} for {ask.method} {ask.path}): leave --batch out,"
-                " or check the base URL."
-            )
-        if row.action is Action.STOP and row.reason != "model_not_found":
-            raise row.error(f"{ask.method} {ask.path} was refused with {described(failure)}; {row.remedy}.")
-        raise ProviderUnavailable(
-            f"The provider refuses batches ({described(failure)} for {ask.method} {ask.path}): leave --batch out,"
-            " or mend what it names."
-        )
+        raise _refusal(ask, failure, row, heard=self._heard)
 
     async def _wait(self, failure: Failure, row: Row, failures: _Failures) -> None:
         """Wait before another attempt.
@@ -218,6 +207,18 @@ class BatchApi:
             )
         log.info("batch_call_failed", reason=row.reason, status=failure.status, failures=failures.count)
         await self._halt.sleep(policy.delay_s(failures.count, self._random, at_least_s=failure.retry_after_s))
+
+
+def _refusal(ask: Ask, failure: Failure, row: Row, *, heard: bool) -> RunStopped:
+    """Return the error of a call that will never be taken; `heard` says that others were."""
+    call = f"{described(failure)} for {ask.method} {ask.path}"
+    if failure.status in {404, 405, 501} and failure.code != "model_not_found" and not heard:
+        return ProviderUnavailable(
+            f"This provider has no Batch API ({call}): leave --batch out, or check the base URL."
+        )
+    if row.action is Action.STOP and row.reason != "model_not_found":
+        return row.error(f"{ask.method} {ask.path} was refused with {described(failure)}; {row.remedy}.")
+    return ProviderUnavailable(f"The provider refuses batches ({call}): leave --batch out, or mend what it names.")
 
 
 @dataclass(slots=True)
@@ -250,6 +251,11 @@ def _is_object(body: bytes) -> bool:
 
 def _object(reply: HttpReply) -> Json:
     return json_object(reply.body)
+
+
+def _listed(page: Json) -> list[Batch]:
+    data = page.get("data")
+    return [_batch(one) for one in data if isinstance(one, dict)] if isinstance(data, list) else []
 
 
 def _batch(shown: Json) -> Batch:
