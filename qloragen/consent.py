@@ -34,12 +34,15 @@ class Consent:
         history: Sequence[Circumstances],
         *,
         given: bool,
+        batch: bool = False,
     ) -> None:
-        """`history` is what `run.json` remembers of earlier sessions, the last one last."""
+        """`history` is what `run.json` remembers of earlier sessions, the last one last; `batch` says that completions
+        are asked for in batches."""
         self.given = given
         """Whether everything that has changed is agreed to."""
         self._job = job
         self._prices = {spec.name: spec.price for spec in specs}
+        self._tiers = _tiers(job, specs, batch=batch)
         self._state = state
         self._history = tuple(history)
         self._complete = bool(history) or not self._anything_known
@@ -84,5 +87,15 @@ class Consent:
     def _past(self) -> Past:
         classified, records = self._state.totals.classified, self._state.totals.records_by_type
         settled: dict[Stage, int] = {"classify": classified, "generate": sum(records.values())}
-        rates = Rates(self._state.ledger.bills, self._prices, settled)
+        rates = Rates(self._state.ledger.bills, self._prices, settled, self._tiers)
         return Past(self._history, self._complete, classified, records, rates)
+
+
+def _tiers(job: Job, specs: Sequence[ModelSpec], *, batch: bool) -> dict[tuple[Stage, str], str | None]:
+    """Return as what calls are to be paid, by stage and model; see `Completion.tier`."""
+    tiers: dict[tuple[Stage, str], str | None] = {}
+    deciding = job.deciding_models
+    for spec in specs:
+        tiers["generate", spec.name] = "batch" if batch else spec.family.service_tier
+        tiers["classify", spec.name] = "decisions" if spec.name in deciding else tiers["generate", spec.name]
+    return tiers

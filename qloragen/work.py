@@ -142,7 +142,7 @@ async def open_work(
         now=utc_now,
     )
     history = logbook.previous.circumstances if logbook.previous else ()
-    consent = Consent(job, specs, run.state, history, given=settings.accept_changes)
+    consent = Consent(job, specs, run.state, history, given=settings.accept_changes, batch=settings.batch)
     options = replace(options, known=partial(_has_begun, run))
     work = Work(settings, job, options, run, resumed, committer, client, engine, logbook, taken, batches, flow, consent)
     exits.push_async_callback(work.end_logbook)

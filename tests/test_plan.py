@@ -18,7 +18,7 @@ from qloragen.pipeline.plan import Change, Plan, about_usd
 from qloragen.pipeline.rates import Rates
 from qloragen.pipeline.survey import Past, make_plan, plan_unread
 from qloragen.store.ledger import Account, Bill
-from qloragen.types import Article, Skip, SkipReason, Usage
+from qloragen.types import Article, Skip, SkipReason, Stage, Usage
 
 PACK = load_pack(None, {})
 JOB = Job(pack=PACK, classifier=Numbers("sol"), generate_model="luna")
@@ -198,7 +198,8 @@ def test_a_classification_by_two_models_costs_the_calls_of_each_that_it_takes():
         Account("mini", "classify", None, "decisions"): Bill(10, Usage(5_000), CENT),
         Account("sol", "classify", None): Bill(4, Usage(2_000, 0, 0, 20), 4 * CENT),
     }
-    known, new = (Rates(found, PRICES, {"classify": 10, "generate": 0}) for found in (bills, BILLS))
+    decides: dict[tuple[Stage, str], str | None] = {("classify", "mini"): "decisions"}
+    known, new = (Rates(found, PRICES, {"classify": 10, "generate": 0}, decides) for found in (bills, BILLS))
 
     assert known.classification_usd(("mini", "sol")) == CENT / 10 + 4 * CENT / 10
     assert new.classification_usd(("mini", "sol")) == Decimal(505) / 1_000_000 + CENT, (
@@ -429,6 +430,35 @@ def test_cells_that_were_given_up_do_not_make_the_others_dear_without_bound():
 
 def test_a_type_without_bills_costs_what_the_others_of_the_model_do():
     assert RATES.cell_usd("generate", "luna", "caveats") == 3 * CENT
+
+
+def test_what_was_paid_at_another_tier_says_how_many_tokens_and_not_how_much():
+    """A run that was begun in batches, by decisions or at the flex tier says too little of what comes at another."""
+    bills = {
+        Account("luna", "generate", "concept", "batch"): Bill(10, Usage(9_000, 0, 0, 1_000), CENT),
+        Account("luna", "classify", None, "decisions"): Bill(10, Usage(5_000), CENT),
+    }
+    halved = Price(Decimal(1), Decimal(1))
+    price = Price(Decimal(2), Decimal(10), tiers={"batch": Price(Decimal(1), Decimal(5)), "flex": halved})
+    settled: dict[Stage, int] = {"classify": 10, "generate": 10}
+
+    def costs(tier: str | None, price: Price | None = price) -> list[Decimal | None]:
+        tiers: dict[tuple[Stage, str], str | None] = {("generate", "luna"): tier, ("classify", "luna"): tier}
+        rates = Rates(bills, {"luna": price}, settled, tiers)
+        return [rates.cell_usd("generate", "luna", "concept"), rates.cell_usd("classify", "luna")]
+
+    millionth = Decimal("0.000001")
+    assert costs(None) == [(900 * 2 + 100 * 10) * millionth, 500 * 2 * millionth]
+    assert costs("flex") == [1000 * millionth, 500 * millionth]
+    assert costs("batch") == [CENT / 10, 500 * millionth]
+    assert costs("decisions")[1] == CENT / 10
+    assert costs(None, None) == [CENT / 10, CENT / 10], "better than nothing"
+
+
+def test_whatever_the_account_makes_of_calls_they_are_alike():
+    bills = {Account("luna", "generate", None, tier): Bill(1, Usage(9), CENT) for tier in (None, "default", "priority")}
+
+    assert Rates(bills, {}, {"generate": 3}).cell_usd("generate", "luna") == CENT
 
 
 def test_what_is_billed_counts_more_than_the_price_list_and_nothing_billed_is_nothing():

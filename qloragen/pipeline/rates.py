@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
+from types import MappingProxyType
 
 from ..domain.classifiers import MOST_ASKS
 from ..engine.pricing import Price, cost
@@ -13,26 +14,37 @@ from ..types import Stage, Usage
 from .flow import MAX_GENERATE_ASKS
 
 _MOST_ASKS: Mapping[Stage, int] = {"classify": MOST_ASKS, "generate": MAX_GENERATE_ASKS}
+_APART = frozenset({"batch", "flex", "decisions"})
+"""Tiers that are asked for; what is paid as anything else was left to the account."""
+_Tiers = Mapping[tuple[Stage, str], str | None]
+_AS_USUAL: _Tiers = MappingProxyType({})
 
 
 class Rates:
     """Expected cost of cells in USD, calls for a better reply included."""
 
     def __init__(
-        self, bills: Mapping[Account, Bill], prices: Mapping[str, Price | None], settled: Mapping[Stage, int]
+        self,
+        bills: Mapping[Account, Bill],
+        prices: Mapping[str, Price | None],
+        settled: Mapping[Stage, int],
+        tiers: _Tiers = _AS_USUAL,
     ) -> None:
         """`bills` are the run's own; `prices` are those of its models today, None where unknown; `settled` is how many
-        cells the bills of a stage came to."""
+        cells the bills of a stage came to; `tiers` says as what calls of a stage and model are to be paid now (see
+        `Completion.tier`), where that is not left to the account."""
         self._bills = bills
         self._prices = prices
         self._settled = settled
+        self._tiers = tiers
         self._known: dict[tuple[Stage, str, str | None], Decimal | None] = {}
 
     def cell_usd(self, stage: Stage, model: str, slug: str | None = None) -> Decimal | None:
         """Return what a cell costs; `slug` None means any type of the stage. None: nobody knows.
 
-        The nearest bills count: those of the model for this type, those of the model, or the tokens that other models
-        were billed for, at the model's own price.
+        The nearest bills count, of what was paid at the same tier: those of the model for this type, or those of the
+        model. Where there are none it is the tokens that the model, or else others, were billed for, at the model's
+        own price; where that is unknown, what the model has cost at another tier.
         """
         place = (stage, model, slug)
         if place not in self._known:
@@ -62,24 +74,16 @@ class Rates:
         return min(Decimal(calls) / cells, Decimal(MOST_ASKS)) if calls and cells else Decimal(1)
 
     def _call_usd(self, stage: Stage, model: str, slug: str | None) -> Decimal | None:
-        billed_usd = self._billed_usd(stage, model, slug)
-        return self._priced_usd(stage, model, slug) if billed_usd is None else billed_usd
-
-    def _billed_usd(self, stage: Stage, model: str, slug: str | None) -> Decimal | None:
+        tier, price = self._tiers.get((stage, model)), self._prices.get(model)
         of_model = {account: bill for account, bill in self._of(stage).items() if account.model == model}
-        for bill in _from_near_to_far(of_model, slug):
-            if priced := bill.calls - bill.unpriced_calls:
-                return bill.cost_usd / priced
-        return None
-
-    def _priced_usd(self, stage: Stage, model: str, slug: str | None) -> Decimal | None:
-        price = self._prices.get(model)
-        if price is None:
-            return None
-        for bill in _from_near_to_far(self._of(stage), slug):
-            if bill.calls:
-                return cost(Usage(*(round(tokens / bill.calls) for tokens in bill.usage)), price)
-        return None
+        alike = {account: bill for account, bill in of_model.items() if _asked(account.tier) == _asked(tier)}
+        known_usd = (
+            _billed_usd(alike, slug),
+            _priced_usd(of_model, slug, price, tier),
+            _priced_usd(self._of(stage), slug, price, tier),
+            _billed_usd(of_model, slug),
+        )
+        return next((usd for usd in known_usd if usd is not None), None)
 
     def _of(self, stage: Stage) -> dict[Account, Bill]:
         return {account: bill for account, bill in self._bills.items() if account.stage == stage}
@@ -92,6 +96,29 @@ class Rates:
         cells, calls = self._settled.get(stage, 0), total(self._of(stage).values()).calls
         # Cells that were given up are on the bills, but not among the settled ones: hence the bound.
         return min(max(Decimal(calls) / cells, Decimal(1)), Decimal(most)) if cells else Decimal(1)
+
+
+def _asked(tier: str | None) -> str | None:
+    """Return the tier that a call asked for which was paid as `tier`; None: it was left to the account."""
+    return tier if tier in _APART else None
+
+
+def _billed_usd(bills: Mapping[Account, Bill], slug: str | None) -> Decimal | None:
+    for bill in _from_near_to_far(bills, slug):
+        if priced := bill.calls - bill.unpriced_calls:
+            return bill.cost_usd / priced
+    return None
+
+
+def _priced_usd(
+    bills: Mapping[Account, Bill], slug: str | None, price: Price | None, tier: str | None
+) -> Decimal | None:
+    if price is None:
+        return None
+    for bill in _from_near_to_far(bills, slug):
+        if bill.calls:
+            return cost(Usage(*(round(tokens / bill.calls) for tokens in bill.usage)), price, tier=tier)
+    return None
 
 
 def _from_near_to_far(bills: Mapping[Account, Bill], slug: str | None) -> Iterable[Bill]:
