@@ -102,6 +102,7 @@ def test_an_article_of_which_no_judged_type_is_true_still_gets_those_that_always
         ([{**answer, "type": "score"} for answer in answers(CLEAR)], "incomplete"),
         ([*answers(CLEAR)[:-1], {"type": "refusal", "name": JUDGED[-1]}], "refusal"),
         ([None, 7, "text"], "incomplete"),
+        ([*answers(CLEAR), *answers({"caveats": 0.9})], "contradictory"),
     ],
 )
 def test_a_reply_that_does_not_judge_every_statement_is_asked_for_again(listed, reason):

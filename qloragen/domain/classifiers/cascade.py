@@ -18,7 +18,7 @@ _DOUBT = Invalid(DOUBTFUL, "Probabilities are too near to their thresholds to te
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """Probabilities first; where they are doubtful, or cannot be had, the classifier after them decides alone."""
+    """Probabilities first; where they are doubtful, or cannot be read, the classifier after them decides alone."""
 
     name: ClassVar[str] = "cascade"
     first: Decisions

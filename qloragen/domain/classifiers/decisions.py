@@ -92,8 +92,11 @@ def chances_in(pack: Pack, reply: Completion) -> Chances | Invalid:
     for answer in _answers(reply):
         if isinstance(answer, dict) and answer.get("type") == "refusal":
             return Invalid("refusal", "The model declined to judge a statement.")
-        if (judged := _judged(answer)) is not None:
-            answers[judged.name] = judged.probability
+        judged = _judged(answer)
+        if judged is None:
+            continue
+        if answers.setdefault(judged.name, judged.probability) != judged.probability:
+            return Invalid("contradictory", "The reply judges a statement in two ways.")
     needed = {SUBSTANCE, *(kind.slug for kind in asked(pack))}
     if not needed <= answers.keys():
         return Invalid("incomplete", "The reply does not judge every statement.")
