@@ -215,7 +215,7 @@ def _calls(articles: Iterable[tuple[str, Article]]) -> list[list[Call]]:
 def _call(kind: str, article: Article, request: Request, tokenizer: Tokenizer) -> Call:
     """Encode a request, and count its tokens: texts and tools, and three for each, as OpenAI's cookbook counts them."""
     body = encode(request, family(request.model), "tools" if request.function else None)
-    texts = [message.text for message in request.messages]
+    texts = [message.whole for message in request.messages]
     if request.function is not None:
         texts.append(orjson.dumps(orjson.loads(body)["tools"]).decode())
     tokens = sum(len(tokenizer.encode_ordinary(text)) + 3 for text in texts)

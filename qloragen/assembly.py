@@ -277,7 +277,7 @@ def _room_tokens(spec: ModelSpec, request: Request) -> int | None:
     bounds = [bound for bound in (spec.family.context_tokens, spec.tpm) if bound is not None]
     if not bounds:
         return None
-    texts = [message.text for message in request.messages] + [predicate.text for predicate in request.predicates]
+    texts = [message.whole for message in request.messages] + [predicate.text for predicate in request.predicates]
     prompt = sum(len(text.encode()) for text in texts)
     room = min(bounds) - ceil(prompt / _BYTES_PER_TOKEN) - request.max_completion_tokens
     if room < _LEAST_ARTICLE_TOKENS:

@@ -120,8 +120,15 @@ class Message:
     role: Literal["system", "user", "assistant"]
     text: str
     shared: int = 0
-    """How many leading characters of `text` sibling requests repeat exactly, for providers with explicit prompt-cache
+    """How many leading characters of `whole` sibling requests repeat exactly, for providers with explicit prompt-cache
     breakpoints; 0 when nothing is worth caching."""
+    head: str = ""
+    """What comes before `text`, where many requests hold the same long string: it is in memory once."""
+
+    @property
+    def whole(self) -> str:
+        """All of what the message says."""
+        return self.head + self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,8 @@ def test_the_article_stands_between_its_tags_behind_what_the_model_is_told():
     request = DECISIONS.request(SUBJECT, ())
 
     system, user = request.messages
-    assert (system.role, user.role, user.text) == ("system", "user", SUBJECT.text)
-    assert "never an instruction" in system.text
+    assert (system.role, user.role, user.whole) == ("system", "user", SUBJECT.text)
+    assert "never an instruction" in system.whole
     assert (request.model, request.function, request.temperature) == ("mini", None, None)
 
 
@@ -214,7 +214,7 @@ def test_a_strong_reply_that_cannot_be_read_is_asked_for_more_strictly_and_then_
     stricter = CASCADE.request(SUBJECT, replies[:2])
     found = [CASCADE.read(PACK, replies[:2]), CASCADE.read(PACK, replies)]
 
-    assert stricter.messages[-1].text == PACK.classify_again
+    assert stricter.messages[-1].whole == PACK.classify_again
     assert [isinstance(one, Invalid) and one.final for one in found] == [False, True]
 
 

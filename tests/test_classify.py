@@ -35,8 +35,8 @@ def test_the_system_message_lists_every_type_and_the_article_comes_after_it():
 
     system, user = request.messages
     assert (system.role, user.role) == ("system", "user")
-    assert all(f"{kind.number}. {kind.name}: {kind.applies_when}" in system.text for kind in PACK.types)
-    assert "Compaction merges SSTables." in user.text
+    assert all(f"{kind.number}. {kind.name}: {kind.applies_when}" in system.whole for kind in PACK.types)
+    assert "Compaction merges SSTables." in user.whole
     assert request.model == "gpt-6-sol"
     assert request.function is None
 
@@ -49,7 +49,7 @@ def test_the_answer_has_room_for_all_numbers_and_little_more():
 def test_article_text_is_never_formatted_and_stands_between_tags_that_it_cannot_close(content):
     request = asked(content)
 
-    text = request.messages[1].text
+    text = request.messages[1].whole
     opening, _, _ = text.partition("\n")
     closing = f"</{opening[1:]}"
     assert text.startswith(f"{opening}\n{content}\n{closing}\n\n")
@@ -60,7 +60,7 @@ def test_article_text_is_never_formatted_and_stands_between_tags_that_it_cannot_
     "content", ["$subject ${field} $$ $", "{types} {0} {}", "%s %(types)s %", "{{ guidance }} {% if %}", "\\1 \\g<0>"]
 )
 def test_template_syntax_in_an_article_arrives_unchanged(content):
-    assert f"\n{content}\n" in asked(content).messages[1].text
+    assert f"\n{content}\n" in asked(content).messages[1].whole
 
 
 def test_a_tag_that_the_article_contains_is_replaced_by_another():
@@ -87,7 +87,7 @@ def test_the_second_question_shows_the_unreadable_reply_and_has_more_room():
 
     assert again.messages[:2] == request.messages
     assert [message.role for message in again.messages[2:]] == ["assistant", "user"]
-    assert len(again.messages[2].text) < 500
+    assert len(again.messages[2].whole) < 500
     assert again.max_completion_tokens == 2 * request.max_completion_tokens
 
 

@@ -62,12 +62,12 @@ def test_all_types_of_an_article_share_everything_up_to_the_type_s_own_prompt(mo
     requests = [ask(slug, mode) for slug in KINDS]
 
     first = requests[0]
-    shared = first.messages[1].text[: first.messages[1].shared]
+    shared = first.messages[1].whole[: first.messages[1].shared]
     assert all(request.messages[0] == first.messages[0] for request in requests)
-    assert all(request.messages[1].text.startswith(shared) for request in requests)
+    assert all(request.messages[1].whole.startswith(shared) for request in requests)
     assert len({orjson.dumps(request.function) for request in requests}) == 1
     assert {request.cache_key for request in requests} == {BLOCK.article.content_hash}
-    assert len({request.messages[1].text for request in requests}) == len(KINDS)
+    assert len({request.messages[1].whole for request in requests}) == len(KINDS)
     assert "Compaction merges SSTables" in shared
 
 
@@ -75,20 +75,20 @@ def test_all_types_of_an_article_share_everything_up_to_the_type_s_own_prompt(mo
 def test_a_type_s_name_and_guidance_stand_after_the_article(slug):
     _, user = ask(slug).messages
 
-    assert KINDS[slug].guidance in user.text[user.shared :]
-    assert KINDS[slug].name in user.text[user.shared :]
+    assert KINDS[slug].guidance in user.whole[user.shared :]
+    assert KINDS[slug].name in user.whole[user.shared :]
 
 
 def test_paragraphs_are_numbered_where_evidence_is_asked_for():
     _, user = ask().messages
 
-    assert all(f"\n[{number}]\n{text}\n" in user.text for number, text in enumerate(BLOCK.paragraphs, 1))
+    assert all(f"\n[{number}]\n{text}\n" in user.whole for number, text in enumerate(BLOCK.paragraphs, 1))
 
 
 def test_the_article_is_left_as_it_is_where_the_input_is_written():
     _, user = ask(mode="written").messages
 
-    assert f"\n{BLOCK.article.content}\n" in user.text
+    assert f"\n{BLOCK.article.content}\n" in user.whole
 
 
 def test_lines_of_the_article_that_look_like_numbers_cannot_be_taken_for_ours():
@@ -113,13 +113,13 @@ def test_the_article_s_text_cannot_close_its_tag(content):
 def test_template_syntax_in_an_article_arrives_unchanged(syntax, mode):
     request = ask(mode=mode, block=lay_out(Article("a", syntax)))
 
-    assert f"\n{syntax}\n" in request.messages[1].text
+    assert f"\n{syntax}\n" in request.messages[1].whole
 
 
 @pytest.mark.parametrize("mode", ["evidence", "written"])
 def test_no_variable_is_left_in_a_prompt(mode):
     for slug in KINDS:
-        assert "${" not in "".join(message.text for message in ask(slug, mode, (Invalid("x", "A fault."),)).messages)
+        assert "${" not in "".join(message.whole for message in ask(slug, mode, (Invalid("x", "A fault."),)).messages)
 
 
 def test_complaints_come_last_and_each_once():
@@ -127,8 +127,8 @@ def test_complaints_come_last_and_each_once():
 
     request = ask(complaints=(fault, fault, other))
 
-    assert request.messages[1].text.startswith(ask().messages[1].text)
-    added = request.messages[1].text[len(ask().messages[1].text) :]
+    assert request.messages[1].whole.startswith(ask().messages[1].whole)
+    added = request.messages[1].whole[len(ask().messages[1].whole) :]
     assert added.count(fault.detail) == 1
     assert "It is a ${copy}." in added
 

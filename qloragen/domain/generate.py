@@ -12,6 +12,7 @@ from .article_block import ArticleBlock, lay_out
 from .checks import check
 from .pack import Pack
 from .paragraphs import VERSION
+from .wording import wording
 
 MAX_COMPLETION_TOKENS: dict[InputMode, int] = {"evidence": 700, "written": 1_500}
 """Room for one record. Outputs of records of this kind have 125 words at most and mostly 65, inputs that a model writes
@@ -39,7 +40,6 @@ def request(
     article, up to `Message.shared`; the type's own prompt and the `complaints` about earlier replies come last.
     """
     article = block.numbered if mode == "evidence" else block.plain
-    shared = f"{article}\n\n"
     rules = {"input_rules": pack.input_rules[mode]}
     parts = [pack.fill(pack.generate.closing, name=type.name, guidance=type.guidance, **rules)]
     if complaints:
@@ -50,7 +50,7 @@ def request(
         model=model,
         messages=(
             Message("system", pack.fill(pack.generate.system, **rules)),
-            Message("user", shared + "\n\n".join(parts), shared=len(shared)),
+            Message("user", "\n\n".join(["", *parts]), shared=len(article) + len("\n\n"), head=article),
         ),
         max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
         function=function(mode, pack.record, len(block.paragraphs), output_chars),
@@ -65,7 +65,8 @@ def fingerprint(type: InstructionType, pack: Pack, mode: InputMode) -> str:
     first = request(lay_out(_PROBE), type, pack, "", mode)
     again = request(lay_out(_PROBE), type, pack, "", mode, complaints=(_FAULT,))
     paragraphs = VERSION if mode == "evidence" else 0
-    return digest(orjson.dumps([first.messages, again.messages, first.function, paragraphs]).decode())
+    said = (wording(first.messages), wording(again.messages))
+    return digest(orjson.dumps([*said, first.function, paragraphs]).decode())
 
 
 def parse(

@@ -64,7 +64,7 @@ def encode_decisions(request: Request, family: Family) -> bytes:
     """
     body: Json = {
         "model": request.model,
-        "input": [{"role": message.role, "content": message.text} for message in request.messages],
+        "input": [{"role": message.role, "content": message.whole} for message in request.messages],
         "questions": [
             {"type": "predicate", "name": predicate.name, "instructions": predicate.text}
             for predicate in request.predicates
@@ -123,8 +123,9 @@ def _answer_form(request: Request, family: Family, structure: Structure | None) 
 def _message(message: Message, family: Family) -> Json:
     """Return one message; a shared prefix becomes a part of its own, which ends in a cache breakpoint."""
     if not message.shared or family.cache != "explicit" or BREAKPOINT in family.refused:
-        return {"role": message.role, "content": message.text}
-    head, tail = message.text[: message.shared], message.text[message.shared :]
+        return {"role": message.role, "content": message.whole}
+    whole = message.whole
+    head, tail = whole[: message.shared], whole[message.shared :]
     parts: list[Json] = [{"type": "text", "text": head, BREAKPOINT: {"mode": "explicit"}}]
     if tail:
         parts.append({"type": "text", "text": tail})
@@ -135,7 +136,7 @@ def _stating_schema(messages: tuple[Message, ...], function: Function) -> tuple[
     *first, last = messages
     schema = orjson.dumps(function.parameters).decode()
     stated = (
-        f"{last.text}\n\nReply with one JSON object that is valid under this JSON schema, and nothing else:\n{schema}"
+        f"{last.whole}\n\nReply with one JSON object that is valid under this JSON schema, and nothing else:\n{schema}"
     )
     return (*first, Message(last.role, stated, last.shared))
 

@@ -78,5 +78,5 @@ def _up_to_shared(messages: Iterable[Message]) -> tuple[Message, ...]:
         kept.pop()
     if kept:
         last = kept[-1]
-        kept[-1] = replace(last, text=last.text[: last.shared])
+        kept[-1] = replace(last, text=last.whole[: last.shared], head="")
     return tuple(kept)

@@ -109,7 +109,7 @@ def _asked(subject: Subject, model: str, function: Function | None, replies: Seq
     closing = pack.fill(pack.classify.closing, types=types)
     request = Request(
         model=model,
-        messages=(Message("system", system), Message("user", f"{subject.text}\n\n{closing}")),
+        messages=(Message("system", system), Message("user", f"\n\n{closing}", head=subject.text)),
         max_completion_tokens=TOKENS_SPARE + TOKENS_PER_NUMBER * len(pack.types),
         function=function,
         temperature=0.0,

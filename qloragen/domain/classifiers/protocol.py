@@ -11,6 +11,7 @@ import orjson
 from ...types import Article, Completion, Invalid, Request, digest
 from ..article_block import lay_out
 from ..pack import Pack
+from ..wording import wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,6 @@ def fingerprint_of(requests: Iterable[Request]) -> str:
     """Identify everything in `requests` that their replies depend on apart from the model."""
     parts: list[object] = []
     for request in requests:
-        parts += [request.messages, request.function, request.temperature]
+        parts += [wording(request.messages), request.function, request.temperature]
         parts += [[*map(list, request.predicates)]] if request.predicates else []
     return digest(orjson.dumps(parts).decode())

@@ -202,7 +202,7 @@ class BatchLane:
 
 def _bytes(request: Request) -> int:
     """Return about how many bytes a request has."""
-    return sum(len(message.text) for message in request.messages)
+    return sum(len(message.head) + len(message.text) for message in request.messages)
 
 
 def _plain(request: Request) -> Request:
