@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tracemalloc
 from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -22,10 +23,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 import qloragen
 from qloragen.pipeline.refused import beside_of, refused_of
 from qloragen.store.frame import framed, sink_line
+from qloragen.store.index import Index, Mark
 from qloragen.store.lines import record_line, record_of
-from qloragen.store.money import ASKED_AGAIN, NO_TYPES, NOTHING, SURPLUS, Paid, paid_for, total_paid
+from qloragen.store.money import ASKED_AGAIN, NO_TYPES, NOTHING, SURPLUS, Money, Paid, paid_for, total_paid
 from qloragen.store.names import JOURNAL
 from qloragen.store.run import open_run
+from qloragen.store.standing import Standing
+from qloragen.store.totals import Totals
 from qloragen.types import Invalid, LostCall, Rejection, Usage
 
 from .disks import Memory, quick_folder
@@ -329,6 +333,19 @@ def test_an_index_of_another_form_is_made_anew(tmp_path):
         with open_run(tmp_path / "run") as run:
             assert run.recovery.lines_read == lines_read
             assert run.state.totals.pending == Paid(1, Decimal("0.5"), 0)
+
+
+def test_what_is_known_of_money_takes_little_memory_on_its_way_into_the_index(tmp_path):
+    standing = Standing("record", 1, "concept", money=Money(Paid(2, Decimal("0.0012"), 0)))
+    cells = [(key(f"c{number}"), standing) for number in range(2_000)]
+    mark = Mark(journal_end=0, lines=0, sink_end=None, totals=Totals(), bills=[])
+    with closing(Index(tmp_path / "index.sqlite")) as index:
+        tracemalloc.start()
+        index.save(cells, mark)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert peak_bytes / len(cells) < 1_000
 
 
 @pytest.mark.parametrize("kind", ["lost", "reply"])

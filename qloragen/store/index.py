@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS mark (only INTEGER PRIMARY KEY CHECK (only = 1), valu
 _NO_SCHEMA = "DROP TABLE IF EXISTS cells; DROP TABLE IF EXISTS segments; DROP TABLE IF EXISTS mark;"
 
 FileName = Literal["journal", "sink"]
-_Row = tuple[Kind, int, str, bytes | None, int, bytes | None]
+_Row = tuple[Kind, int, str, str | None, int, str | None]
 _PREFIX_DIGITS = 6
 _MOST_WAL_BYTES = 128 << 20
 _BLOCK_BYTES = 8 << 20
@@ -186,12 +186,12 @@ class Index:
         self._writer.executescript(f"BEGIN; {_NO_SCHEMA} {_SCHEMA} COMMIT;")  # its tables may be of another version
         self._prefixes = mmap(-1, 16**_PREFIX_DIGITS)
 
-    def _row(self, cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, bytes | None, int, bytes | None]:
+    def _row(self, cell: tuple[str, Standing]) -> tuple[bytes, str, int, str, str | None, int, str | None]:
         key, standing = cell
         if self._prefixes is not None:
             self._prefixes[int(key[:_PREFIX_DIGITS], 16)] = 1
-        replies = orjson.dumps(standing.replies) if standing.replies else None
-        money = None if standing.money is NO_MONEY else orjson.dumps(money_values(standing.money))
+        replies = _json(standing.replies) if standing.replies else None
+        money = None if standing.money is NO_MONEY else _json(money_values(standing.money))
         return bytes.fromhex(key), standing.kind, standing.at, standing.detail, replies, standing.times, money
 
     def _replace_segments(self, file: FileName, segments: Sequence[Segment]) -> None:
@@ -226,6 +226,10 @@ def open_index(path: Path) -> Index | None:
         return _opened(path)
     except (sqlite3.Error, OSError):
         return None
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()  # what is kept of bytes of its own has kilobytes beside it that nobody uses
 
 
 def _beside(path: Path, part: str) -> Path:
