@@ -24,7 +24,7 @@ import qloragen
 from qloragen.pipeline.refused import beside_of, refused_of
 from qloragen.store.frame import framed, sink_line
 from qloragen.store.index import Index, Mark
-from qloragen.store.lines import record_line, record_of
+from qloragen.store.lines import record_line, record_of, reply_line
 from qloragen.store.money import ASKED_AGAIN, NO_TYPES, NOTHING, SURPLUS, Money, Paid, paid_for, total_paid
 from qloragen.store.names import JOURNAL
 from qloragen.store.run import open_run
@@ -357,6 +357,32 @@ def test_a_line_about_money_that_lacks_something_is_set_aside(tmp_path, kind):
 
     with open_run(tmp_path / "run") as run:
         assert run.recovery.torn_bytes == half
+
+
+@pytest.mark.parametrize("cost_usd", ["a lot", "1,5", ""])
+def test_verify_names_lines_whose_money_is_no_number(tmp_path, cost_usd):
+    with open_run(tmp_path / "run") as run:
+        run.add_reply(a_reply())
+        fields = orjson.loads(reply_line(a_reply(a_cell("c9"))))
+    own = {name: value for name, value in fields.items() if name not in {"k", "t", "c"}}
+    with (tmp_path / "run" / JOURNAL).open("ab") as journal:
+        journal.write(framed(key("c9"), "reply", {**own, "cost_usd": cost_usd}) + b"\n")
+
+    assert qloragen.verify(tmp_path / "run").problems[0] == (
+        "journal.jsonl has line 2 whole, but not of this program or with another text"
+    )
+
+
+@pytest.mark.parametrize("said", [{}, {"cost_usd": "a lot"}, {"cost_usd": [1]}])
+def test_verify_names_a_record_that_does_not_say_what_it_costs(tmp_path, said):
+    with open_run(tmp_path / "run") as run:
+        run.add_reply(a_reply(cost_usd=Decimal("0.5")))
+    with (tmp_path / "run" / JOURNAL).open("ab") as journal:
+        journal.write(framed(key("c1"), "record", {"type_slug": "concept", **said}) + b"\n")
+
+    assert qloragen.verify(tmp_path / "run").problems[0] == (
+        "journal.jsonl has line 2 of records with another cost than the replies that they were made of"
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- its sums

@@ -113,7 +113,10 @@ def _is_paid(state: State, line: bytes, at: int) -> bool:
         return True
     money = state.money_of(key_of(line))
     taken = money.paid.minus(dict(money.waste).get(SURPLUS, NOTHING))
-    return not taken.calls or taken.total_usd == usd_of(orjson.loads(line)["cost_usd"])
+    try:
+        return not taken.calls or taken.total_usd == usd_of(orjson.loads(line).get("cost_usd"))
+    except (ValueError, TypeError, ArithmeticError):
+        return False
 
 
 def _fault(state: State, line: bytes, at: int, *, is_complete: bool) -> str | None:
@@ -133,7 +136,7 @@ def _is_true(state: State, line: bytes, at: int) -> bool:
         fields = orjson.loads(line)
         content_hash = digest(fields["content"])
         return content_hash == fields["content_hash"] and key_of(line) == article_key(content_hash, fields["format"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, ArithmeticError):
         return False
 
 
