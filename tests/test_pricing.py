@@ -186,3 +186,21 @@ def test_a_known_provider_is_priced_by_its_url_and_other_servers_by_openai_names
     assert deepseek is not None
     assert lookup("deepseek-chat") is None
     assert lookup("gpt-6-luna", base_url="http://127.0.0.1:8000/v1") == lookup("gpt-6-luna")
+
+
+def test_a_price_may_rise_more_than_once_with_the_length_of_the_prompt():
+    price = lookup("qwen/qwen3-coder-flash", base_url="https://openrouter.ai/api/v1")
+    assert price is not None
+    assert price.long is not None
+    assert price.long.long is not None
+
+    lengths = (32_000, 32_001, 128_001)
+    assert [cost(Usage(tokens), price) for tokens in lengths] == [
+        tokens * rate / 1_000_000
+        for tokens, rate in zip(lengths, (price.prompt, Decimal("0.325"), Decimal("0.52")), strict=True)
+    ]
+    assert ceiling(200_000, 1, price) >= cost(Usage(200_000, cache_write_tokens=200_000, completion_tokens=1), price)
+
+
+def test_a_model_that_charges_for_more_than_tokens_has_no_known_price():
+    assert lookup("sonar", base_url="https://api.perplexity.ai") is None

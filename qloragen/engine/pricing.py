@@ -26,6 +26,8 @@ _TIERS = {
 }
 """Tiers of the price list, and how it is asked for them."""
 _COLUMNS = ("prompt", "cached", "cache_write", "completion")
+_NOT_BY_TOKEN = ("requests_kcount", "output_reasoning_mtok", "output_citation_mtok")
+"""What some models of the price list charge besides."""
 _OWN_LIST = "qloragen's list"
 _LISTED = "genai-prices"
 
@@ -43,7 +45,7 @@ class Price:
     cache_write: Decimal | None = None
     """Input tokens written to the prompt cache; None: as `prompt`."""
     long_above_tokens: int | None = None
-    """Replies with more prompt tokens than this are billed by `long` altogether."""
+    """Replies with more prompt tokens than this are billed by `long` altogether, which may have a limit of its own."""
     long: Price | None = None
     tiers: Mapping[str, Price] = field(default_factory=dict)
     """Prices of what is not paid for at the standard price: `flex`, `priority`, `fast` (service tiers, by their name in
@@ -57,7 +59,7 @@ class Price:
 def cost(usage: Usage, price: Price, *, tier: str | None = None) -> Decimal:
     """Return US dollars, exactly; `tier` is what is to be paid for, as in `Completion.tier`."""
     rate = price.tiers.get(tier or "", price)
-    if rate.long is not None and rate.long_above_tokens is not None and usage.prompt_tokens > rate.long_above_tokens:
+    while rate.long is not None and rate.long_above_tokens is not None and usage.prompt_tokens > rate.long_above_tokens:
         rate = rate.long
     cached = min(usage.cached_tokens, usage.prompt_tokens)
     written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
@@ -86,7 +88,9 @@ _NEVER_SERVED_OTHERWISE = frozenset({"batch", "decisions"})
 
 def _rates_up_to(price: Price, prompt_tokens: int) -> tuple[Price, ...]:
     cliff = price.long_above_tokens
-    return (price,) if price.long is None or cliff is None or prompt_tokens <= cliff else (price, price.long)
+    if price.long is None or cliff is None or prompt_tokens <= cliff:
+        return (price,)
+    return (price, *_rates_up_to(price.long, prompt_tokens))
 
 
 def _most(prompt_tokens: int, completion_tokens: int, rate: Price) -> Decimal:
@@ -196,16 +200,19 @@ def _of_openai(model: str, context: Mapping[str, str]) -> Price | None:
 def _price(listed: ModelPrice) -> Price | None:
     if listed.input_mtok is None or listed.output_mtok is None:
         return None
+    if any(getattr(listed, name, None) is not None for name in _NOT_BY_TOKEN):
+        return None  # better unknown than too low
     columns = (listed.input_mtok, listed.output_mtok, listed.cache_read_mtok, listed.cache_write_mtok)
     return _with_cliff(columns)
 
 
 def _with_cliff(columns: tuple[Decimal | TieredPrices | None, ...]) -> Price:
-    starts = [tier.start for column in columns for tier in getattr(column, "tiers", ())]
-    base = _at(columns, 0)
-    if not starts:
-        return base
-    return replace(base, long_above_tokens=min(starts), long=_at(columns, min(starts) + 1))
+    starts = sorted({tier.start for column in columns for tier in getattr(column, "tiers", ())})
+    floors = [0, *(start + 1 for start in starts)]
+    price = _at(columns, floors.pop())
+    while starts:
+        price = replace(_at(columns, floors.pop()), long_above_tokens=starts.pop(), long=price)
+    return price
 
 
 def _at(columns: tuple[Decimal | TieredPrices | None, ...], tokens: int) -> Price:
