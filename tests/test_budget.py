@@ -253,7 +253,7 @@ def test_only_a_bound_in_dollars_needs_a_price():
 # ------------------------------------------------------------------------------------------ what a call can come to
 
 
-def a_call(body: bytes, *, cap: int = 100, **parameters: int) -> Call:
+def a_call(body: bytes, *, cap: int = 100, **parameters: str | float) -> Call:
     kind = replace(family("gpt-6-luna"), parameters=parameters)
     return Call(Request("m", (), cap), body, makeup(body), kind, None, 1, 1.0, cap)
 
@@ -270,7 +270,14 @@ def test_a_prompt_has_no_more_tokens_than_bytes_and_a_reply_no_more_than_its_cap
 
 @pytest.mark.parametrize(
     ("parameters", "tokens"),
-    [({}, 100), ({"n": 3}, 300), ({"max_tokens": 500}, 500), ({"max_completion_tokens": 500, "n": 2}, 1_000)],
+    [
+        ({}, 100),
+        ({"n": 3}, 300),
+        ({"max_tokens": 500}, 500),
+        ({"max_completion_tokens": 500, "n": 2}, 1_000),
+        ({"max_tokens": 500.0, "n": "2"}, 1_000),
+        ({"max_tokens": "as many as you like", "n": True}, 100),
+    ],
 )
 def test_what_the_users_own_parameters_make_of_the_cap_is_set_aside(parameters, tokens):
     price = Price(Decimal(0), Decimal(1_000_000))

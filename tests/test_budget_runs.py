@@ -245,6 +245,33 @@ async def test_a_limit_holds_although_the_account_has_all_calls_served_at_a_dear
     assert engine.spent_usd == provider.bill.usd <= limit
 
 
+class Ramped(SimulatedClient):
+    """Calls of such an account at its ramp limit: after the first one, five are served as usual, and then none."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        self.calls = 0
+
+    async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
+        self.calls += 1
+        tier = "default" if 2 <= self.calls <= 6 else "priority"
+        return await super().post(orjson.dumps({**orjson.loads(body), "service_tier": tier}), timeout_s=timeout_s)
+
+
+async def test_a_limit_holds_although_the_account_has_some_calls_served_at_a_cheaper_tier():
+    limit, provider = Decimal("0.25"), PLAIN.provider()
+    engine = engine_for(provider, Budget(Bounds(limit)), client=Ramped(provider))
+    asked = [Request(CHEAP, (Message("user", f"{number}. Tell me a long story."),), 3_000) for number in range(300)]
+    for request in asked[:6]:
+        await engine.complete(request)
+
+    found = await ran(engine, asked[6:])
+
+    assert found.reached is not None
+    assert set(provider.statistics.services) == {"default", "priority"}
+    assert engine.spent_usd == provider.bill.usd <= limit
+
+
 async def test_what_is_left_is_used_also_by_a_model_that_waits_for_its_rate_limit():
     """Nothing is in flight between its calls, and the dear model's next call does not fit any more."""
     provider = PLAIN.provider()

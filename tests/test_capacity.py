@@ -140,3 +140,15 @@ def test_refusals_stay_below_what_is_let_in_and_two_a_second(share, slots, refus
                 capacity.answered(sent_at_s)
 
     assert refused <= 64 + slots + served + len(under_way) + 2 * now_s + 1
+
+
+def test_a_call_that_fails_in_another_way_says_nothing_of_room():
+    capacity = Capacity()
+    for now_s in (0.0, 1.0):
+        capacity.sent(now_s)
+    capacity.refused(0.0, 1.5)
+    capacity.left(1.0)
+
+    capacity.wait_s(100.0)
+
+    assert capacity.starved_s(100.0) == 98.5

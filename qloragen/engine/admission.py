@@ -265,6 +265,8 @@ class Admission:
 
     def _never_sent(self, ticket: Ticket) -> None:
         self.limits.give_back(ticket.share)
+        if ticket.call.tier == FLEX:
+            self._capacity.left(ticket.sent_at_s)
         ticket.spent = NOTHING
         self.give_back(ticket)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 
 from ..types import Request, Structure, Usage, Worst
 from .budget import Spending
@@ -13,6 +14,14 @@ from .tokens import Makeup
 
 _OVERHEAD_TOKENS = 1_024
 """What a chat template may add to the tokens of a body: roles and a preamble for tools have some hundreds at most."""
+
+
+def _count(value: str | float | None) -> int:
+    """Return the number that a server makes of a parameter: some also take 3.0 and "3"; 0 where it is none."""
+    try:
+        return ceil(float(value or 0))
+    except (ValueError, OverflowError):
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,11 @@ class Call:
 
     def _most_completion_tokens(self) -> int:
         """Return what the user's own parameters make of the cap: they may raise it, and ask for several choices."""
-        own = {name: value for name, value in self.family.parameters.items() if isinstance(value, int)}
-        cap = max(self.cap_tokens, *(own.get(name, 0) for name in ("max_completion_tokens", "max_tokens")))
-        return cap * max(own.get("n", 1), 1)
+        own = self.family.parameters
+        if not own:
+            return self.cap_tokens
+        caps = (_count(own.get(name)) for name in ("max_completion_tokens", "max_tokens"))
+        return max(self.cap_tokens, *caps) * max(_count(own.get("n")), 1)
 
     def worst(self, price: Price | None) -> Worst:
         """Return the same, with None in the place of US dollars without a price."""

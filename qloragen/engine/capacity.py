@@ -92,6 +92,11 @@ class Capacity:
             self._let_in()
         self._starved_since_s = None
 
+    def left(self, sent_at_s: float) -> None:
+        """Take in that a call has come to an end that says nothing of room: another failure, or it was not sent."""
+        if sent_at_s in self._unknown:
+            self._unknown.remove(sent_at_s)
+
     def resumed(self, paused_s: float) -> None:
         """Take in that nothing was sent for a while, and not for want of room."""
         if self._starved_since_s is not None:

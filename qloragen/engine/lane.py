@@ -23,6 +23,7 @@ from .form import Form
 from .halt import Halt
 from .limits import Limits
 from .patience import FLEX_FLOOR_S, FLEX_S, Patience
+from .pricing import Price, ceiling
 from .recovery import Recovery, given_up
 from .retry import RetryPolicy
 from .sharing import pays, prefix_bytes
@@ -87,7 +88,8 @@ class Lane:
         self._patience_for_decisions = Patience(spec.timeout_s or policy.timeout_s)
         self.tally = Tally()
         self.account_tier: str | None = "priority"
-        """What the account makes of calls that ask for no tier: the dearest, until a reply has said."""
+        """What the account makes of calls that ask for no tier: the dearest, until replies have said."""
+        self._tier_is_said = False
         self.halt = shared.halt
         self.halt.resumed.append(self._resumed)
 
@@ -151,7 +153,7 @@ class Lane:
         call, usage = ticket.call, completion.usage
         self.tally.completed += 1
         if call.leaves_tier_to_account:
-            self.account_tier = completion.tier
+            self._served_as(completion.tier)
         probe = self.recovery.gate.is_probe(ticket.pass_)
         self.recovery.succeeded(
             sent_at_s=ticket.sent_at_s,
@@ -185,10 +187,7 @@ class Lane:
             RequestFailed: the request has been sent in too many forms.
         """
         row = self._form_of(ticket.call.request).verdict(ticket.call, failure)
-        if failure.kind == "timeout":
-            self.patience(ticket.call).timed_out()
-        if failure.kind == "connection" and not failure.maybe_paid:
-            self.limits.give_back(ticket.share)
+        self._ended(ticket, failure, row)
         match row.action:
             case Action.WAIT:
                 self._refused_for_the_rate(ticket, now_s)
@@ -202,6 +201,23 @@ class Lane:
                 if effort.changes > _MOST_CHANGES:
                     raise given_up(self.spec.name, row, failure)
         return row
+
+    def _served_as(self, tier: str | None) -> None:
+        """Learn what the account makes of a call: the dearest that was seen, for at times there is no room in that."""
+        if self._tier_is_said and tier == self.account_tier:
+            return
+        price = self.spec.price
+        if not self._tier_is_said or price is None or _dearer(tier, self.account_tier, price):
+            self.account_tier = tier
+        self._tier_is_said = True
+
+    def _ended(self, ticket: Ticket, failure: Failure, row: Row) -> None:
+        if ticket.call.tier == FLEX and row.action is not Action.DEFER:
+            self.recovery.capacity.left(ticket.sent_at_s)
+        if failure.kind == "timeout":
+            self.patience(ticket.call).timed_out()
+        if failure.kind == "connection" and not failure.maybe_paid:
+            self.limits.give_back(ticket.share)
 
     def _form_of(self, request: Request) -> Form:
         """Return the form of calls to the same end: what one refuses, the other may need."""
@@ -250,6 +266,10 @@ class Lane:
                 reason="request_cost",
                 final=False,
             )
+
+
+def _dearer(tier: str | None, other: str | None, price: Price) -> bool:
+    return any(ceiling(*tokens, price, tier=tier) > ceiling(*tokens, price, tier=other) for tokens in ((1, 0), (0, 1)))
 
 
 def _patience(spec: ModelSpec, policy: RetryPolicy) -> Patience:
