@@ -17,7 +17,7 @@ from .domain.classifiers import Classifier
 from .engine.batches.dispatch import BatchProgress
 from .engine.client import Client
 from .engine.statistics import Pause
-from .errors import Interrupted, RunStopped, SetupError, StorageFailed
+from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
 from .logs import get_logger
 from .manifest import last_process
 from .pipeline.plan import Plan
@@ -62,10 +62,12 @@ class Session:
         `classifier` may be one of your own, in the place of those that can be named; see `qloragen.classifiers`.
 
         Raises:
-            SettingsError: A knob has a value that it cannot have, or its name is unknown.
+            SettingsError: A knob has a value that it cannot have, its name is unknown, or there are `settings` as well.
         """
         self.folder = Path(out).absolute()
         named = classifier if isinstance(classifier, str) else None
+        if settings and (named or knobs):
+            raise SettingsError(f"Give settings, or knobs by name ({', '.join(knobs) or 'classifier'}), not both.")
         self.settings = settings or load(classifier=named, **knobs)
         self.resumed = False
         """Whether there was work in the directory already when it was opened."""

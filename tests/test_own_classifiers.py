@@ -12,6 +12,7 @@ from qloragen import ClassifierFailed, Session, SettingsError, SetupError, acali
 from qloragen.classifiers import Cascade, Decisions, Numbers
 from qloragen.domain.classifiers import Subject
 from qloragen.domain.pack import Pack
+from qloragen.settings import load
 from qloragen.types import Completion, Invalid, Message, Request
 
 from .simulated import Simulated
@@ -152,6 +153,13 @@ async def test_settings_of_a_classifier_that_is_not_used_stand_in_nobodys_way(tm
         await session.process(articles(1))
 
     assert paid(server)["classify", "tiny"] == 1
+
+
+def test_a_classifier_by_name_is_not_dropped_in_favour_of_whole_settings(tmp_path):
+    with pytest.raises(SettingsError, match=r"\(classifier\), not both"):
+        Session(tmp_path, classifier="decisions", settings=load())
+
+    assert Session(tmp_path, classifier="decisions").settings.classifier == "decisions"
 
 
 async def test_what_sends_an_article_on_to_another_model_is_no_waste(tmp_path):
