@@ -261,6 +261,19 @@ def test_the_provider_bills_what_the_books_say_and_what_never_came(tmp_path):
         assert one.total.unpriced_calls > 0
 
 
+def test_batches_that_do_not_say_what_they_are_billed_for_are_on_the_bill_with_their_bound(tmp_path):
+    provider = Billing(Fault("missing_usage", rate=1, endpoints=("batched",)))
+    run = Virtual(tmp_path / "run", provider)
+
+    run.live(1, batch=True)
+    found = qloragen.summary(tmp_path / "run").total
+    run.live(1, 2, batch=True, max_cost_usd=1)
+
+    assert found.calls == found.unpriced_calls == found.bounded_calls > 1
+    assert priced(billed(provider)) <= qloragen.summary(tmp_path / "run").total.worst_usd
+    assert qloragen.summary(tmp_path / "run").classified == 2
+
+
 def test_after_a_kill_only_what_was_in_flight_is_on_no_bill(tmp_path, portal):
     provider = Billing(*(Fault(kind, rate=0.02) for kind in AT_ONCE), latency=Latency(median_s=0.05), record=True)
     source, folder = tmp_path / "articles.jsonl", tmp_path / "run"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import RequestFailed, RunStopped
 from ...logs import get_logger
-from ...types import Completion, LostCall, Usage
+from ...types import Completion, LostCall, Usage, Worst
 from ..budget import NOTHING, Spending
 from ..client import HttpReply
 from ..diagnosis import of_reply
@@ -53,9 +53,10 @@ class Harvest:
             around = Circumstances(f"{self.batch.submission.batch}:{held.asked.id}")
             price = self.lane.known.spec.price
             try:
-                return decode(
+                found = decode(
                     reply.body, model=self.lane.model, structure=structure, price=price, around=around, tier=TIER
                 )
+                return found if any(found.usage) else replace(found, worst=self._worst(held))
             except UnreadableReply:
                 pass
         return of_reply(reply, None if structure == "decisions" else structure)
@@ -101,13 +102,13 @@ class Harvest:
 
     def lose(self, held: Held, reason: str, failure: Failure | None = None) -> None:
         """Note that a request may have been billed for nothing."""
-        price, worst, bill = self.lane.known.spec.price, held.asked.worst, failure.billed if failure else None
+        price, bill = self.lane.known.spec.price, failure.billed if failure else None
         if bill is not None:
             usd = cost(bill.usage, price, tier=TIER) if price else None
             lost = LostCall(self.lane.model, reason, bill.usage, usd, usd, _tokens(bill.usage), TIER)
         else:
-            worst_usd = worst.usd if price else None
-            lost = LostCall(self.lane.model, reason, None, None, worst_usd, worst.tokens, TIER)
+            worst = self._worst(held)
+            lost = LostCall(self.lane.model, reason, None, None, worst.usd, worst.tokens, TIER)
         self.lane.known.tally.maybe_paid += 1
         self._lost[held.asked.id] = (held, lost)
 
@@ -135,6 +136,11 @@ class Harvest:
         self.lane.ended(self.batch)
         log.info("batch_ended", batch=self.batch.submission.batch, status=status, replies=self.batch.succeeded)
         self._judge(status)
+
+    def _worst(self, held: Held) -> Worst:
+        """Return the most that a request can have come to."""
+        worst = held.asked.worst
+        return Worst(worst.usd if self.lane.known.spec.price else None, worst.tokens)
 
     def _close(self, held: Held, spent: Spending) -> None:
         """Let a request be no part of its batch any more."""
