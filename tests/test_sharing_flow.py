@@ -104,3 +104,46 @@ async def test_while_the_others_wait_other_articles_are_asked_for(tmp_path):
     assert len(calls) == 12
     assert together(calls[:4])
     assert sum(cached(call) > 1_024 for call in calls) == 8
+
+
+async def test_replies_that_an_earlier_process_has_paid_for_are_no_sign_that_the_article_is_in_the_cache(tmp_path):
+    """The first type's reply was not valid, and then the server refused whatever was asked."""
+    asked: list[Call] = []
+
+    def first_process(call: Call) -> Effect | None:
+        if call.kind != "generate":
+            return None
+        asked.append(call)
+        return Effect(arguments="{}") if len(asked) == 1 else error(400)
+
+    async with Simulated(classify=lambda _: "1, 2, 3, 4", faults=first_process) as server:
+        await run_of(server, tmp_path, LONG)
+    async with Simulated(classify=lambda _: "1, 2, 3, 4", delay_s=0.2) as server:
+        outcome = await run_of(server, tmp_path, LONG)
+
+    first, *others = sorted(server.of_kind("generate"), key=lambda call: call.started)
+    assert outcome.summary.records == 4
+    assert of_first_type(first)
+    assert all(call.started >= (first.answered or 0.0) for call in others)
+    assert [cached(call) > 1_024 for call in others] == [True] * 3
+
+
+async def test_who_needs_no_call_lets_the_next_one_go_ahead(tmp_path):
+    """What was journalled is enough for the first type."""
+
+    def others_refused(call: Call) -> Effect | None:
+        return None if of_first_type(call) or call.kind != "generate" else error(400)
+
+    async with Simulated(classify=lambda _: "1, 2, 3, 4", faults=others_refused) as server:
+        await run_of(server, tmp_path, LONG)
+    journal = tmp_path / "run" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[: next(n for n, line in enumerate(lines) if b'"t":"record"' in line)]))
+
+    async with Simulated(classify=lambda _: "1, 2, 3, 4", delay_s=0.2) as server:
+        outcome = await run_of(server, tmp_path, LONG)
+
+    first, *others = sorted(server.of_kind("generate"), key=lambda call: call.started)
+    assert outcome.summary.records == 4
+    assert len(others) == 2
+    assert all(call.started >= (first.answered or 0.0) and cached(call) > 1_024 for call in others)

@@ -246,6 +246,7 @@ class Flow:
 
     async def _make(self, cell: Cell, opened: OpenArticle, type: InstructionType, prefix: Prefix) -> None:
         def build(_: list[Reply], complaints: list[Invalid]) -> Request:
+            prefix.asks()
             request = self._job.generation_request(opened, type, complaints, shared=prefix.shared)
             return replace(request, follows=prefix.written)
 
