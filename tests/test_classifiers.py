@@ -98,6 +98,7 @@ def test_an_article_of_which_no_judged_type_is_true_still_gets_those_that_always
         (answers({**CLEAR, "caveats": 1.2}), "incomplete"),
         (answers({**CLEAR, "caveats": None}), "incomplete"),
         (answers({**CLEAR, "caveats": "0.7"}), "incomplete"),
+        (answers({**CLEAR, "caveats": True}), "incomplete"),
         (answers({"statement " + name: chance for name, chance in CLEAR.items()}), "incomplete"),
         ([{**answer, "type": "score"} for answer in answers(CLEAR)], "incomplete"),
         ([*answers(CLEAR)[:-1], {"type": "refusal", "name": JUDGED[-1]}], "refusal"),

@@ -125,6 +125,8 @@ def _answers(reply: Completion) -> list[object]:
 
 def _judged(answer: object) -> _Judged | None:
     match answer:
+        case {"probability": bool()}:  # which would pass for a whole number
+            return None
         case {"type": "predicate", "name": str(name), "probability": int() | float() as probability} if (
             0 <= probability <= 1
         ):
