@@ -26,6 +26,10 @@ def lives_of(tmp_path, batches=QUICK, *faults, source=None, **simulation):
     return Lives(tmp_path, provider_of(batches, faults=faults, **simulation), source or articles(6))
 
 
+def without_batches(_ask, _reply):
+    return HttpReply(404, b'{"error":{"message":"Not Found"}}')
+
+
 # ------------------------------------------------------------------------------------------ batches as a whole
 
 
@@ -227,10 +231,25 @@ def test_a_provider_without_batches_is_said_to_have_none(tmp_path):
     lives = lives_of(tmp_path)
 
     with pytest.raises(ProviderUnavailable, match=r"This provider has no Batch API .*leave --batch out"):
-        lives.live(edit=lambda _ask, _reply: HttpReply(404, b'{"error":{"message":"Not Found"}}'))
+        lives.live(edit=without_batches)
 
-    lives.live(batch=False)
+    assert lives.left() == []
+    lives.live(edit=without_batches, batch=False)
     assert lives.summary.records == 18
+    assert (lives.summary.calls, lives.summary.lost_calls) == (CELLS, 0)
+
+
+def test_what_may_be_in_a_batch_of_another_provider_is_not_paid_for_again_in_silence(tmp_path):
+    lives = lives_of(tmp_path)
+    assert lives.live(at=2, before=False)
+    assert [one.batch for one in lives.left()] == [None]
+
+    with pytest.raises(ChangesNotAccepted, match=r"no Batch API, and a batch with 6 requests .* may have been made"):
+        lives.live(edit=without_batches, batch=False)
+    lives.live(edit=without_batches, batch=False, accept_changes=True)
+
+    assert lives.summary.records == 18
+    assert lives.summary.lost_calls == 6
 
 
 def test_a_key_that_is_refused_stops_the_run(tmp_path):

@@ -48,6 +48,10 @@ class Gone(Exception):
     """The provider knows no such file or batch."""
 
 
+class NoBatches(ProviderUnavailable):
+    """The provider has no Batch API."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineFault:
     """What the provider says of a file in refusing it."""
@@ -213,9 +217,7 @@ def _refusal(ask: Ask, failure: Failure, row: Row, *, heard: bool) -> RunStopped
     """Return the error of a call that will never be taken; `heard` says that others were."""
     call = f"{described(failure)} for {ask.method} {ask.path}"
     if failure.status in {404, 405, 501} and failure.code != "model_not_found" and not heard:
-        return ProviderUnavailable(
-            f"This provider has no Batch API ({call}): leave --batch out, or check the base URL."
-        )
+        return NoBatches(f"This provider has no Batch API ({call}): leave --batch out, or check the base URL.")
     if row.action is Action.STOP and row.reason != "model_not_found":
         return row.error(f"{ask.method} {ask.path} was refused with {described(failure)}; {row.remedy}.")
     return ProviderUnavailable(f"The provider refuses batches ({call}): leave --batch out, or mend what it names.")

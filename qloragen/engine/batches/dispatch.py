@@ -9,9 +9,10 @@ from anyio.abc import TaskGroup
 
 from ...errors import ChangesNotAccepted, RunStopped
 from ...logs import get_logger
+from ...words import counted
 from ..client import Asking
 from ..engine import Engine
-from .api import Batch, BatchApi, Gone
+from .api import Batch, BatchApi, Gone, NoBatches
 from .book import BatchBook, Submission
 from .collecting import Collector
 from .harvest import Scene
@@ -67,7 +68,7 @@ class Dispatch:
         """Go on with a batch of an earlier process.
 
         Raises:
-            ChangesNotAccepted: the provider does not know it.
+            ChangesNotAccepted: the provider does not know it, or knows of no batches at all.
             RunStopped: it cannot be asked.
         """
         lane, batch = self.lane(submission.model), OpenBatch(submission)
@@ -77,7 +78,7 @@ class Dispatch:
             self._budget.hold(lane.model, asked.worst)
         try:
             found = await self._found(submission)
-        except Gone:
+        except (Gone, NoBatches):
             self._refuse_to_forget(submission)
             self._collector.forsake(lane, batch, "gone")
             return
@@ -116,10 +117,14 @@ class Dispatch:
     def _refuse_to_forget(self, submission: Submission) -> None:
         if self._terms.forgo or datetime.now(UTC) - submission.asked > _KEPT:
             return
+        requests = counted(len(submission.requests), "request")
+        what = (
+            f"This provider has no Batch API, and a batch with {requests} of this run may have been made"
+            if submission.batch is None
+            else f"The provider does not know batch {submission.batch}, in which {requests} of this run were submitted"
+        )
         raise ChangesNotAccepted(
-            f"The provider does not know batch {submission.batch}, in which {len(submission.requests)} requests of this"
-            " run were submitted: use the key and base URL that they were submitted with, or go on with --yes and pay"
-            " for them again."
+            f"{what}: use the key and base URL of then, or go on with --yes and pay for what is missing again."
         )
 
     async def _submit_all(self, lane: BatchLane) -> None:
@@ -145,7 +150,11 @@ class Dispatch:
         for parked in packed.parked:
             parked.packed = False
             self.forget(parked)
-        file_id = await self._api.upload(packed.parcel.form())
+        try:
+            file_id = await self._api.upload(packed.parcel.form())
+        except RunStopped:
+            self._collector.forsake(lane, batch, "never sent")  # without its file no batch was made
+            raise
         made = await self._api.create(file_id, self._book.run, name, submission.asked)
         await self._book.begun(name, made.id)
         batch.arrived(made)
