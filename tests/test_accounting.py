@@ -77,8 +77,9 @@ class Books:
         cell.replies.append((cost, SURPLUS if cell.settled else "pending"))
 
     def _found(self, cell, cost):
-        if cell.lost:
-            cell.lost.pop(0)
+        unheard = next((number for number, call in enumerate(cell.lost) if call.usage is None), None)
+        if unheard is not None:
+            cell.lost.pop(unheard)
         self._reply(cell, cost)
 
     def _lost(self, cell, call):
@@ -405,9 +406,9 @@ def test_a_bill_is_kept_for_each_tier(tmp_path):
 def test_a_reply_that_was_found_takes_the_place_of_a_lost_call(tmp_path):
     """Also of one whose bill was known: else it would be on the bill twice."""
     with open_run(tmp_path / "run") as run:
-        known = LostCall("m", "bad_body", Usage(10, 0, 0, 1, 0), Decimal("0.2"), Decimal("0.2"), 11, None)
-        run.add_lost(a_cell(), known, NOON)
+        known = LostCall("m", "bad_body", a_reply().usage, Decimal("0.2"), Decimal("0.2"), 1090, None)
         run.add_lost(a_cell(), _unheard("m", Decimal("0.9")), NOON)
+        run.add_lost(a_cell(), known, NOON)
         assert run.state.ledger.worst_usd() == Decimal("1.1")
         assert run.state.totals.waste == {"bad_body": Paid(1, Decimal("0.2"), 0)}
 
@@ -418,6 +419,28 @@ def test_a_reply_that_was_found_takes_the_place_of_a_lost_call(tmp_path):
         run.add_reply(a_reply(cost_usd=Decimal("0.3")), found=True)
         run.add_reply(a_reply(cost_usd=Decimal("0.3")), found=True)
         assert run.state.ledger.worst_usd() == run.state.ledger.total().cost_usd == Decimal("0.8")
+        assert not run.state.ledger.lost
+
+
+def test_a_reply_that_was_found_takes_nothing_off_the_bill_that_was_paid_for_something_else(tmp_path):
+    with open_run(tmp_path / "run") as run:
+        known = LostCall("m", "bad_body", Usage(10, 0, 0, 1, 0), Decimal("0.2"), Decimal("0.2"), 11, None)
+        run.add_lost(a_cell(), known, NOON)
+        run.add_lost(a_cell(), _unheard("another", Decimal("0.9")), NOON)
+
+        run.add_reply(a_reply(cost_usd=Decimal("0.3")), found=True)
+
+        assert run.state.ledger.total().cost_usd == Decimal("0.5")
+        assert run.state.ledger.worst_usd() == Decimal("1.4")
+
+
+def test_a_reply_that_was_found_and_names_no_bill_costs_no_more_than_the_call_that_was_lost(tmp_path):
+    with open_run(tmp_path / "run") as run:
+        run.add_lost(a_cell(), _unheard("m", Decimal("0.9")), NOON)
+        run.add_reply(replace(a_reply(cost_usd=None), usage=Usage()), found=True)
+
+        bill = run.state.ledger.total()
+        assert (bill.unpriced_calls, bill.bounded_calls, bill.worst_usd) == (1, 1, Decimal("0.9"))
         assert not run.state.ledger.lost
 
 

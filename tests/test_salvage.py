@@ -15,7 +15,7 @@ from qloragen.assembly import job_of
 from qloragen.engine.pricing import Price
 from qloragen.logbook import Logbook, Now, utc_now
 from qloragen.manifest import read_manifest
-from qloragen.pipeline.salvage import CELL, CLOCKS_APART, RUN, StoredReplies
+from qloragen.pipeline.salvage import CELL, CLOCKS_APART, MODEL, RUN, StoredReplies
 from qloragen.pipeline.tally import Tally
 from qloragen.settings import load
 from qloragen.simulator import KINDS, error
@@ -85,7 +85,7 @@ async def test_what_was_generated_for_a_dead_process_is_not_paid_for_again(tmp_p
     assert records(tmp_path / "run") == records(tmp_path / "whole")
     assert len(server.calls) == undisturbed
     assert outcome.summary.calls == undisturbed
-    assert all(body["store"] is True and set(body["metadata"]) == {"qloragen_run", "qloragen_cell"} for body in bodies)
+    assert all(body["store"] is True and set(body["metadata"]) == {RUN, CELL, MODEL} for body in bodies)
     assert outcome.summary.total.usage.prompt_tokens == whole.summary.total.usage.prompt_tokens
 
 
@@ -160,11 +160,12 @@ def _as_if_killed(folder):
 NOON_S = NOON.timestamp()
 
 
-def _stored(cell, id, *, created_s=NOON_S, choices=True):
+def _stored(cell, id, *, created_s=NOON_S, choices=True, model="m"):
     message = {"index": 0, "message": {"role": "assistant", "content": "1"}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 1_000, "completion_tokens": 10}
     body = {"id": id, "model": "m", "created": int(created_s), "usage": usage, "object": "chat.completion"}
-    return {**body, "choices": [message] if choices else None, "metadata": {RUN: "r", CELL: key(cell)}}
+    metadata = {RUN: "r", CELL: key(cell), MODEL: model}
+    return {**body, "choices": [message] if choices else None, "metadata": metadata}
 
 
 def _client(*newest_first, more=False):
@@ -201,6 +202,21 @@ async def test_what_is_found_for_a_cell_is_given_once_oldest_first_and_booked(ru
     assert (salvage.untaken, len(spent)) == (1, 2)
     assert salvage.adopted(a_cell("c1")) == []
     assert all(model == "m" and any(usage) and cost > 0 for model, usage, cost in spent)
+
+
+async def test_what_is_found_is_billed_to_the_model_that_was_asked(run, spent):
+    """A classification may take calls of several."""
+    prices = {name: Price(Decimal(usd), Decimal(usd)) for name, usd in (("m", 1), ("small", 2))}
+    salvage = StoredReplies("r", prices, lambda *one: spent.append(one))
+    await salvage.collect(_client(_stored("c1", "2"), _stored("c1", "1", model="small")), NOON, run)
+
+    found = salvage.adopted(a_classification("c1"))
+
+    assert [(reply.cell.model, reply.cost_usd) for reply in found] == [
+        ("small", Decimal("0.00202")),
+        ("m", Decimal("0.00101")),
+    ]
+    assert [model for model, *_ in spent] == ["small", "m"]
 
 
 async def test_what_is_in_the_journal_is_not_found_again(run, salvage, spent):

@@ -27,7 +27,7 @@ from .job import reply_of
 
 Book = Callable[[str, Usage, Decimal | None], None]
 
-RUN, CELL = "qloragen_run", "qloragen_cell"
+RUN, CELL, MODEL = "qloragen_run", "qloragen_cell", "qloragen_model"
 CLOCKS_APART = timedelta(minutes=10)
 """How far the clocks of this machine and of the provider may differ, with time to spare."""
 
@@ -113,22 +113,23 @@ class StoredReplies:
 
     def marked(self, cell: Cell, request: Request) -> Request:
         """Ask the provider to store the reply."""
-        return replace(request, metadata={RUN: self._run, CELL: cell.key})
+        return replace(request, metadata={RUN: self._run, CELL: cell.key, MODEL: request.model})
 
     def adopted(self, cell: Cell) -> list[Reply]:
         """Return what was found for `cell`, oldest first."""
         found = self._found.pop(cell.key, ())
         replies = [reply for one in found if (reply := self._reply(cell, one))]
         for reply in replies:
-            self._book(cell.model, reply.usage, reply.cost_usd)
+            self._book(reply.cell.model, reply.usage, reply.cost_usd)
         return replies
 
     def _reply(self, cell: Cell, one: Stored) -> Reply | None:
+        model = one.metadata.get(MODEL, cell.model)  # a cell may take calls of several
         try:
-            completion = decode(one.body, model=cell.model, structure=one.structure, price=self._prices.get(cell.model))
+            completion = decode(one.body, model=model, structure=one.structure, price=self._prices.get(model))
         except UnreadableReply:
             return None
-        return reply_of(cell, completion, datetime.fromtimestamp(one.created_s, UTC))
+        return reply_of(replace(cell, model=model), completion, datetime.fromtimestamp(one.created_s, UTC))
 
 
 def _may_be(key: str) -> bool:

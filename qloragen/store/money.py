@@ -4,7 +4,8 @@
 2. The line that settles the cell says which replies were refused, and why: that is waste, the rest is useful. Of a cell
    without a result all of it is waste, and so is a classification that finds no type.
 3. What a cell has cost before it was opened again stays waste, whatever comes after.
-4. A lost call is waste where it is known what it was billed for. It is forgotten when its reply is found after all.
+4. A lost call is waste where it is known what it was billed for. It is forgotten when its reply is found after all:
+   the call of the same model that was billed for the same, or else the oldest of which nobody knows the bill.
 5. Where the lines of replies are damaged, what is left of them still adds up; a line that refuses more than is left
    refuses nothing.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from ..types import Usage
 from .ledger import Lost
 
 SURPLUS = "surplus"
@@ -111,6 +113,17 @@ class Money(NamedTuple):
     def left(self) -> Paid:
         """What is no waste of `paid`."""
         return self.paid.minus(total_paid(paid for _, paid in self.waste)) if self.waste else self.paid
+
+    def lost_reply(self, model: str, usage: Usage) -> Lost | None:
+        """Return the lost call whose reply has been found, as far as one can tell; None when it was another call."""
+        of_model = [one for one in self.lost if one.account.model == model]
+        unheard = next((one for one in of_model if one.usage is None), None)
+        return next((one for one in of_model if one.usage == usage), unheard)
+
+    def without(self, lost: Lost) -> Money:
+        """Forget a lost call."""
+        place = self.lost.index(lost)
+        return self._replace(lost=(*self.lost[:place], *self.lost[place + 1 :]))
 
     def replied(self, cost_usd: Decimal | None, *, settled: bool) -> Money:
         """Take in one more reply; to a settled cell it comes too late."""

@@ -122,13 +122,16 @@ class State:
     ) -> None:
         """Note a paid reply: bill it, and keep its place until its cell is settled.
 
-        One that was `found` where the provider keeps replies takes the place of a call of the cell's that was lost.
+        One that was `found` where the provider keeps replies takes the place of a call of the cell's that was lost, and
+        where it does not say what it is billed for, that cannot be more than the call's worst case.
         """
         before = self.standing(key)
         standing = before or Standing("open")
-        if found and standing.money.lost:
-            self.ledger.recover(standing.money.lost[0])
-            standing = standing._replace(money=standing.money._replace(lost=standing.money.lost[1:]))
+        if found and (lost := standing.money.lost_reply(account.model, usage)) is not None:
+            self.ledger.recover(lost)
+            standing = standing._replace(money=standing.money.without(lost))
+            if cost_usd is None and not any(usage):
+                worst = Worst(lost.worst_usd, lost.worst_tokens)
         self.ledger.charge(account, usage, cost_usd, worst)
         money = standing.money.replied(cost_usd, settled=standing.settled)
         kind, line_at, detail, replies, times, _ = standing
