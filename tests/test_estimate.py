@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 from math import isclose
+from random import Random
+from statistics import fmean, pvariance
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +18,9 @@ from qloragen.engine.pricing import Price
 from qloragen.engine.spec import ModelSpec
 from qloragen.engine.tokens import Estimator
 from qloragen.errors import PackError, SettingsError
-from qloragen.estimation.expected import ENDS, Sampled, expected, mean, ratio, share
+from qloragen.estimation.expected import ENDS, Bounded, Sampled, expected, mean, ratio, share
 from qloragen.estimation.loads import Kind, Load, cached, is_long
-from qloragen.estimation.modes import CHEAPEST, CHOSEN, modes
+from qloragen.estimation.modes import CHEAPEST, CHOSEN, Mode, modes
 from qloragen.estimation.outlook import Outlook
 from qloragen.estimation.pace import latencies, pace
 from qloragen.estimation.rows import Prepared, rows_of
@@ -57,14 +60,42 @@ def counted(*articles, batch=False, known=None, sampled=None, **knobs):
 def test_the_prior_of_the_default_pack_is_what_is_expected_without_a_sample():
     known = expected(load_pack(), None, None)
 
-    assert [known.ends[end].types for end in ENDS] == [5.3, 5.8, 6.3]
+    assert [known.ends[end].types for end in ENDS] == [4.8, 5.8, 6.8]
     assert known.ends["likely"].record_tokens == {"evidence": 129, "written": 251}
-    assert known.basis == 'the prior of the pack "default": 5.8 types per article (5.3 to 6.3)'
+    assert known.basis == (
+        'the prior of the pack "default": 5.8 types per article (4.8 to 6.8), 3.4 of short ones (1.0 to 6.8)'
+    )
     assert known.latency_s == {}
 
 
 def test_no_more_types_are_expected_than_may_be_taken():
-    assert expected(load_pack(), None, 3).ends["likely"].types == 3
+    known = expected(load_pack(), None, 2)
+
+    assert [known.ends[end].types for end in ENDS] == pytest.approx([2, 2, 2])
+    assert known.basis.endswith("; at most 2 of each are taken")
+
+
+def test_a_bound_takes_something_off_even_where_the_mean_is_below_it():
+    by_chance = Random(1)  # noqa: S311 - no secret
+    found = [2 + sum(by_chance.random() < 3.8 / 12 for _ in range(12)) for _ in range(20_000)]
+
+    for most in (3, 5, 6, 8):
+        bounded, left = Bounded(load_pack(), most), [min(one, most) for one in found]
+        assert bounded.mean(5.8) == pytest.approx(fmean(left), abs=0.03)
+        assert bounded.variance(5.8) == pytest.approx(pvariance(left), abs=0.08)
+    assert Bounded(load_pack(), None).mean(5.8) == 5.8
+    assert Bounded(load_pack(), 1).mean(1.0) == 0.5  # one of two types that always apply: half are no articles
+
+
+def test_short_articles_are_expected_to_support_fewer_types_unless_a_sample_says_better():
+    sampled = Sampled(20, Range(4, 5, 6), None, {}, None, None, None, None, {})
+
+    prior, seen = expected(load_pack(), None, None), expected(load_pack(), sampled, None)
+
+    assert [prior.types(end, 1_000) for end in ENDS] == [1, 3.4, 6.8]
+    assert [prior.types(end, 4_000) for end in ENDS] == [4.8, 5.8, 6.8]
+    assert prior.types("likely", 2_500) == pytest.approx(4.6)
+    assert [seen.types(end, 10) for end in ENDS] == [4, 5, 6]
 
 
 def test_a_sample_takes_the_place_of_the_prior_as_far_as_it_goes():
@@ -119,9 +150,9 @@ def test_a_ratio_is_that_of_the_sums_and_is_never_certain(pairs):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("low = 5.3", "low = 5.9", "prior.types_per_article must have low <= likely <= high"),
-        ("low = 5.3", "low = -1", "prior.types_per_article.low must be 0 or more"),
-        ("low = 5.3", 'low = "5"', "prior.types_per_article.low must be a number"),
+        ("low = 4.8", "low = 5.9", "prior.types_per_article must have low <= likely <= high"),
+        ("low = 4.8", "low = -1", "prior.types_per_article.low must be 0 or more"),
+        ("low = 4.8", 'low = "5"', "prior.types_per_article.low must be a number"),
     ],
 )
 def test_a_mistake_in_a_prior_is_named(tmp_path, old, new, said):
@@ -195,7 +226,7 @@ def test_prompts_are_those_that_the_run_would_send():
     making = Ruler(job, specs).generation(opened, tokens)
 
     request = job.generation_request(opened, job.pack.types[0], (), shared=True)
-    text = sum(len(message.text) for message in request.messages)
+    text = sum(len(message.whole) for message in request.messages)
     # English prose has some four letters to the token; a body has a tool and parameters besides.
     assert 0.2 * text < making.prompt_tokens < 0.3 * text + 300
     assert 0.7 * making.prompt_tokens < making.prefix_tokens < making.prompt_tokens
@@ -357,14 +388,57 @@ def test_each_mode_differs_from_what_is_set_and_from_all_others():
 
 
 def test_the_cheapest_names_only_what_is_not_set_already():
-    found = modes(load(classifier="decisions", classify_reads="outline"), ())
+    found = {mode.name for mode in modes(load(classifier="decisions", input="written"), ()) if mode.candidate}
 
-    assert {mode.name for mode in found if mode.candidate} == set()
-    assert {mode.name for mode in modes(load(classifier="decisions", input="written"), ()) if mode.candidate} == {
-        f"{CHEAPEST}: {service}{reads} --input evidence"
-        for service in ("--flex", "--batch")
-        for reads in ("", " --set classify_reads=outline")
-    }
+    assert f"{CHEAPEST}: --flex --input evidence --set classify_reads=outline" in found
+    assert f"{CHEAPEST}: --batch --input evidence" in found
+    assert not any("--classifier decisions" in name or "--input written" in name for name in found)
+
+
+def test_no_combination_of_what_is_offered_is_cheaper_than_the_cheapest():
+    by_chance = Random(5)  # noqa: S311 - no secret
+    rates = [(by_chance.randint(1, 50), by_chance.randint(1, 50)) for _ in range(9)]
+    names = ("gpt-6-sol", "gpt-6-luna", "gpt-5.4-mini")
+    prices = {}
+    for name, (standard, flex, batch) in zip(names, (rates[:3], rates[3:6], rates[6:]), strict=True):
+        tiers = {"flex": _rate(*flex), "batch": _rate(*batch)}
+        prices[name] = {"price": {**_rate(*standard), **tiers, "decisions": _rate(*standard[::-1])}}
+    chosen = load(models=prices, classifier="cascade")
+    opened, tokens = OpenArticle(an_article()), Estimator()
+    sizes = Sizes(opened, tokens)
+
+    shown = rows_of([_mode(mode, opened, sizes) for mode in modes(chosen, names[2:])], {})
+    for service, way, classifying, read, classify, generate in product(
+        ({}, {"flex": True}, {"batch": True}),
+        ("evidence", "written"),
+        ("numbers", "cascade", "decisions"),
+        ("article", "outline"),
+        names[::2],
+        names[1:],
+    ):
+        changed = chosen.model_copy(
+            update={
+                **service,
+                "input": way,
+                "classifier": classifying,
+                "classify_reads": read,
+                "classify_model": classify,
+                "generate_model": generate,
+            }
+        )
+        other = _mode(Mode("other", changed), opened, sizes)
+        assert min(mode.cost_usd.likely for mode in shown) <= other.cost_usd("likely")
+
+
+def _rate(prompt, completion):
+    return {"prompt": prompt, "completion": completion}
+
+
+def _mode(mode, opened, sizes):
+    job, specs = job_of(mode.settings), specs_of(mode.settings)
+    outlook = Outlook(job, specs, expected(job.pack, None, None), None, batch=mode.settings.batch)
+    outlook.add(opened, sizes)
+    return Prepared(mode, specs, outlook)
 
 
 # -------------------------------------------------------------------------------------------------------------- pace

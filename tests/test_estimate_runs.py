@@ -35,6 +35,15 @@ def a_source(count: int) -> list[Article]:
     ]
 
 
+NEARLY_ALIKE = tuple(
+    Article(
+        name,
+        "# Repair\n\n" + "\n\n".join(f"Node {n} repairs what replica {n * n} holds. " * 4 for n in range(40)) + end,
+    )
+    for name, end in (("first", ""), ("second", "\n\nThat is all."))
+)
+
+
 def fail(_body):
     raise AssertionError("a call was made")
 
@@ -248,6 +257,65 @@ async def test_the_same_estimate_again_pays_for_no_other_sample(tmp_path):
 
     assert again.paid_usd == first.paid_usd
     assert again.cost_usd == first.cost_usd
+
+
+# ------------------------------------------------------------------------------------------------- where there is a run
+
+
+@in_virtual_time
+async def test_articles_that_a_run_has_begun_are_counted_though_they_are_like_others(tmp_path):
+    await know_threads()
+    first, second = NEARLY_ALIKE
+    await _run([second], tmp_path, a_provider())
+
+    found = await aestimate([first, second], out=tmp_path, near_duplicates="skip")
+    alone = await aestimate([first, second], near_duplicates="skip")
+
+    assert (found.articles, found.chosen.finished, found.skips) == (2, 1, {})
+    assert (alone.articles, alone.skips) == (1, {"near_duplicate": 1})
+
+
+@in_virtual_time
+async def test_records_that_are_there_are_not_paid_for_again_when_articles_are_classified_anew(tmp_path):
+    await know_threads()
+    provider, source = a_provider(), a_source(20)
+    before = await _run(source, tmp_path, provider)
+
+    found = await aestimate(source, out=tmp_path, classifier="decisions")
+    after = await _run(source, tmp_path, provider, classifier="decisions", accept_changes=True)
+
+    records, new = found.chosen.records, after.records - before.records
+    assert found.chosen.to_classify == 20
+    assert records.low <= new <= records.high < before.records
+    assert found.cost_usd is not None
+    assert found.cost_usd.low <= after.cost_usd - before.cost_usd <= found.cost_usd.high
+
+
+@in_virtual_time
+async def test_how_much_a_model_thinks_is_learned_from_a_sample(tmp_path):
+    await know_threads()
+    source, model = a_source(30), "gpt-6.1-sol"
+    thinking = Model(latency=Latency(median_s=2.0), reasoning_tokens=700)
+    provider = Provider(Simulation(models={model: thinking, "*": Model(latency=Latency(median_s=2.0))}))
+
+    found = await aestimate(
+        source,
+        out=tmp_path,
+        sample=10,
+        client=SimulatedClient(provider),
+        classify_model=model,
+        compare_models=["gpt-5.4-mini"],
+    )
+    summary = await _run(source, tmp_path, provider, classify_model=model)
+
+    listed = [item for mode in found.modes for item in mode.items if item.stage == "classify" and item.tier is None]
+    tokens = {item.model: item.completion_tokens / item.calls for item in listed}
+    assert 700 < tokens[model] < 730
+    assert tokens["gpt-5.4-mini"] < 30
+    assert found.notes == (
+        f"The sample is the beginning of the run in {tmp_path}: what goes on there pays for none of it again.",
+    )
+    assert abs((found.paid_usd + found.cost_usd.likely) / summary.cost_usd - 1) < Decimal("0.1")
 
 
 # ------------------------------------------------------------------------------------------------------- what is said

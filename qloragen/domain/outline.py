@@ -13,6 +13,7 @@ VERSION = 1
 TOKENS = 800
 """How long an outline is at most, by estimate; shorter articles are read whole."""
 _BYTES_PER_TOKEN = 4
+MOST_BYTES = TOKENS * _BYTES_PER_TOKEN
 _LEAST_BYTES = 60
 """A section that would get less room than this is left out."""
 _LEFT_OUT = "[...]"

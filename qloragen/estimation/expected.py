@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, field, replace
+from math import comb, sqrt
 from typing import Literal, get_args
 
 from ..domain.pack import Pack
@@ -24,6 +24,9 @@ _LEAST_PROMPT_ERROR = 0.01
 _DEVIATIONS = 2.0
 """Standard errors to each side of a sample's mean: some 95 % of all samples lie within them."""
 _LEAST_DEVIATION = 0.1
+SHORT_BYTES, LONG_BYTES = 1_000, 4_000
+"""What a classifier reads is short up to the first, and long from the second on. The fewest types are found in what is
+short; between the two lies what lies between them."""
 _THINKING = 1 / 8
 """Share of the allowance for thinking that a model is likely to use at the least effort that it takes: a guess."""
 
@@ -46,7 +49,9 @@ class Figures:
     prompt_error: float
     """Prompt tokens in relation to their estimate."""
     thinking: float
-    """Share of a model's allowance for thinking that it uses."""
+    """Share of its allowance for thinking that a model uses that nobody has seen thinking."""
+    thinking_tokens: Mapping[tuple[str, Stage], float]
+    """Completion tokens of a call in which nothing is said yet, by model and stage; empty without a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,15 @@ class Sampled:
     types_per_article: Range
     types_tokens: Range | None
     record_tokens: Mapping[InputMode, Range]
-    """Only of the modes that there are records of."""
+    """Only of the modes that there are records of; without thinking, like `types_tokens`."""
     asks_per_record: Range | None
     accepted: Range | None
     doubtful: Range | None
     prompt_error: Range | None
     latency_s: Mapping[Stage, float]
     """Mean time that a call takes."""
+    thinking_tokens: Mapping[tuple[str, Stage], Range] = field(default_factory=dict)
+    """By the models that were asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +79,19 @@ class Expected:
     """What is expected of all articles of a source that nothing is known of yet."""
 
     ends: Mapping[End, Figures]
+    short_types: Mapping[End, float]
+    """`Figures.types` of short articles."""
+    bounded: Bounded
     basis: str
     """Where it is known from, in words."""
     latency_s: Mapping[Stage, float]
     """As sampled; empty without a sample."""
+
+    def types(self, end: End, read_bytes: int) -> float:
+        """Return how many types are expected where so much is read."""
+        long = min(max((read_bytes - SHORT_BYTES) / (LONG_BYTES - SHORT_BYTES), 0.0), 1.0)
+        short = self.short_types[end]
+        return short + long * (self.ends[end].types - short)
 
 
 def expected(pack: Pack, sampled: Sampled | None, most_types: int | None) -> Expected:
@@ -89,14 +105,51 @@ def expected(pack: Pack, sampled: Sampled | None, most_types: int | None) -> Exp
             f'The pack "{pack.name}" does not say what replies to it are likely to come to: give its pack.toml a table'
             " [prior], as the default pack has one."
         )
+    basis = _of_sample(sampled) if sampled else _of_prior(pack, pack.prior, most_types)
     prior = _updated(pack.prior, sampled) if sampled else pack.prior
-    error = (sampled.prompt_error if sampled else None) or PROMPT_ERROR
-    most = len(pack.types) if most_types is None else most_types
+    ends = {end: _figures(prior, sampled, end) for end in ENDS}
+    # What a sample counts is what is taken of the types, and of short articles as well as of others.
+    bound = Bounded(pack, None if sampled else most_types)
+    short = prior.types_per_article if sampled else _of_short(prior.types_per_article, pack)
     return Expected(
-        {end: _figures(prior, error, end, most) for end in ENDS},
-        _basis(pack, prior, sampled),
+        {end: replace(figures, types=bound.mean(figures.types)) for end, figures in ends.items()},
+        {end: bound.mean(_at(short, end)) for end in ENDS},
+        Bounded(pack, most_types),
+        basis,
         sampled.latency_s if sampled else {},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """How many types are taken of an article, at most `most`, when a number of them applies on average.
+
+    Each type that does not always apply is taken to apply to as many articles as any other, whatever else applies; and
+    where fewer apply than always do, some texts are no articles.
+    """
+
+    pack: Pack
+    most: int | None
+
+    def mean(self, types: float) -> float:
+        """Return how many are taken on average."""
+        return types if self.most is None else sum(weight * count for weight, count in self._counts(types))
+
+    def variance(self, types: float) -> float:
+        """Return the variance between articles."""
+        counts = self._counts(types)
+        middle = sum(weight * count for weight, count in counts)
+        return sum(weight * (count - middle) ** 2 for weight, count in counts)
+
+    def _counts(self, types: float) -> list[tuple[float, int]]:
+        """Return how often each count is to be expected."""
+        always = sum(kind.always for kind in self.pack.types)
+        others = len(self.pack.types) - always
+        articles = min(types / always, 1.0) if always else 1.0
+        chance = min(max((types - always) / others, 0.0), 1.0) if others else 0.0
+        weights = [articles * comb(others, n) * chance**n * (1 - chance) ** (others - n) for n in range(others + 1)]
+        counts = [always + n if self.most is None else min(always + n, self.most) for n in range(others + 1)]
+        return [(1 - articles, 0), *zip(weights, counts, strict=True)]
 
 
 def mean(values: Sequence[float], least: float = 0.0) -> Range:
@@ -143,16 +196,26 @@ def _updated(prior: Prior, sampled: Sampled) -> Prior:
     )
 
 
-def _figures(prior: Prior, error: Range, end: End, most: int) -> Figures:
+def _of_short(types: Range, pack: Pack) -> Range:
+    """Return what is expected of short articles: as much as of others at most, and at least what always applies, to
+    half of them, since menus and lists of links are short too."""
+    least = min(sum(kind.always for kind in pack.types) / 2, types.low)
+    return Range(least, (least + types.likely) / 2, types.high)
+
+
+def _figures(prior: Prior, sampled: Sampled | None, end: End) -> Figures:
     return Figures(
-        types=min(_at(prior.types_per_article, end), most),
+        types=_at(prior.types_per_article, end),
         types_tokens=_at(prior.types_tokens, end),
         record_tokens={mode: _at(tokens, end) for mode, tokens in prior.record_tokens.items()},
         asks_per_record=_at(prior.asks_per_record, end),
         accepted=_at(prior.accepted, end),
         doubtful=_at(prior.doubtful, end),
-        prompt_error=_at(error, end),
+        prompt_error=_at((sampled.prompt_error if sampled else None) or PROMPT_ERROR, end),
         thinking=_at(Range(0.0, _THINKING, 1.0), end),
+        thinking_tokens={asked: _at(tokens, end) for asked, tokens in sampled.thinking_tokens.items()}
+        if sampled
+        else {},
     )
 
 
@@ -166,9 +229,16 @@ def _at(range: Range, end: End) -> float:
             return range.high
 
 
-def _basis(pack: Pack, prior: Prior, sampled: Sampled | None) -> str:
-    types = prior.types_per_article
-    figures = f"{types.likely:.1f} types per article ({types.low:.1f} to {types.high:.1f})"
-    if sampled is None:
-        return f'the prior of the pack "{pack.name}": {figures}'
-    return f"{counted(sampled.articles, 'article')} that this run has paid for: {figures}"
+def _of_sample(sampled: Sampled) -> str:
+    return f"{counted(sampled.articles, 'article')} that this run has paid for: {_types(sampled.types_per_article)}"
+
+
+def _of_prior(pack: Pack, prior: Prior, most: int | None) -> str:
+    short = _of_short(prior.types_per_article, pack)
+    fewer = f", {short.likely:.1f} of short ones ({short.low:.1f} to {short.high:.1f})"
+    bound = "" if most is None else f"; at most {most} of each are taken"
+    return f'the prior of the pack "{pack.name}": {_types(prior.types_per_article)}{fewer}{bound}'
+
+
+def _types(types: Range) -> str:
+    return f"{types.likely:.1f} types per article ({types.low:.1f} to {types.high:.1f})"

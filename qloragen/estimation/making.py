@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio.to_thread
@@ -23,7 +23,7 @@ from ..pipeline.shared import limited
 from ..session import Session, Source
 from ..settings import Settings, load
 from ..signals import stop_on_signals
-from ..sources import read
+from ..sources import Options, read
 from ..store.names import JOURNAL
 from ..store.run import reading_run
 from ..store.state import State
@@ -62,7 +62,7 @@ def estimate(
             them. They are the beginning of the run in `out`: nothing of it is paid for twice.
         compare_models: Models to show in the place of those that are set.
         client: Takes the place of OpenAI's client for the sample.
-        knobs: Settings by name, as in `qloragen settings`.
+        knobs: Settings by name, as in `qloragen settings`. Nothing is known beforehand of a classifier of your own.
 
     Raises:
         SetupError: Settings, pack, source or run directory cannot be used, or there is no article in the source.
@@ -167,7 +167,7 @@ async def _read_through(source: Source, wish: _Wish, settings: Settings, state: 
         await anyio.to_thread.run_sync(_prepare, mode, known, state) for mode in modes(settings, wish.compare_models)
     ]
     skips: Counter[str] = Counter()
-    async with aclosing(read(source, options_of(settings, job, specs))) as items:
+    async with aclosing(read(source, _options(settings, job, specs, state))) as items:
         articles = await _count(limited(items, wish.limit), [one.outlook for one in prepared], tokens, skips)
     if not articles:
         found = ", ".join(f"{count} {reason}" for reason, count in skips.items())
@@ -184,6 +184,16 @@ async def _read_through(source: Source, wish: _Wish, settings: Settings, state: 
         unknown_prices=tuple(model for model, price in models.items() if price is None),
         notes=(*notes(prepared[0], paid_usd), *_of_sample(wish)),
         paid_usd=paid_usd,
+    )
+
+
+def _options(settings: Settings, job: Job, specs: Sequence[ModelSpec], state: State | None) -> Options:
+    """Return how a session in the run's directory would read the source: no article is left out that it has begun."""
+    options = options_of(settings, job, specs)
+    if state is None:
+        return options
+    return replace(
+        options, known=lambda article: state.article_offset(article.content_hash, article.format) is not None
     )
 
 

@@ -36,7 +36,7 @@ def modes(settings: Settings, models: Sequence[str]) -> tuple[Mode, ...]:
     candidates for the cheapest of all."""
     seen = [settings]
     found = [Mode(CHOSEN, settings)]
-    for name, changed in (*_single(settings, models), *_together(settings)):
+    for name, changed in (*_single(settings, models), *_together(settings, models)):
         if changed not in seen:
             seen.append(changed)
             found.append(Mode(name, changed, candidate=name.startswith(CHEAPEST)))
@@ -55,15 +55,42 @@ def _single(settings: Settings, models: Sequence[str]) -> Iterator[tuple[str, Se
         yield f"--generate-model {model}", _with(settings, generate_model=model)
 
 
-def _together(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """Yield what may be cheapest: batches are half the price without a cache, flex is half the price with one."""
-    classifiers = {"decisions": "--classifier decisions", settings.classifier: ""}
-    reads = {"outline": "--set classify_reads=outline", settings.classify_reads: ""}
-    evidence = "" if settings.input == "evidence" else "--input evidence"
-    for service, classifier, read in product(("--flex", "--batch"), classifiers, reads):
-        changes = {**_SERVICES[service], "classifier": classifier, "classify_reads": read, "input": "evidence"}
-        parts = [service, classifiers[classifier], reads[read], evidence]
-        yield f"{CHEAPEST}: {' '.join(part for part in parts if part)}", _with(settings, **changes)
+def _together(settings: Settings, models: Sequence[str]) -> Iterator[tuple[str, Settings]]:
+    """Yield what may be cheapest of all combinations of the modes: those that cannot be are left out.
+
+    A cascade asks more than decisions do. A run uses its cache only where that pays.
+    """
+    makers = [{"generate_model": model} for model in (settings.generate_model, *models)]
+    choices = product(_SERVICES.values(), _classifying(settings, models), _READS.values(), _INPUTS.values(), makers)
+    for service, classifying, read, way, maker in choices:
+        changed = _with(settings, **service, **classifying, classify_reads=read, input=way, **maker)
+        yield f"{CHEAPEST}: {_flags(settings, changed)}", changed
+
+
+def _classifying(settings: Settings, models: Sequence[str]) -> Iterator[dict[str, str]]:
+    yield {"classifier": "decisions"}
+    for classifier in dict.fromkeys(("numbers", settings.classifier)):
+        if classifier not in {"decisions", "cascade"}:
+            yield from ({"classifier": classifier, "classify_model": one} for one in (settings.classify_model, *models))
+
+
+def _flags(settings: Settings, changed: Settings) -> str:
+    """Return what has changed, as it is set on the command line."""
+    names = [
+        *(name for name, knobs in _SERVICES.items() if all(getattr(changed, knob) == on for knob, on in knobs.items())),
+        *(
+            name
+            for knob, choices in (("input", _INPUTS), ("classifier", _CLASSIFIERS), ("classify_reads", _READS))
+            for name, value in choices.items()
+            if getattr(settings, knob) != getattr(changed, knob) == value
+        ),
+        *(
+            f"--{knob.replace('_', '-')} {getattr(changed, knob)}"
+            for knob in ("classify_model", "generate_model")
+            if getattr(settings, knob) != getattr(changed, knob)
+        ),
+    ]
+    return " ".join(names)
 
 
 def _with(settings: Settings, **changes: object) -> Settings:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..domain.outline import MOST_BYTES as OUTLINE_BYTES
 from ..engine.spec import ModelSpec
 from ..pipeline.job import Job, OpenArticle
 from ..pipeline.survey import Known
-from ..types import InstructionType
+from ..types import Article, InstructionType, Stage
 from .expected import ENDS, End, Expected, Figures
 from .loads import Kind, Load, cached, is_long
 from .sizes import Making, Ruler, Sizes
@@ -28,6 +29,15 @@ class Records:
     accepted: float = 0.0
 
 
+@dataclass(slots=True)
+class Chance:
+    """Variances of sums over the articles that are not classified yet: a few may be unlike the average."""
+
+    records: float = 0.0
+    doubtful: float = 0.0
+    """Articles that a cascade shows to the strong model."""
+
+
 class Outlook:
     """The sums of one mode."""
 
@@ -40,23 +50,29 @@ class Outlook:
         self.finished = 0
         """Articles for which nothing is left to ask."""
         self.to_classify = 0
+        self.chance = Chance()
         self._job = job
         self._specs = {spec.name: spec for spec in specs}
         self._expected = expected
         self._known = known
         self._batch = batch
         self._ruler = Ruler(job, specs)
-        self._tails = {end: self._tail(figures.types) for end, figures in expected.ends.items()}
+        self._variances: dict[float, float] = {}
 
     def add(self, opened: OpenArticle, sizes: Sizes) -> None:
         """Count what an article needs."""
         missing = self._missing(opened)
         if missing is None:
             self.to_classify += 1
-            asked, making = sizes.classification(self._ruler), sizes.generation(self._ruler)
+            asked, making, made = sizes.classification(self._ruler), sizes.generation(self._ruler), self._made(opened)
+            read_bytes = self._read_bytes(opened.article)
             for end, figures in self._expected.ends.items():
+                types = self._expected.types(end, read_bytes)
                 self._classify(end, figures, asked)
-                self._generate(end, figures, making, figures.types, self._tails[end])
+                self._generate(
+                    end, figures, making, _records(end, types, made, len(self._job.pack.types)), self._tail(types)
+                )
+            self._leave_to_chance(self._expected.types("likely", read_bytes))
         elif missing:
             making, tails = sizes.generation(self._ruler), self._ruler.tails
             tail = sum(tails[kind.slug] for kind in missing) / len(missing)
@@ -64,6 +80,27 @@ class Outlook:
                 self._generate(end, figures, making, len(missing), tail)
         else:
             self.finished += 1
+
+    def seen_thinking(self, model: str) -> bool:
+        """Tell whether replies of the model say how much it thinks."""
+        return any(model == name for name, _ in self._expected.ends["likely"].thinking_tokens)
+
+    def _read_bytes(self, article: Article) -> int:
+        """Return how much the classifier reads."""
+        size = len(article.content.encode())
+        return size if self._job.classify_reads == "article" else min(size, OUTLINE_BYTES)
+
+    def _leave_to_chance(self, types: float) -> None:
+        self.chance.records += self._variance(types)
+        if len(self._ruler.askers) > 1:
+            doubtful = self._expected.ends["likely"].doubtful
+            self.chance.doubtful += doubtful * (1 - doubtful)
+
+    def _variance(self, types: float) -> float:
+        rounded = round(types, 1)
+        if rounded not in self._variances:
+            self._variances[rounded] = self._expected.bounded.variance(rounded)
+        return self._variances[rounded]
 
     def _missing(self, opened: OpenArticle) -> list[InstructionType] | None:
         """Return the types that are still to be made; None when the article is not classified yet."""
@@ -74,15 +111,23 @@ class Outlook:
         numbers = self._known.types_of(key)
         if numbers is None:
             return [] if self._known.settled(key) else None
-        types = self._job.applicable(numbers, article)
-        return [kind for kind in types if not self._known.settled(self._job.generation(article, kind).key)]
+        return [kind for kind in self._job.applicable(numbers, article) if not self._settled(article, kind)]
+
+    def _made(self, opened: OpenArticle) -> int:
+        """Return how many records are settled of an article that is to be classified: anew, since they are there."""
+        if self._known is None:
+            return 0
+        return sum(self._settled(opened.article, kind) for kind in self._job.pack.types)
+
+    def _settled(self, article: Article, kind: InstructionType) -> bool:
+        return self._known is not None and self._known.settled(self._job.generation(article, kind).key)
 
     def _classify(self, end: End, figures: Figures, asked: Sequence[int]) -> None:
         calls = 1.0
         for asker, tokens in zip(self._ruler.askers, asked, strict=True):
             spec = self._specs[asker.model]
             prompt = tokens * figures.prompt_error
-            completion = 0.0 if asker.decides else figures.types_tokens + self._thinking(spec, figures)
+            completion = 0.0 if asker.decides else figures.types_tokens + self._thinking(spec, "classify", figures)
             tier = "decisions" if asker.decides else self._tier(spec)
             load = Load(
                 calls=calls,
@@ -98,7 +143,7 @@ class Outlook:
         calls = records * figures.asks_per_record
         prompt = (making.prompt_tokens + tail) * figures.prompt_error
         prefix = round(making.prefix_tokens * figures.prompt_error)
-        completion = figures.record_tokens[self._job.input_mode] + self._thinking(spec, figures)
+        completion = figures.record_tokens[self._job.input_mode] + self._thinking(spec, "generate", figures)
         read, written = (
             (0.0, 0.0) if self._batch else cached(prefix, records, figures.asks_per_record, spec.family, spec.price)
         )
@@ -138,5 +183,23 @@ class Outlook:
         return (sum(always) + (types - len(always)) * sum(others) / len(others)) / types
 
     @staticmethod
-    def _thinking(spec: ModelSpec, figures: Figures) -> float:
-        return figures.thinking * spec.family.reasoning_allowance_tokens
+    def _thinking(spec: ModelSpec, stage: Stage, figures: Figures) -> float:
+        seen = figures.thinking_tokens.get((spec.name, stage))
+        return figures.thinking * spec.family.reasoning_allowance_tokens if seen is None else seen
+
+
+def _records(end: End, types: float, made: int, of: int) -> float:
+    """Return how many records are new when an article of which `made` are settled is classified once more.
+
+    Judged alike, it needs none; by a judge who does not care what the first one said, as many as chance leaves out.
+    """
+    if not made:
+        return types
+    strangers = 1 - made / of
+    match end:
+        case "low":
+            return 0.0
+        case "likely":
+            return made * strangers / 2
+        case "high":
+            return max(made, types) * strangers

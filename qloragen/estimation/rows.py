@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import hypot, sqrt
+from typing import NamedTuple
 
 from ..engine.spec import ModelSpec
 from ..pipeline.plan import sum_usd
@@ -64,7 +66,7 @@ def _notes(prepared: Prepared) -> Iterator[str]:
     if prepared.mode.settings.base_url:
         yield "Batches, the flex tier and decisions are OpenAI's: other servers may not have them."
     for spec in prepared.specs:
-        if spec.family.reasoning_allowance_tokens:
+        if spec.family.reasoning_allowance_tokens and not prepared.outlook.seen_thinking(spec.name):
             yield (
                 f"{spec.name} thinks before it answers, nobody knows for how many tokens: the range goes from none to "
                 f"all of the {spec.family.reasoning_allowance_tokens:,} that a call allows."
@@ -86,14 +88,15 @@ def _of_limit(prepared: Prepared, paid_usd: Decimal) -> Iterator[str]:
 def _row(prepared: Prepared, sampled_s: Mapping[Stage, float]) -> ModeEstimate:
     outlook = prepared.outlook
     costs = [prepared.cost_usd(end) for end in ENDS]
+    away = _away(prepared)
     accepted = [Decimal(outlook.counts[end].accepted) for end in ENDS]
     return ModeEstimate(
         name=prepared.mode.name,
         items=tuple(_items(prepared)),
-        cost_usd=_amount(costs),
+        cost_usd=_widened(_amount(costs), away.usd),
         usd_per_1000_records=_amount(_per_1000(costs, accepted)),
-        calls=_whole(sum(load.calls for load in outlook.loads[end].values()) for end in ENDS),
-        records=_whole(accepted),
+        calls=_whole([sum(load.calls for load in outlook.loads[end].values()) for end in ENDS], away.calls),
+        records=_whole([outlook.counts[end].accepted for end in ENDS], away.records),
         finished=outlook.finished,
         to_classify=outlook.to_classify,
         pace=pace(prepared.likely, prepared.specs, latencies(prepared.likely, sampled_s)),
@@ -138,5 +141,42 @@ def _amount(costs: Sequence[Decimal | None]) -> Amount | None:
     return Amount(min(known), known[ENDS.index("likely")], max(known)) if len(known) == len(ENDS) else None
 
 
-def _whole(counts: Iterable[float | Decimal]) -> Count:
-    return Count(*(round(count) for count in counts))
+class _Away(NamedTuple):
+    """How far sums over few articles may be from what is likely, only because some articles are unlike the average."""
+
+    records: float
+    calls: float
+    usd: Decimal
+
+
+_DEVIATIONS = 2.0
+"""Standard deviations to each side: some 95 % of all sums lie within them."""
+
+
+def _away(prepared: Prepared) -> _Away:
+    chance, asked = prepared.outlook.chance, prepared.outlook.counts["likely"].asked
+    records = _DEVIATIONS * sqrt(chance.records)
+    doubted = _DEVIATIONS * sqrt(chance.doubtful)
+    made = [item for item in _items(prepared) if item.stage == "generate"]
+    listed = [item for item in _items(prepared) if item.stage == "classify" and item.tier != "decisions"]
+    usd = hypot(records * _each(made, asked), doubted * _each(listed, sum(item.calls for item in listed)))
+    asks = sum(item.calls for item in made) / asked if asked else 0.0
+    return _Away(records, hypot(records * asks, doubted), Decimal(usd))
+
+
+def _each(items: Sequence[Item], count: float) -> float:
+    return sum(float(item.cost_usd or 0) for item in items) / count if count else 0.0
+
+
+def _widened(amount: Amount | None, away: Decimal) -> Amount | None:
+    if amount is None:
+        return None
+    low, high = ((end - amount.likely) ** 2 + away**2 for end in (amount.low, amount.high))
+    return Amount(max(amount.likely - low.sqrt(), Decimal(0)), amount.likely, amount.likely + high.sqrt())
+
+
+def _whole(counts: Sequence[float], away: float) -> Count:
+    low, likely, high = counts
+    return Count(
+        max(round(likely - hypot(likely - low, away)), 0), round(likely), round(likely + hypot(high - likely, away))
+    )

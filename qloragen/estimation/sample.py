@@ -99,7 +99,7 @@ class _Seen:
             return None
         records = [*self._of("generate", "record"), *self._of("generate", "rejection")]
         accepted = len(self._of("generate", "record"))
-        listed = [reply.usage.completion_tokens for replies in classified for reply in replies if _is_listing(reply)]
+        listed = [_said_tokens(reply) for replies in classified for reply in replies if _is_listing(reply)]
         made = [reply for replies in records for reply in replies]
         lengths = {mode: _lengths(made, mode) for mode in get_args(InputMode)}
         return Sampled(
@@ -112,6 +112,7 @@ class _Seen:
             doubtful=self._doubtful(classified),
             prompt_error=self._prompt_error(ruler, tokens),
             latency_s=self._latencies(),
+            thinking_tokens=self._thinking(),
         )
 
     def _of(self, stage: Stage, kind: Kind) -> list[list[Reply]]:
@@ -150,6 +151,13 @@ class _Seen:
         body = ruler.asked(opened, reply.cell) if opened and prompt_tokens else None
         return None if body is None else (body, prompt_tokens)
 
+    def _thinking(self) -> dict[tuple[str, Stage], Range]:
+        found: dict[tuple[str, Stage], list[float]] = {}
+        for replies in self._cells.values():
+            for reply in filter(_is_listing, replies):
+                found.setdefault((reply.cell.model, reply.cell.stage), []).append(reply.usage.reasoning_tokens)
+        return {asked: mean(tokens) for asked, tokens in found.items()}
+
     def _latencies(self) -> dict[Stage, float]:
         found: dict[Stage, list[float]] = {}
         for replies in self._cells.values():
@@ -163,5 +171,10 @@ def _is_listing(reply: Reply) -> bool:
     return reply.structure != "decisions"
 
 
+def _said_tokens(reply: Reply) -> int:
+    """Return the completion tokens without thinking, which another model may not do."""
+    return reply.usage.completion_tokens - reply.usage.reasoning_tokens
+
+
 def _lengths(replies: Sequence[Reply], mode: InputMode) -> list[int]:
-    return [reply.usage.completion_tokens for reply in replies if reply.cell.input_mode == mode]
+    return [_said_tokens(reply) for reply in replies if reply.cell.input_mode == mode]
