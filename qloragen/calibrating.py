@@ -18,6 +18,7 @@ from .engine.client import Client
 from .errors import SetupError
 from .estimation.sample import drawn
 from .loop import block_on
+from .manifest import read_manifest
 from .pipeline.job import Job, decoded
 from .session import Session, Source
 from .settings import Settings, load
@@ -148,13 +149,19 @@ def _job_of(settings: Settings) -> Job:
 
 
 def _session(wish: _Wish, settings: Settings, job: Job) -> Session:
+    """Return the session that pays for the sample.
+
+    Raises:
+        SetupError: The directory is that of another run.
+    """
+    manifest = read_manifest(wish.out)
+    if manifest and any(earlier.classifier != job.classified_by for earlier in manifest.circumstances):
+        raise SetupError(f"{wish.out} is the directory of another run: calibrate in one of its own.")
     only_classified = settings.model_copy(update={"batch": False, "max_types": 0})
     return Session(wish.out, client=wish.client, classifier=job.classifier, settings=only_classified)
 
 
 async def _calibrated(source: Source, wish: _Wish, session: Session, job: Job) -> Calibration:
-    if session.summary.records:
-        raise SetupError(f"{wish.out} holds a run's records: calibrate in a directory of its own.")
     specs = await anyio.to_thread.run_sync(specs_of, session.settings, job.classifier.models)
     options = options_of(session.settings, job, specs)
     async with aclosing(read(source, options)) as items:

@@ -226,11 +226,12 @@ async def test_a_cascade_goes_on_with_what_a_calibration_has_paid_for(tmp_path):
     assert set(paid(server, since)) == {("generate", "gpt-6-luna")}
 
 
-async def test_a_directory_with_records_is_left_alone(tmp_path):
-    async with Simulated() as server:
+@pytest.mark.parametrize("answer", ["1, 2", "0"])
+async def test_the_directory_of_another_run_is_left_alone(tmp_path, answer):
+    async with Simulated(classify=lambda _: answer) as server:
         await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url)
         since = len(server.calls)
-        with pytest.raises(SetupError, match="holds a run's records"):
+        with pytest.raises(SetupError, match="directory of another run"):
             await acalibrate(articles(2), tmp_path / "run", base_url=server.base_url)
 
     assert len(server.calls) == since
