@@ -40,14 +40,14 @@ def _spent(ledger: Ledger) -> dict[str, Spending]:
 
 
 def _unpriced(ledger: Ledger) -> dict[str, int]:
-    """Return how many calls, at least, may have cost anything, by model."""
+    """Return how many calls may have cost anything, by model."""
     unpriced: dict[str, int] = {}
     for account, bill in ledger.bills.items():
         if unbounded := bill.unpriced_calls - bill.bounded_calls:
             unpriced[account.model] = unpriced.get(account.model, 0) + unbounded
     for place, lost in ledger.lost.items():
-        if lost.unpriced_calls:  # those with a bill are among the others already
-            unpriced.setdefault(place.model, lost.unpriced_calls)
+        if lost.unpriced_calls:
+            unpriced[place.model] = unpriced.get(place.model, 0) + lost.unpriced_calls
     return unpriced
 
 

@@ -93,11 +93,10 @@ def lost_said(lost: Mapping[LostAccount, LostSum]) -> str:
         reasons[place.reason] = reasons.get(place.reason, 0) + one.calls
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
     said = [f"{whole.billed_calls} were billed, and are in the sums"] if whole.billed_calls else []
-    if unheard := whole.calls - whole.billed_calls:
-        most = (
-            f"up to ${usd(whole.worst_usd)}" if whole.worst_usd or not whole.unpriced_calls else "nobody knows how much"
-        )
-        said.append(f"{unheard} may have been billed: {most}, which is in no sum")
+    if bounded := whole.calls - whole.billed_calls - whole.unpriced_calls:
+        said.append(f"{bounded} may have been billed: up to ${usd(whole.worst_usd)}, which is in no sum")
+    if whole.unpriced_calls:
+        said.append(f"{whole.unpriced_calls} may have been billed, nobody knows how much: no price is known")
     return f"{whole.calls} ({why}); {'; '.join(said)}"
 
 

@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import qloragen
+from qloragen.bounds import budget_of
+from qloragen.costs import lost_said
 from qloragen.pipeline.refused import beside_of, refused_of
+from qloragen.settings import load
 from qloragen.store.frame import framed, sink_line
 from qloragen.store.index import Index, Mark
 from qloragen.store.lines import record_line, record_of, reply_line
@@ -455,6 +458,22 @@ def test_the_worst_case_is_known_by_model(tmp_path):
     assert (ledger.worst_usd("a"), ledger.worst_usd("b")) == (Decimal("0.8"), Decimal("0.2"))
     assert ledger.worst_usd() == Decimal(1)
     assert (ledger.total_lost().unpriced_calls, ledger.total_lost().worst_tokens) == (1, 1000)
+    assert lost_said(ledger.lost) == (
+        "2 (2 timeout); 1 may have been billed: up to $0.7000, which is in no sum; "
+        "1 may have been billed, nobody knows how much: no price is known"
+    )
+
+
+def test_a_limit_is_refused_for_all_calls_that_nobody_knows_the_cost_of(tmp_path):
+    """Lost ones with a bill are on the bill; those without come on top."""
+    with open_run(tmp_path / "run") as run:
+        run.add_reply(a_reply(cost_usd=None))
+        run.add_lost(a_cell(), LostCall("m", "bad_body", Usage(10), None, None, 10, None), NOON)
+        run.add_lost(a_cell(), _unheard("m", None), NOON)
+
+        assert (run.state.ledger.total().unpriced_calls, run.state.ledger.total_lost().unpriced_calls) == (2, 1)
+        with pytest.raises(qloragen.SettingsError, match=r"3 calls of this run have no known cost"):
+            budget_of(load(max_cost_usd=1), run.state.ledger)
 
 
 def _unheard(model, worst_usd):

@@ -96,7 +96,7 @@ class LostSum(NamedTuple):
     worst_usd: Decimal = Decimal(0)
     """The most that the others can have cost; that is on no bill."""
     unpriced_calls: int = 0
-    """Calls, billed or not, of models without a known price: what they cost is in neither sum."""
+    """Those of the others of which nobody knows the most, for want of a price: they are in no sum."""
     worst_tokens: int = 0
     """The most tokens that those without a bill can have been billed for."""
 
@@ -202,7 +202,7 @@ class Ledger:
 
 def _sum_of(lost: Lost) -> LostSum:
     if lost.usage is not None:
-        return LostSum(1, 1, lost.cost_usd or Decimal(0), Decimal(0), int(lost.cost_usd is None))
+        return LostSum(1, 1, lost.cost_usd or Decimal(0))
     unpriced = int(lost.worst_usd is None)
     return LostSum(1, 0, Decimal(0), lost.worst_usd or Decimal(0), unpriced, lost.worst_tokens)
 
