@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
 
+import anyio
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qloragen.engine import Bounds, Budget, Engine, HttpReply, ModelSpec, Price, Spending, cost, family, lookup
 from qloragen.errors import BudgetReached, RequestFailed
@@ -286,3 +290,39 @@ async def test_what_is_left_is_used_also_by_a_model_that_waits_for_its_rate_limi
     assert found.reached is not None
     assert "call to gpt-6-sol could cost" in str(found.reached)
     assert provider.due[CHEAP].calls == 45
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    seed=st.integers(0, 2**32),
+    limit=st.sampled_from(sorted(LIMITS)),
+    around=st.sampled_from(["plain", *sorted(SURROUNDINGS)]),
+)
+async def test_no_limit_is_passed_and_nothing_stays_set_aside_whoever_is_cancelled_or_paused(seed, limit, around):
+    dice = Random(seed)  # noqa: S311 - a schedule
+    bounds, own = LIMITS[limit]
+    surroundings = SURROUNDINGS.get(around, PLAIN)
+    provider = surroundings.provider()
+    engine = engine_for(provider, Budget(bounds, own=own), surroundings.tier)
+    waits = [asyncio.ensure_future(engine.complete(request)) for request in requests(dice.choice((30, 100, 400)))]
+
+    for _ in range(dice.randint(0, 30)):
+        await asyncio.sleep(dice.choice((0.0, 0.1, 1.0, 5.0)))
+        match dice.randrange(3):
+            case 0:
+                engine.pause("why not")
+            case 1:
+                engine.resume()
+            case _:
+                for one in dice.sample(waits, len(waits) // 10):
+                    one.cancel()
+    engine.resume()
+    with anyio.fail_after(20_000):
+        ends = await asyncio.gather(*waits, return_exceptions=True)
+
+    assert all(isinstance(end, Completion | RequestFailed | BudgetReached | asyncio.CancelledError) for end in ends)
+    assert bounds.passed_by(provider.bill) is None
+    assert all(own[model].passed_by(provider.due[model]) is None for model in own)
+    assert engine.reserved_usd == 0
+    assert engine.spent_usd >= provider.bill.usd
+    assert [one.in_flight for one in engine.statistics.values()] == [0, 0]
