@@ -12,9 +12,11 @@ from qloragen.cli import main
 from qloragen.estimation.sample import drawn
 from qloragen.simulator import Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.sources import Options, read
+from qloragen.store.run import open_run
 from qloragen.testing import ScriptedClient
-from qloragen.types import Article
+from qloragen.types import Article, LostCall
 
+from .values import NOON, a_cell
 from .virtual import SessionLoop, know_threads
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "articles"
@@ -140,6 +142,15 @@ async def test_a_limit_that_will_not_do_is_said_to_be_too_low(no_key):
 
     assert [note[:40] for note in low.notes] == ["Of max_cost_usd ($0.01) $0.010 is left, "]
     assert high.notes == ()
+
+
+async def test_lost_calls_count_against_a_limit_as_they_will_in_the_run(no_key, tmp_path):
+    with open_run(tmp_path / "run") as run:
+        run.add_lost(a_cell(), LostCall("m", "timeout", None, None, Decimal("0.995"), 900, None), NOON)
+
+    found = await aestimate(EXAMPLES, out=tmp_path / "run", max_cost_usd="1")
+
+    assert [note[:39] for note in found.notes] == ["Of max_cost_usd ($1) $0.0050 is left, l"]
 
 
 async def test_what_other_servers_may_not_have_is_said(no_key):

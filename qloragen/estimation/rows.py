@@ -57,9 +57,9 @@ def latency_words(prepared: Prepared, sampled_s: Mapping[Stage, float]) -> str:
     return f"{said} ({'as measured' if lasts.keys() <= sampled_s.keys() else 'assumed'})" if said else ""
 
 
-def notes(prepared: Prepared, paid_usd: Decimal | None) -> tuple[str, ...]:
-    """Return what is special about the mode that is set, in a run that has cost so much already."""
-    return (*_notes(prepared), *_of_limit(prepared, paid_usd or Decimal(0)))
+def notes(prepared: Prepared, worst_usd: Decimal) -> tuple[str, ...]:
+    """Return what is special about the mode that is set, in a run that has cost so much at most already."""
+    return (*_notes(prepared), *_of_limit(prepared, worst_usd))
 
 
 def _notes(prepared: Prepared) -> Iterator[str]:
@@ -76,11 +76,11 @@ def _notes(prepared: Prepared) -> Iterator[str]:
                 yield f"No price of {spec.name} is known for {tier}: the standard one is taken."
 
 
-def _of_limit(prepared: Prepared, paid_usd: Decimal) -> Iterator[str]:
+def _of_limit(prepared: Prepared, worst_usd: Decimal) -> Iterator[str]:
     limit_usd, cost_usd = prepared.mode.settings.max_cost_usd, prepared.cost_usd("likely")
-    if limit_usd is not None and cost_usd is not None and paid_usd + cost_usd > limit_usd:
+    if limit_usd is not None and cost_usd is not None and worst_usd + cost_usd > limit_usd:
         yield (
-            f"Of max_cost_usd (${limit_usd:f}) ${usd(max(limit_usd - paid_usd, Decimal(0)))} is left, less than is"
+            f"Of max_cost_usd (${limit_usd:f}) ${usd(max(limit_usd - worst_usd, Decimal(0)))} is left, less than is"
             " likely to be needed: the run would stop on its way, and go on when the limit is raised."
         )
 
