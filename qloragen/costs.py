@@ -135,11 +135,11 @@ def lost_fields(lost: Mapping[LostAccount, LostSum]) -> list[dict[str, object]]:
 
 
 def prices_said(prices: Mapping[str, str]) -> str:
-    """Return where the prices of models come from, those of one origin together."""
+    """Return where the prices of models come from, a line for each origin."""
     models: dict[str, list[str]] = {}
     for model, origin in prices.items():
         models.setdefault(origin, []).append(model)
-    return "; ".join(f"{', '.join(names)}: {origin}" for origin, names in models.items())
+    return "\n".join(f"  {', '.join(names)}: {origin}" for origin, names in models.items())
 
 
 def share(part_usd: Decimal, whole_usd: Decimal) -> float | None:

@@ -171,7 +171,7 @@ class Summary:
         return waste_table(self.waste, self.total) if self.waste else ""
 
     def _prices(self) -> str:
-        return f"prices: {prices_said(self.prices)}" if self.prices and self.bills else ""
+        return f"prices\n{prices_said(self.prices)}" if self.prices and self.bills else ""
 
 
 def batches_left(batches: Sequence[BatchLeft]) -> str:

@@ -116,6 +116,15 @@ def knobs(*flags: str, **others: object) -> dict[str, object]:
     return bounded(others, parser.parse_args(flags))
 
 
+def test_a_limit_of_a_model_that_the_run_does_not_have_is_refused_before_any_call(tmp_path, source):
+    flags = ("--base-url", "http://127.0.0.1:9/v1", "--max-cost-usd", "gpt-6-lunar=1")
+
+    refused = qloragen_in_a_process("generate", source, "--out", tmp_path / "run", *flags)
+
+    assert refused.returncode == 2
+    assert "gpt-6-lunar=1: gpt-6-lunar is none of the models here (gpt-6-sol, gpt-6-luna)" in refused.stderr
+
+
 def test_flags_bound_the_run_and_single_models():
     found = knobs(
         *("--max-cost-usd", "5", "--max-cost-usd", "a=1", "--max-cost-usd", "a=b=2", "--max-tokens", "a=1000"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import NamedTuple
+
+from ..errors import SettingsError
+from ..settings import Settings
 
 _FLAGS = {
     "max_cost_usd": ("--max-cost-usd", "X", "never spend more than X dollars"),
-    "max_tokens": ("--max-tokens", "N", "never pay for more than N tokens, prompt and completion"),
+    "max_tokens": ("--max-tokens", "N", "never pay for more than N tokens of prompts and completions"),
     "max_calls": ("--max-calls", "N", "never pay for more than N calls"),
 }
 _RESULT = "bounds_"
@@ -27,7 +31,7 @@ def add_bounds(parser: argparse.ArgumentParser) -> None:
             type=_bound,
             dest=f"{_RESULT}{name}",
             metavar=f"[MODEL=]{metavar}",
-            help=f"{text} in this run directory, or for calls to MODEL; may be repeated",
+            help=f"{text}, over all sessions in this run directory; with MODEL=, on its calls; may be repeated",
         )
 
 
@@ -43,6 +47,23 @@ def bounded(knobs: dict[str, object], arguments: argparse.Namespace) -> dict[str
             if isinstance(models, dict):  # else it is refused for what it is
                 found["models"] = {**models, model: {**models.get(model, {}), name: value}}
     return found
+
+
+def refuse_strangers(arguments: argparse.Namespace, settings: Settings, others: Collection[str] = ()) -> None:
+    """Check that the models of the flags are those of the run, or `others`: a misspelt name would limit nothing.
+
+    Raises:
+        SettingsError: one is not.
+    """
+    if settings.local:
+        return
+    models = dict.fromkeys((settings.classify_model, settings.generate_model, settings.decide_model, *others))
+    for name, (flag, _, _) in _FLAGS.items():
+        for model, value in getattr(arguments, f"{_RESULT}{name}", None) or ():
+            if model is not None and model not in models:
+                raise SettingsError(
+                    f"{flag} {model}={value}: {model} is none of the models here ({', '.join(models)})."
+                )
 
 
 def _bound(text: str) -> _Bound:

@@ -10,6 +10,7 @@ import orjson
 from ..calibrating import calibrate
 from ..logs import configure
 from ..settings import load
+from .bounds import refuse_strangers
 from .parser import knobs_of
 
 
@@ -18,8 +19,9 @@ def calibrated(arguments: argparse.Namespace) -> int:
     knobs = knobs_of(arguments)
     settings = load(**knobs)
     configure(settings.log_format, settings.log_level, None)
+    refuse_strangers(arguments, settings)
     print(
-        f"Classifying {arguments.sample} articles with {settings.classify_model} and with {settings.decide_model}.",
+        f"Classifying {arguments.sample} articles at most, with {settings.classify_model} and {settings.decide_model}.",
         file=sys.stderr,
     )
     found = calibrate(

@@ -11,6 +11,7 @@ from ..estimation import estimate as estimate_of
 from ..logs import configure
 from ..settings import load
 from ..words import counted
+from .bounds import refuse_strangers
 from .parser import knobs_of
 
 
@@ -19,7 +20,8 @@ def estimate(arguments: argparse.Namespace) -> int:
     knobs = knobs_of(arguments)
     settings = load(**knobs)
     configure(settings.log_format, settings.log_level, None)
-    if arguments.sample:
+    refuse_strangers(arguments, settings, arguments.compare_models)
+    if arguments.sample and arguments.out:
         print(f"Paying for a sample of {counted(arguments.sample, 'article')}.", file=sys.stderr)
     found = estimate_of(
         arguments.source,

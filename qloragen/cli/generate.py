@@ -13,6 +13,7 @@ from ..progress import Line, Progress, shown
 from ..session import Session
 from ..settings import load
 from ..signals import stop_on_signals
+from .bounds import refuse_strangers
 from .exits import SOME_FAILED, leave_at_once
 from .parser import knobs_of
 from .planned import planned
@@ -27,6 +28,7 @@ WORTH_A_LOOK = ("malformed", "id_conflict")
 def generate(arguments: argparse.Namespace) -> int:
     """Run the main job; everything for people goes to standard error, so that standard output stays free for data."""
     settings = load(**knobs_of(arguments))
+    refuse_strangers(arguments, settings)
     line = Line(sys.stderr) if sys.stderr.isatty() else None
     configure(settings.log_format, settings.log_level, line)
     session = Session(arguments.out, settings=settings)

@@ -227,10 +227,9 @@ def _knob(parser: argparse.ArgumentParser, flag: str, name: str, metavar: str, t
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text}")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

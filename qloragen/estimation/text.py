@@ -25,14 +25,15 @@ def calls_table(mode: ModeEstimate) -> str:
 
 
 def modes_table(modes: Sequence[ModeEstimate]) -> str:
-    """Return the modes side by side, the first one as the measure of the others."""
+    """Return the modes side by side, the first one as the measure of the others; below, what long names stand for."""
     chosen = modes[0].cost_usd
     rows: list[tuple[str, ...]] = [("mode", "USD", "per 1,000 records", "relative", "time")]
     for mode in modes:
         per_1000, cost = mode.usd_per_1000_records, mode.cost_usd
         relative = f"{cost.likely / chosen.likely:.0%}" if cost and chosen and chosen.likely else "unknown"
-        rows.append((mode.name, _likely(cost), _likely(per_1000), relative, duration(mode.pace)))
-    return table(rows)
+        rows.append((_short(mode.name), _likely(cost), _likely(per_1000), relative, duration(mode.pace)))
+    spelt_out = (mode.name for mode in modes if mode.name != _short(mode.name))
+    return "\n".join([table(rows), *spelt_out])
 
 
 def about(facts: Mapping[str, str]) -> str:
@@ -100,6 +101,11 @@ def hourly(pace: Pace) -> str:
     return "; ".join(
         f"{need.model} {ceil(need.hourly_rpm):,} RPM, {ceil(need.hourly_tpm):,} TPM" for need in pace.needs
     )
+
+
+def _short(name: str) -> str:
+    """Return the name of a mode without what follows a colon: many flags make a table too wide to be read."""
+    return name.partition(": ")[0]
 
 
 def _likely(amount: Amount | None) -> str:
