@@ -34,7 +34,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import harness
-import virtual
 from price_list import PRICES
 
 from qloragen import Session
@@ -48,6 +47,7 @@ from qloragen.sources import read
 from qloragen.store.paid import read_paid
 from qloragen.store.run import reading_run
 from qloragen.store.state import State
+from qloragen.testing import run_virtually
 from qloragen.types import Article, Reply
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "articles"
@@ -79,7 +79,7 @@ def main() -> None:
     simulated = options.base_url is None
     client = _simulated() if simulated else None
     work = _all_ways(options, client)
-    articles, found = virtual.run(work) if simulated else asyncio.run(work)
+    articles, found = run_virtually(work) if simulated else asyncio.run(work)
     rows = [_row(name, outcome, found["numbers"], articles) for name, outcome in found.items()]
     print(f"{articles} articles, {'simulated' if simulated else options.base_url}")
     harness.show(rows)

@@ -25,11 +25,11 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import harness
-import virtual
 
 from qloragen import Session, Summary
 from qloragen.estimation import Estimate, ModeEstimate, aestimate
 from qloragen.simulator import Batches, Latency, Limits, Model, Provider, SimulatedClient, Simulation
+from qloragen.testing import run_virtually
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "articles"
 LATENCY = Latency(median_s=0.6, p99_s=3.0, token_s=0.01)
@@ -175,7 +175,7 @@ def _compared(way: str, basis: str, estimate: Estimate, paid: Summary | None, re
 async def timed(source: Path, binding: str, limits: Mapping[str, int], size: int) -> dict[str, str | float]:
     """Estimate how long a run takes under limits, from a sample of its latencies, and time it."""
     provider = _provider(Limits(rpm=limits.get("rpm"), tpm=limits.get("tpm")))
-    knobs = dict(limits)
+    knobs: dict[str, Any] = {**limits}
     with tempfile.TemporaryDirectory() as folder:
         estimate = await aestimate(source, out=folder, sample=size, client=SimulatedClient(provider), **knobs)
         _, took_s = await _run(source, Path(folder), provider, knobs)
@@ -197,12 +197,12 @@ def main() -> None:
     ways = SHORT if options.short else tuple(WAYS)
     found = []
     for way in ways:
-        found.append(virtual.run(by_prior(options.corpus, way, WAYS[way])))
-        found.append(virtual.run(by_sample(options.corpus, way, WAYS[way], options.sample)))
+        found.append(run_virtually(by_prior(options.corpus, way, WAYS[way])))
+        found.append(run_virtually(by_sample(options.corpus, way, WAYS[way], options.sample)))
     harness.show([compared.row() for compared in found])
     print()
     limits = list(LIMITS)[:1] if options.short else LIMITS
-    times = [virtual.run(timed(options.corpus, binding, LIMITS[binding], options.sample)) for binding in limits]
+    times = [run_virtually(timed(options.corpus, binding, LIMITS[binding], options.sample)) for binding in limits]
     harness.show(times)
     if options.json:
         rows = [

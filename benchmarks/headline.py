@@ -32,7 +32,6 @@ import anyio
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import harness
-import virtual
 from predecessor import Outcome, Predecessor, answers
 from price_list import PRICES, billed_usd, priced
 
@@ -43,6 +42,7 @@ from qloragen.engine.pricing import cost
 from qloragen.settings import load
 from qloragen.simulator import Batches, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.sources import read
+from qloragen.testing import run_virtually
 from qloragen.types import Article, Stage, Usage
 
 LATENCY = Latency(median_s=0.6, p99_s=3.0, token_s=0.01)
@@ -214,14 +214,14 @@ def _agree(provider: Provider, pair: Pair, ours_usd: Decimal | None) -> None:
 
 def rows_of(articles: Sequence[Article], pair: Pair) -> list[dict[str, str | float]]:
     """Return a row for each way to make the records."""
-    base = virtual.run(predecessors_way(articles, pair, family))
-    implicit = virtual.run(predecessors_way(articles, pair, _cached_at_the_end))
+    base = run_virtually(predecessors_way(articles, pair, family))
+    implicit = run_virtually(predecessors_way(articles, pair, _cached_at_the_end))
     rows = [_row("the predecessor's way", base, base, base), _row(".. its cache left alone", implicit, base, implicit)]
     plain: dict[str, Spent] = {}
     for tier, extra in TIERS.items():
         for label, knobs in {**(STEPS if not tier else {tier: {}}), **WAYS}.items():
             print(f"{label} {tier}", file=sys.stderr)
-            spent = virtual.run(session(articles, pair, {**knobs, **extra}))
+            spent = run_virtually(session(articles, pair, {**knobs, **extra}))
             if not knobs:
                 plain[tier] = spent
             held = replace(spent, records=base.records, generate=plain[tier].generate) if tier in plain else spent

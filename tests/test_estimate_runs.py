@@ -13,11 +13,10 @@ from qloragen.estimation.sample import drawn
 from qloragen.simulator import Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.sources import Options, read
 from qloragen.store.run import open_run
-from qloragen.testing import ScriptedClient
+from qloragen.testing import ScriptedClient, VirtualLoop, wait_for_threads
 from qloragen.types import Article, LostCall
 
 from .values import NOON, a_cell
-from .virtual import SessionLoop, know_threads
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "articles"
 
@@ -196,7 +195,7 @@ async def test_what_is_drawn_has_the_text_that_the_run_will_read(no_key):
 
 
 in_virtual_time = pytest.mark.parametrize(
-    "anyio_backend", [pytest.param(("asyncio", {"loop_factory": SessionLoop}), id="virtual")]
+    "anyio_backend", [pytest.param(("asyncio", {"loop_factory": VirtualLoop}), id="virtual")]
 )
 
 
@@ -212,7 +211,7 @@ async def _run(source, out, provider, **knobs):
 
 @in_virtual_time
 async def test_a_sample_is_the_beginning_of_the_run_and_is_paid_for_once(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     provider, source = a_provider(), a_source(12)
 
     found = await aestimate(source, out=tmp_path / "a", sample=4, client=SimulatedClient(provider))
@@ -230,7 +229,7 @@ async def test_a_sample_is_the_beginning_of_the_run_and_is_paid_for_once(tmp_pat
 
 @in_virtual_time
 async def test_after_a_sample_the_rest_costs_what_was_estimated(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     provider, source = a_provider(), a_source(30)
 
     found = await aestimate(source, out=tmp_path, sample=10, client=SimulatedClient(provider))
@@ -246,7 +245,7 @@ async def test_after_a_sample_the_rest_costs_what_was_estimated(tmp_path):
 
 @in_virtual_time
 async def test_of_a_finished_run_nothing_is_left_to_pay(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     source = a_source(5)
     await _run(source, tmp_path, a_provider())
 
@@ -260,7 +259,7 @@ async def test_of_a_finished_run_nothing_is_left_to_pay(tmp_path):
 
 @in_virtual_time
 async def test_the_same_estimate_again_pays_for_no_other_sample(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     provider, source = a_provider(), a_source(10)
     first = await aestimate(source, out=tmp_path, sample=3, client=SimulatedClient(provider))
 
@@ -275,7 +274,7 @@ async def test_the_same_estimate_again_pays_for_no_other_sample(tmp_path):
 
 @in_virtual_time
 async def test_articles_that_a_run_has_begun_are_counted_though_they_are_like_others(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     first, second = NEARLY_ALIKE
     await _run([second], tmp_path, a_provider())
 
@@ -288,7 +287,7 @@ async def test_articles_that_a_run_has_begun_are_counted_though_they_are_like_ot
 
 @in_virtual_time
 async def test_records_that_are_there_are_not_paid_for_again_when_articles_are_classified_anew(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     provider, source = a_provider(), a_source(20)
     before = await _run(source, tmp_path, provider)
 
@@ -304,7 +303,7 @@ async def test_records_that_are_there_are_not_paid_for_again_when_articles_are_c
 
 @in_virtual_time
 async def test_how_much_a_model_thinks_is_learned_from_a_sample(tmp_path):
-    await know_threads()
+    await wait_for_threads()
     source, model = a_source(30), "gpt-6.1-sol"
     thinking = Model(latency=Latency(median_s=2.0), reasoning_tokens=700)
     provider = Provider(Simulation(models={model: thinking, "*": Model(latency=Latency(median_s=2.0))}))
@@ -326,6 +325,9 @@ async def test_how_much_a_model_thinks_is_learned_from_a_sample(tmp_path):
     assert found.notes == (
         f"The sample is the beginning of the run in {tmp_path}: what goes on there pays for none of it again.",
     )
+    assert found.paid_usd is not None
+    assert found.cost_usd is not None
+    assert summary.cost_usd is not None
     assert abs((found.paid_usd + found.cost_usd.likely) / summary.cost_usd - 1) < Decimal("0.1")
 
 

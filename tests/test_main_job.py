@@ -1,6 +1,5 @@
 """The whole main job, over HTTP against a small server on loopback."""
 
-import asyncio
 import itertools
 import shutil
 from collections import Counter
@@ -17,10 +16,10 @@ import qloragen
 from qloragen import AccessDenied, Article, QuotaExhausted, RunStopped, Session, SetupError
 from qloragen.simulator import Call, Effect, Latency, Model, Provider, SimulatedClient, Simulation, error
 from qloragen.store.run import open_run, read_records
+from qloragen.testing import run_virtually
 from qloragen.types import Rejection
 
 from .simulated import Simulated
-from .virtual import SessionLoop, know_threads
 
 PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 
@@ -145,13 +144,11 @@ def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_prefix
     )
 
     async def main() -> None:
-        await know_threads()
         # Limits are set: else calls are few at first, until it is seen what the server allows.
         async with Session(tmp_path / "run", client=SimulatedClient(provider), rpm=10**6, tpm=10**9) as session:
             await session.process([article(1, "Long. " * 1000)])
 
-    with asyncio.Runner(loop_factory=SessionLoop) as runner:
-        runner.run(main())
+    run_virtually(main())
     leader, *followers = (call for call in provider.calls if call.kind == "generate")
     assert len(followers) == 4
     assert leader.answered is not None

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import anyio
+import anyio.from_thread
+import anyio.to_thread
 import pytest
 
-from qloragen.testing import ConnectionLost, ScriptedClient, VirtualLoop, refusal, reply
+from qloragen.testing import (
+    ConnectionLost,
+    ScriptedClient,
+    VirtualLoop,
+    refusal,
+    reply,
+    run_virtually,
+    wait_for_threads,
+)
 
 
 @pytest.fixture
@@ -42,6 +55,35 @@ def test_a_deadlock_is_found_at_once():
 
     with VirtualLoopRunner() as loop, pytest.raises(RuntimeError, match="deadlock"):
         loop.run_until_complete(wait_for_nothing())
+
+
+async def _slept_while_a_thread_works() -> tuple[float, float]:
+    started, release = anyio.Event(), threading.Event()
+
+    def work() -> None:
+        anyio.from_thread.run_sync(started.set)
+        assert release.wait(10)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, work)
+        await started.wait()
+        real_s = time.monotonic()
+        threading.Timer(0.1, release.set).start()
+        await anyio.sleep(3600)
+        real_s = time.monotonic() - real_s
+    return real_s, anyio.current_time()
+
+
+def test_the_clock_stands_while_threads_work_where_they_are_waited_for():
+    real_s, virtual_s = run_virtually(_slept_while_a_thread_works())
+
+    assert real_s >= 0.1
+    assert virtual_s == pytest.approx(3600, abs=0.001)
+
+
+def test_only_a_virtual_clock_waits_for_threads():
+    with pytest.raises(TypeError, match="keeps real time"):
+        anyio.run(wait_for_threads)
 
 
 class VirtualLoopRunner:

@@ -2,7 +2,7 @@
 
 from ..engine.client import ConnectionLost, HttpReply
 from .client import Answer, Body, ScriptedCall, ScriptedClient, refusal, reply
-from .loop import VirtualLoop
+from .loop import VirtualLoop, run_virtually, wait_for_threads
 
 __all__ = [
     "Answer",
@@ -14,4 +14,6 @@ __all__ = [
     "VirtualLoop",
     "refusal",
     "reply",
+    "run_virtually",
+    "wait_for_threads",
 ]
