@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import anyio.lowlevel
 import orjson
 import pytest
 
@@ -265,3 +267,44 @@ async def test_a_full_file_is_sent_while_others_still_come(room):
             await anyio.sleep(90)
         assert setting.batches
         tasks.cancel_scope.cancel()
+
+
+async def test_a_file_is_in_memory_once_and_only_while_it_is_sent():
+    class Measured(SimulatedClient):
+        async def ask(self, ask, *, timeout_s):
+            if ask.path == "/files":
+                sizes.append(len(ask.body))
+                peaks.append(tracemalloc.get_traced_memory()[1])
+                tracemalloc.stop()
+            return await super().ask(ask, timeout_s=timeout_s)
+
+    setting, sizes, peaks = Setting(), list[int](), list[int]()
+    setting.client = Measured(setting.provider)
+    text = "All of them hold the same text. " * 1_000
+    requests = [replace(request(n), messages=(Message("user", f"Say {n}.", head=text),)) for n in range(200)]
+    async with setting.working() as batches:
+        tracemalloc.start()
+        await gathered(batches, requests)
+
+    assert sizes[0] > 6_000_000
+    assert peaks[0] < 1.5 * sizes[0]
+
+
+async def test_a_request_whose_caller_leaves_while_its_file_is_put_together_is_in_no_batch_twice():
+    setting, again = Setting(), dict[str, object]()
+    async with setting.working() as batches, anyio.create_task_group() as tasks:
+        tasks.start_soon(gathered, batches, [request(n) for n in range(1, 250)])
+        with anyio.CancelScope() as first:
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(gathered, batches, [request(0)])
+                await anyio.sleep(1)  # and then turn by turn
+                while not setting.engine.reserved_usd:
+                    await anyio.lowlevel.checkpoint()
+                assert setting.batches == []
+                first.cancel()
+        again.update(await gathered(batches, [request(0)]))
+
+    assert setting.batches == [249, 1]
+    assert setting.provider.statistics.total.calls == 250
+    assert again["id-0"].text
+    assert setting.engine.reserved_usd == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import anyio
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qloragen.engine.batches.parcel import CONTENT_TYPE, ENDPOINT, Parcel, Room, line_of
+from qloragen.engine.batches.parcel import CONTENT_TYPE, ENDPOINT, Parcel, Room, line_bytes, line_of
+from qloragen.engine.batches.parcel import form as form_of
 from qloragen.engine.batches.results import Result, results
 from qloragen.engine.client import HttpReply
 from qloragen.engine.failures import Failure
@@ -20,16 +22,19 @@ bodies = st.dictionaries(st.text(), st.integers(-(2**53), 2**53) | st.text(), ma
 
 @given(st.lists(bodies, max_size=12), st.integers(1, 5), st.integers(1, 600))
 def test_a_file_holds_what_was_put_into_it_within_its_limits(bodies, most, most_bytes):
-    parcel, put = Parcel(Room(most, most_bytes)), []
+    parcel, put, there = Parcel(Room(most, most_bytes)), [], list[bytes]()
     for number, body in enumerate(bodies):
         line = line_of(f"id-{number}", body)
-        if parcel.takes(line):
-            parcel.add(line)
+        assert line_bytes(f"id-{number}", body) == len(line)
+        if parcel.takes(len(line)):
+            parcel.add(len(line))
             put.append((f"id-{number}", orjson.loads(body)))
+            there.append(line)
 
-    assert len(parcel) <= most
-    assert parcel.bytes <= most_bytes or len(parcel) == 1
-    form = read_form(CONTENT_TYPE, parcel.form())
+    assert len(put) <= most
+    assert parcel.bytes == len(b"".join(there))
+    assert parcel.bytes <= most_bytes or len(put) == 1
+    form = read_form(CONTENT_TYPE, anyio.run(form_of, there))
     assert form is not None
     assert form["purpose"].content == b"batch"
     assert str(form["file"].filename).endswith(".jsonl")

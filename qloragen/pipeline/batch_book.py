@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 
 from ..engine.batches.book import Asked, Submission
 from ..engine.budget import Spending
@@ -17,6 +18,9 @@ from ..store.handle import Run
 from ..types import AskedInBatch, Cell, Completion, LostCall, Reply, Request
 from .job import reply_of
 from .salvage import Salvage
+
+_PAUSE_EVERY = 1_000
+"""Lines after which other tasks get their turn."""
 
 
 class Keeper(Protocol):
@@ -87,10 +91,11 @@ class JournalledBatches:
 
     async def asked(self, submission: Submission) -> None:
         """Return when it is on record that `submission` may be sent from now on."""
-        for one in submission.requests:
+        cells = [self._cells[one.id] for one in submission.requests]
+        for number, (one, cell) in enumerate(zip(submission.requests, cells, strict=True), 1):
             self._run.add_asked(
                 AskedInBatch(
-                    cell=self._cells[one.id],
+                    cell=cell,
                     submission=submission.name,
                     request=one.id,
                     structure=one.structure,
@@ -100,6 +105,8 @@ class JournalledBatches:
                     time=submission.asked,
                 )
             )
+            if number % _PAUSE_EVERY == 0:
+                await checkpoint()
         await self._keeper.durable()
 
     async def begun(self, name: str, batch: str) -> None:

@@ -80,7 +80,7 @@ class Collector:
     async def _kept(self, batch: OpenBatch, handed: list[tuple[Parked, Completion]]) -> None:
         """Return when replies have been kept by those who waited for them, or adopted if they have left."""
         for parked, completion in handed:
-            await parked.done.wait()
+            await parked.left()
             if parked.failed:
                 raise parked.failed.with_traceback(None)
             if not parked.taken:

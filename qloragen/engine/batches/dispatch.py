@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import anyio
 from anyio.abc import TaskGroup
 
 from ...errors import ChangesNotAccepted, RunStopped
 from ...logs import get_logger
 from ...words import counted
+from ..budget import NOTHING
 from ..client import Asking
 from ..engine import Engine
 from .api import Batch, BatchApi, Gone, NoBatches
@@ -17,6 +19,7 @@ from .book import BatchBook, Submission
 from .collecting import Collector
 from .harvest import Scene
 from .lane import BatchLane, Packed, Terms
+from .parcel import form
 from .parked import OpenBatch, Parked
 
 _KEPT = timedelta(days=29)
@@ -54,6 +57,8 @@ class Dispatch:
         self._lanes: dict[str, BatchLane] = {}
         self._api = BatchApi(client, shared.halt, shared.policy, shared.random)
         self._collector = Collector(self._api, self.scene)
+        self._uploading = anyio.Lock()
+        """Held while a file is in memory: one is enough."""
         self._halt.told.append(self._wake)
 
     def lane(self, model: str) -> BatchLane:
@@ -96,8 +101,8 @@ class Dispatch:
         await self._collector.finished()
 
     def forget(self, parked: Parked) -> None:
-        """Let go of a request whose caller has left, unless it is in a file that is being made."""
-        if parked.done.is_set() and not parked.packed:
+        """Let go of a request whose caller has left."""
+        if parked.done:
             self._book.forget(parked.id)
 
     @property
@@ -136,22 +141,24 @@ class Dispatch:
                 self._halt.check()
                 if packed is not None:
                     await self._submit(lane, packed)
-                del packed  # it holds all that was asked
+                del packed  # so many requests need not wait for the next ones
         except RunStopped as reason:
             self._halt.stop(reason)
 
     async def _submit(self, lane: BatchLane, packed: Packed) -> None:
+        for asked in packed.leave_out():
+            self._budget.settle(lane.model, asked.worst, NOTHING)
+        if not packed.asked:
+            return
         name = self._random.randbytes(16).hex()
         submission = Submission(name, lane.model, tuple(packed.asked), datetime.now(UTC))
         batch = OpenBatch(submission, packed.family, packed.parked)
         lane.open.append(batch)
         self.scene.where.update(dict.fromkeys(batch.order, batch))
         await self._book.asked(submission)
-        for parked in packed.parked:
-            parked.packed = False
-            self.forget(parked)
         try:
-            file_id = await self._api.upload(packed.parcel.form())
+            async with self._uploading:
+                file_id = await self._api.upload(await form(packed.lines()))
         except RunStopped:
             self._collector.forsake(lane, batch, "never sent")  # without its file no batch was made
             raise

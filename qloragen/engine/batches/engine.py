@@ -131,7 +131,7 @@ class BatchEngine:
         held = batch.held.get(parked.id) if batch else None
         if held is not None and held.parked is parked:
             held.parked = None
-        parked.done.set()
+        parked.leave()
         self._dispatch.forget(parked)
 
     def _told(self) -> None:

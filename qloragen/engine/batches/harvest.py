@@ -124,7 +124,7 @@ class Harvest:
             RunStopped: what it has come to says that no other will fare better.
         """
         for held, lost in self._lost.values():
-            if held.parked is None or held.parked.done.is_set():
+            if held.parked is None or held.parked.done:
                 self.scene.book.lose(self.batch.name, held.asked.id, lost)
             elif held.parked.caller.lost is not None:
                 held.parked.caller.lost(lost)

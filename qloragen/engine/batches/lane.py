@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import anyio
 import anyio.lowlevel
 
 from ...errors import RequestFailed
-from ...types import ReplyForm, Request
+from ...types import ReplyForm, Request, Structure
 from ..body import cap_tokens, encode
 from ..budget import Budget
 from ..call import Call
@@ -18,7 +18,7 @@ from ..lane import Lane
 from ..models import Family
 from ..tokens import makeup
 from .book import Asked
-from .parcel import USUAL, Parcel, Room, line_of
+from .parcel import USUAL, Parcel, Room, line_bytes, line_of
 from .parked import OpenBatch, Parked
 
 TIER = "batch"
@@ -44,7 +44,7 @@ class Terms:
 
 
 class Packed:
-    """The requests of one file, and the file."""
+    """The requests of one file."""
 
     def __init__(self, room: Room, family: Family) -> None:
         self.family = family
@@ -53,13 +53,27 @@ class Packed:
         self.parked: list[Parked] = []
         self.prompt_tokens = 0
 
-    def add(self, parked: Parked, asked: Asked, line: bytes) -> None:
-        """Take one more."""
-        parked.packed = True
-        self.parcel.add(line)
+    def add(self, parked: Parked, asked: Asked, size: int) -> None:
+        """Take one more, whose line has so many bytes."""
+        self.parcel.add(size)
         self.asked.append(asked)
         self.parked.append(parked)
         self.prompt_tokens += asked.prompt_tokens
+
+    def leave_out(self) -> list[Asked]:
+        """Take out those whose callers have left, and return them."""
+        left = [asked for parked, asked in zip(self.parked, self.asked, strict=True) if parked.done]
+        if left:
+            there = [(parked, asked) for parked, asked in zip(self.parked, self.asked, strict=True) if not parked.done]
+            self.parked, self.asked = [parked for parked, _ in there], [asked for _, asked in there]
+            self.prompt_tokens -= sum(asked.prompt_tokens for asked in left)
+        return left
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines of the file, each made again when its turn comes: held together they are a file twice."""
+        for parked, asked in zip(self.parked, self.asked, strict=True):
+            assert asked.structure != "decisions"
+            yield line_of(parked.id, _encoded(parked.request, self.family, asked.structure))
 
 
 class BatchLane:
@@ -132,7 +146,7 @@ class BatchLane:
                 f"max_completion_tokens is {request.max_completion_tokens}; it must be at least 1", self.model
             )
         try:
-            body = encode(_plain(request), _in_batches(family), structure)
+            body = _encoded(request, family, structure)
         except TypeError:
             raise _refused("a text of the request is not valid Unicode", self.model, "unencodable") from None
         made_up = makeup(body)
@@ -164,7 +178,7 @@ class BatchLane:
         packed = Packed(self._terms.room, self.known.form.family)
         while self._queue and not self._full:
             parked = self._queue[0]
-            if not parked.done.is_set() and not self._put(packed, parked):
+            if not parked.done and not self._put(packed, parked):
                 return packed
             self._queue.popleft()
             self._bytes -= _bytes(parked.request)
@@ -182,15 +196,15 @@ class BatchLane:
         except RequestFailed as error:
             parked.settle(error)
             return True
-        line = line_of(parked.id, call.body)
+        size = line_bytes(parked.id, call.body)
         tokens = int(call.prompt_tokens * call.margin)
-        if not packed.parcel.takes(line) or not self._has_room(packed, tokens):
+        if not packed.parcel.takes(size) or not self._has_room(packed, tokens):
             self._budget.leave(self.wake)  # who could not go in any case keeps nobody from the money
             return False
         worst = call.bound(self.known.spec.price)
         if not self._budget.reserve(self.model, worst, self.wake):
             return False
-        packed.add(parked, Asked(parked.id, structure, tokens, worst), line)
+        packed.add(parked, Asked(parked.id, structure, tokens, worst), size)
         return True
 
     def _has_room(self, packed: Packed, tokens: int) -> bool:
@@ -198,6 +212,11 @@ class BatchLane:
             return True
         enqueued = packed.prompt_tokens + sum(batch.prompt_tokens for batch in self.open)
         return not enqueued or enqueued + tokens <= self._most_tokens
+
+
+def _encoded(request: Request, family: Family, structure: Structure | None) -> bytes:
+    """Return the body that asks for a request in a batch; raises TypeError as `encode` does."""
+    return encode(_plain(request), _in_batches(family), structure)
 
 
 def _bytes(request: Request) -> int:

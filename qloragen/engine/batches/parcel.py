@@ -6,15 +6,20 @@ batch, read in November 2026).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from io import BytesIO
 from typing import NamedTuple
 
 import orjson
+from anyio.lowlevel import checkpoint
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 64_000_000
 """Less than the API takes, because a file is in memory two or three times while it is uploaded."""
 ENDPOINT = "/v1/chat/completions"
 """What a batch calls it, wherever the provider's API has it."""
+_PAUSE_EVERY = 100
+"""Lines after which other tasks get their turn."""
 _BOUNDARY = "qloragen-batch-4c2b7e0d5a61"
 _HEAD = (
     f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
@@ -36,34 +41,40 @@ USUAL = Room()
 
 
 class Parcel:
-    """The lines of one file, until it is uploaded."""
+    """How much is in a file that is being made; its lines are not, for they can be made again."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._lines: list[bytes] = []
+        self._requests = 0
         self.bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    def takes(self, size: int) -> bool:
+        """Tell whether there is room for one more line of so many bytes; an empty one takes any."""
+        return not self._requests or (self._requests < self._room.requests and self.bytes + size <= self._room.bytes)
 
-    def takes(self, line: bytes) -> bool:
-        """Tell whether there is room for one more; an empty one takes any."""
-        return not self._lines or (
-            len(self._lines) < self._room.requests and self.bytes + len(line) <= self._room.bytes
-        )
+    def add(self, size: int) -> None:
+        """Count a line at the end."""
+        self._requests += 1
+        self.bytes += size
 
-    def add(self, line: bytes) -> None:
-        """Put a line at the end."""
-        self._lines.append(line)
-        self.bytes += len(line)
 
-    def form(self) -> bytes:
-        """Return the body of the upload (see `CONTENT_TYPE`), and let go of the lines."""
-        body = b"".join([_HEAD, *self._lines, _TAIL])
-        self._lines = []
-        return body
+async def form(lines: Iterable[bytes]) -> bytes:
+    """Return the body of an upload (see `CONTENT_TYPE`): the one place where a whole file is in memory, and once."""
+    file = BytesIO()
+    file.write(_HEAD)
+    for number, line in enumerate(lines, 1):
+        file.write(line)
+        if number % _PAUSE_EVERY == 0:
+            await checkpoint()
+    file.write(_TAIL)
+    return file.getvalue()
 
 
 def line_of(id: str, body: bytes) -> bytes:
     """Return the line that asks for a chat completion with `body`, which is JSON."""
     return b'{"custom_id":%b,"method":"POST","url":"%b","body":%b}\n' % (orjson.dumps(id), ENDPOINT.encode(), body)
+
+
+def line_bytes(id: str, body: bytes) -> int:
+    """Return how long such a line is."""
+    return len(line_of(id, b"")) + len(body)

@@ -27,14 +27,12 @@ class Parked:
     request: Request
     caller: Caller
     answer: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    done: anyio.Event = field(default_factory=anyio.Event)
+    done: bool = False
     """Its caller waits no more."""
     taken: bool = False
     """Its caller has the reply: it is for the caller to keep."""
     failed: RunStopped | None = None
     """Why the caller could not keep it."""
-    packed: bool = False
-    """It is in a file that is being made: its caller may leave, and it is sent all the same."""
     failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts by kind, which is reason and status."""
     own: int = 0
@@ -43,11 +41,25 @@ class Parked:
     """Attempts that may have been billed and brought no reply."""
     changes: int = 0
     """Times that it was sent again in another form."""
+    _left: anyio.Event | None = None
+    """Only where somebody waits for it: an event takes a kilobyte, and there are many who wait for a batch."""
 
     @property
     def count(self) -> int:
         """Failed attempts in all."""
         return sum(self.failures.values())
+
+    def leave(self) -> None:
+        """Take in that its caller waits no more."""
+        self.done = True
+        if self._left is not None:
+            self._left.set()
+
+    async def left(self) -> None:
+        """Return when its caller waits no more."""
+        if not self.done:
+            self._left = self._left or anyio.Event()
+            await self._left.wait()
 
     def settle(self, outcome: Outcome) -> None:
         """Wake the caller."""
