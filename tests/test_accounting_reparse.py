@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import anyio.to_thread
+import orjson
 import pytest
 
 import qloragen
@@ -13,7 +14,9 @@ from qloragen.pipeline.job import Job
 from qloragen.pipeline.reparse import reparse
 from qloragen.settings import load
 from qloragen.simulator import KINDS
+from qloragen.store.frame import framed
 from qloragen.store.money import NO_TYPES, SURPLUS, Paid, total_paid
+from qloragen.store.names import JOURNAL, SINK
 from qloragen.store.run import open_run, read_run
 from qloragen.types import Draft, Invalid
 
@@ -94,6 +97,36 @@ async def test_records_that_are_lost_cost_in_vain_and_are_useful_again_when_they
     assert strict[0] == classified
     assert strict[2] == {"too_strict": total_paid(before[2].values()).plus(before[0]).minus(classified)}
     assert books(folder) == before
+
+
+def forget_what_was_refused(folder):
+    """Take out of the journal what its lines say of refused replies."""
+    journal = folder / JOURNAL
+    told = map(orjson.loads, journal.read_bytes().splitlines())
+    others = {"k", "t", "c", "refused"}
+    lines = [
+        framed(line["k"], line["t"], {name: value for name, value in line.items() if name not in others})
+        for line in told
+    ]
+    journal.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+async def test_what_was_refused_is_found_out_where_the_lines_do_not_say_so(tmp_path):
+    said = iter([KINDS["refusal"], None, None, KINDS["refusal"], None, *[KINDS["refusal"]] * 2])
+    async with Simulated(classify=lambda _: "1", faults=lambda _: next(said, None)) as server:
+        await qloragen.agenerate(articles(4), tmp_path / "run", base_url=server.base_url, max_concurrency=1)
+    before, records = books(tmp_path / "run"), sorted((tmp_path / "run" / SINK).read_bytes().splitlines())
+    forget_what_was_refused(tmp_path / "run")
+    forgotten = books(tmp_path / "run")
+
+    await read_by(Job, tmp_path / "run")
+
+    assert forgotten[2] != before[2]
+    assert books(tmp_path / "run") == before
+    assert sorted((tmp_path / "run" / SINK).read_bytes().splitlines()) == records
+    size = (tmp_path / "run" / JOURNAL).stat().st_size
+    await read_by(Job, tmp_path / "run")
+    assert (tmp_path / "run" / JOURNAL).stat().st_size == size, "once it is said nothing more need be"
 
 
 async def test_replies_after_one_that_is_taken_now_came_too_late(tmp_path):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from ..store.handle import Run
-from ..store.money import Paid
+from ..store.money import NO_TYPES, Paid
 from ..types import InstructionType, Invalid, Record, Rejection, Reply, Stage, Usage
 from .job import Job, OpenArticle, record_of
 from .refused import beside_of, refused_of
@@ -120,9 +120,9 @@ def _settle(run: Run, key: str, cell: _Cell, result: Reparsed) -> None:
     if cell.invalid is None or (standing.kind == "types" and cell.invalid.passes_on):
         return  # nobody has asked the model that could tell
     result.lost += standing.kind == "record"
-    if (standing.kind, standing.detail) != ("rejection", cell.invalid.reason):
-        rejection = Rejection(cell.replies[-1].cell, cell.invalid.reason, cell.invalid.detail)
-        run.add_rejection(rejection, refused_of(cell.replies, cell.complaints))
+    refused, reason = refused_of(cell.replies, cell.complaints), cell.invalid.reason
+    if (standing.kind, standing.detail) != ("rejection", reason) or not _is_booked(run, key, refused, reason):
+        run.add_rejection(Rejection(cell.replies[-1].cell, reason, cell.invalid.detail), refused)
 
 
 def _spill(run: Run, most_queued_bytes: int) -> None:
@@ -140,9 +140,11 @@ def _reclassify(run: Run, job: Job, cell: _Cell, reply: Reply, result: Reparsed)
         cell.complaints.append(numbers)
         return False
     key = reply.cell.key
-    if run.state.types_of(key) != numbers:
-        run.add_types(reply.cell, numbers, beside_of(cell.replies, cell.complaints, run.state.money_of(key).paid))
-        result.reclassified += 1
+    refused = beside_of(cell.replies, cell.complaints, run.state.money_of(key).paid)
+    is_new = run.state.types_of(key) != numbers
+    if is_new or not _is_booked(run, key, refused, None if numbers else NO_TYPES):
+        run.add_types(reply.cell, numbers, refused)
+    result.reclassified += is_new
     return True
 
 
@@ -165,10 +167,16 @@ def _regenerate(run: Run, job: Job, cell: _Cell, reply: Reply, result: Reparsed)
     cell.accounted |= old is None or _is_made_of(old, cell.replies)
     if cell.found is None or not cell.accounted:
         return False
-    if cell.found != old:
+    if cell.found != old or not _is_booked(run, key, cell.refused, None):
         run.add_record(cell.found, revised=old is not None, refused=cell.refused)
         result.gained += old is None
     return True
+
+
+def _is_booked(run: Run, key: str, refused: Mapping[str, Paid], rest: str | None) -> bool:
+    """Whether the books say already what was `refused` of what the cell has cost, and what the rest was paid for."""
+    money = run.state.money_of(key)
+    return money.settled(refused, rest) == money
 
 
 def _is_made_of(record: Record, replies: list[Reply]) -> bool:
