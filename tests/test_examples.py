@@ -39,6 +39,18 @@ def test_the_library_example_makes_and_exports_records(tmp_path, server):
     assert (tmp_path / "run/alpaca.jsonl").read_bytes().count(b"\n") == len(server.of_kind("generate"))
 
 
+def test_the_estimate_example_pays_only_for_what_is_cheap_enough(tmp_path, server):
+    arguments = (EXAMPLES / "articles", tmp_path / "run")
+    dear = example("estimate.py", *arguments, "0.001", base_url=server.base_url)
+    assert (dear.returncode, server.calls) == (1, [])
+
+    done = example("estimate.py", *arguments, "1", base_url=server.base_url)
+
+    assert done.stderr == ""
+    assert "cheapest together" in done.stdout
+    assert "records              " in done.stdout
+
+
 def test_the_streaming_example_prints_a_line_for_each_record(tmp_path, server):
     done = example("stream.py", tmp_path / "run", base_url=server.base_url)
 

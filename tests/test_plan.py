@@ -421,6 +421,12 @@ def test_a_cell_costs_what_its_calls_cost_repeated_ones_included():
     assert rates.cell_usd("generate", "luna") == Decimal("1.5") * 3 * CENT
 
 
+def test_a_classification_by_one_model_costs_one_call_in_a_run_that_took_two_of_several():
+    bills = {**BILLS, Account("mini", "classify", None, "decisions"): Bill(10, Usage(5_000), CENT)}
+
+    assert Rates(bills, PRICES, {"classify": 10}).classification_usd(("sol",)) == CENT
+
+
 def test_cells_that_were_given_up_do_not_make_the_others_dear_without_bound():
     rates = Rates(BILLS, PRICES, {"classify": 1, "generate": 1})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
@@ -93,7 +94,11 @@ class Rates:
         return {stage: self._calls(stage, most) for stage, most in _MOST_ASKS.items()}
 
     def _calls(self, stage: Stage, most: int) -> Decimal:
-        cells, calls = self._settled.get(stage, 0), total(self._of(stage).values()).calls
+        cells, by_model = self._settled.get(stage, 0), Counter[str]()
+        for account, bill in self._of(stage).items():
+            by_model[account.model] += bill.calls
+        # One classification may take a call of each of several models; what it takes of one is asked for here.
+        calls = max(by_model.values(), default=0) if stage == "classify" else by_model.total()
         # Cells that were given up are on the bills, but not among the settled ones: hence the bound.
         return min(max(Decimal(calls) / cells, Decimal(1)), Decimal(most)) if cells else Decimal(1)
 
