@@ -24,6 +24,7 @@ import orjson
 import qloragen
 from qloragen import Session
 from qloragen.assembly import specs_of
+from qloragen.bounds import budget_of
 from qloragen.engine import cost
 from qloragen.settings import load
 from qloragen.simulator import (
@@ -224,7 +225,10 @@ class Virtual:
             loop.watch(anyio.to_thread.current_default_thread_limiter())
             with anyio.move_on_after(dies_after_s):
                 async with Session(self.folder, client=SimulatedClient(self._provider), settings=settings) as session:
+                    work = session._work
                     await session.process(articles(*numbers))
+            # What this session has counted against its limits is what the next one will begin with.
+            assert budget_of(load(), work.run.state.ledger).spent == work.engine.shared.budget.spent
 
         with asyncio.Runner(loop_factory=PatientLoop) as runner:
             runner.run(main())
