@@ -225,7 +225,7 @@ class Virtual:
             loop.watch(anyio.to_thread.current_default_thread_limiter())
             with anyio.move_on_after(dies_after_s):
                 async with Session(self.folder, client=SimulatedClient(self._provider), settings=settings) as session:
-                    work = session._work
+                    work = session._work  # noqa: SLF001 - a budget has no other face
                     await session.process(articles(*numbers))
             # What this session has counted against its limits is what the next one will begin with.
             assert budget_of(load(), work.run.state.ledger).spent == work.engine.shared.budget.spent
