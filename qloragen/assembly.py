@@ -45,8 +45,10 @@ def weights_of(settings: Settings) -> Path | None:
     """Return the file of the model that is to run on this machine; None: the one of the package.
 
     Raises:
-        SettingsError: The classifier needs a model that judges statements.
+        SettingsError: It is to answer in batches, or to judge statements.
     """
+    if settings.batch:
+        raise SettingsError("A model on this machine has no Batch API: leave out batch, or local.")
     if settings.classifier in {"decisions", "cascade"}:
         raise SettingsError(
             f"A model on this machine judges no statements, as classifier = {settings.classifier} needs it: leave it"

@@ -103,6 +103,7 @@ def test_the_spending_limit_has_its_exit_code(tmp_path, serve, source):
         (["--set", "rmp=5"], "rpm"),
         (["--pack", "nowhere"], "nowhere"),
         (["--input", "dictated"], "evidence"),
+        (["--local", "--batch"], "has no Batch API"),
     ],
 )
 def test_a_mistake_before_the_start_is_one_sentence_and_exit_code_2(tmp_path, serve, source, arguments, words):
