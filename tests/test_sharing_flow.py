@@ -85,14 +85,32 @@ async def test_the_others_follow_the_first_answer_and_not_what_is_asked_again(tm
     assert all(cached(call) > 1_024 for call in (*others, again))
 
 
-async def test_the_others_go_on_when_the_first_gets_no_answer(tmp_path):
+async def test_another_goes_ahead_when_the_first_gets_no_answer(tmp_path):
     def refused(call: Call) -> Effect | None:
         return error(400) if of_first_type(call) else None
 
-    async with Simulated(classify=lambda _: "1, 2, 3, 4", faults=refused) as server:
+    async with Simulated(classify=lambda _: "1, 2, 3, 4", faults=refused, delay_s=0.2) as server:
         outcome = await run_of(server, tmp_path, LONG)
 
-    assert outcome.summary.records == 3
+    _, ahead, *others = sorted(server.of_kind("generate"), key=lambda call: call.started)
+    assert outcome.summary.records == len(others) + 1 == 3
+    assert all(call.started >= (ahead.answered or 0.0) and cached(call) > 1_024 for call in others)
+
+
+async def test_none_waits_for_another_when_two_have_got_no_answer(tmp_path):
+    refused: list[Call] = []
+
+    def two_refused(call: Call) -> Effect | None:
+        if call.kind == "generate" and len(refused) < 2:
+            refused.append(call)
+            return error(400)
+        return None
+
+    async with Simulated(classify=lambda _: "1, 2, 3, 4", faults=two_refused, delay_s=0.2) as server:
+        outcome = await run_of(server, tmp_path, LONG)
+
+    assert outcome.summary.records == 2
+    assert together([call for call in server.of_kind("generate") if call not in refused])
 
 
 async def test_while_the_others_wait_other_articles_are_asked_for(tmp_path):

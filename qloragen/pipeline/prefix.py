@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import anyio
 
+_MOST_IN_VAIN = 2
+
 
 class Prefix:
     """Holds calls back until the one that goes ahead is answered; where nothing is shared, it holds back nobody."""
@@ -14,6 +16,9 @@ class Prefix:
         self.written = False
         """Whether the provider has it: a call that shares it was answered, whatever the answer is worth."""
         self._asked = False
+        """Whether the one that goes ahead now makes a call."""
+        self._in_vain = 0
+        """Those that went ahead and got no answer."""
         self._decided = anyio.Event()
         if not shared:
             self._decided.set()
@@ -33,7 +38,13 @@ class Prefix:
         self._decided.set()
 
     async def decided(self) -> None:
-        """Return when the next may go: ahead as well, as long as nobody had to make a call."""
+        """Return when the next may go: ahead as well, if the one before made no call, or was the first without answer.
+
+        After that none waits for another any more: each may have tried for long.
+        """
         await self._decided.wait()
-        if self.shared and not self._asked:
-            self._decided = anyio.Event()
+        if not self.shared or self.written:
+            return
+        self._in_vain += self._asked
+        if self._in_vain < _MOST_IN_VAIN:
+            self._asked, self._decided = False, anyio.Event()
