@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -291,7 +292,7 @@ async def test_a_file_is_in_memory_once_and_only_while_it_is_sent():
 
 
 async def test_a_request_whose_caller_leaves_while_its_file_is_put_together_is_in_no_batch_twice():
-    setting, again = Setting(), dict[str, object]()
+    setting, again = Setting(), dict[str, Any]()
     async with setting.working() as batches, anyio.create_task_group() as tasks:
         tasks.start_soon(gathered, batches, [request(n) for n in range(1, 250)])
         with anyio.CancelScope() as first:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import orjson
@@ -35,6 +36,7 @@ _KEY = re.compile(r'"(?:[^"\\]++|\\.)*+"\s*+(:?)', re.DOTALL)
 """A JSON string, and the colon that makes it a key."""
 
 
+@lru_cache(maxsize=1_024)
 def function(mode: InputMode, texts: RecordTexts, paragraphs: int, output_chars: int = ASKED_OUTPUT_CHARS) -> Function:
     """Return the function for `mode`, an article of so many paragraphs, and an output of so many characters.
 

@@ -4,43 +4,51 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 
 from ..types import Article, digest
-from .paragraphs import split_paragraphs
+from .paragraphs import places
 
 _TAG_DIGITS = 8
 _NUMBER_LINE = re.compile(r"^[ \t]*(\[+)\d+\]+[ \t]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ArticleBlock:
-    """An article laid out for prompts; made once and used for all calls about it."""
+    """An article laid out for prompts; made once and used for all calls about it.
+
+    Thousands of them may wait for days, so each of its texts is made when it is first asked for.
+    """
 
     article: Article
-    paragraphs: tuple[str, ...]
-    """Exact pieces of the content, in order; the first one has number 1."""
+    places: tuple[tuple[int, int], ...]
+    """Where each paragraph begins and ends in the content."""
     tag: str
     """The name of the tags; the content cannot contain it."""
-    plain: str
-    """The whole content between the tags."""
-    numbered: str
-    """The paragraphs between the tags, each below a line with its number in square brackets."""
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """Exact pieces of the content, in order; the first one has number 1."""
+        return tuple(self.article.content[start:end] for start, end in self.places)
+
+    @cached_property
+    def plain(self) -> str:
+        """The whole content between the tags."""
+        return enclosed(self.tag, self.article.content)
+
+    @cached_property
+    def numbered(self) -> str:
+        """The paragraphs between the tags, each below a line with its number in square brackets."""
+        left, right = _brackets(self.article.content)
+        numbered = (f"{left}{number}{right}\n{text}" for number, text in enumerate(self.paragraphs, 1))
+        return enclosed(self.tag, "\n".join(numbered))
 
 
 def lay_out(article: Article) -> ArticleBlock:
     """Return `article` ready for prompts; equal content gives equal text, whatever the article is called."""
     tag = tag_for(article.content, article.content_hash)
-    paragraphs = split_paragraphs(article.content, article.format)
-    left, right = _brackets(article.content)
-    numbered = (f"{left}{number}{right}\n{text}" for number, text in enumerate(paragraphs, 1))
-    return ArticleBlock(
-        article=article,
-        paragraphs=paragraphs,
-        tag=tag,
-        plain=enclosed(tag, article.content),
-        numbered=enclosed(tag, "\n".join(numbered)),
-    )
+    return ArticleBlock(article, places(article.content, article.format), tag)
 
 
 def tag_for(content: str, seed: str) -> str:

@@ -41,19 +41,19 @@ def request(
     """
     article = block.numbered if mode == "evidence" else block.plain
     rules = {"input_rules": pack.input_rules[mode]}
-    parts = [pack.fill(pack.generate.closing, name=type.name, guidance=type.guidance, **rules)]
+    closing = pack.fill(f"\n\n{pack.generate.closing}", name=type.name, guidance=type.guidance, **rules)
     if complaints:
         listed = "\n".join(dict.fromkeys(f"- {complaint.detail}" for complaint in complaints))
-        parts.append(pack.fill(pack.generate_again, complaints=listed))
+        closing = f"{closing}\n\n{pack.fill(pack.generate_again, complaints=listed)}"
     cut_off = sum(complaint.reason == "truncated" for complaint in complaints)
     return Request(
         model=model,
         messages=(
             Message("system", pack.fill(pack.generate.system, **rules)),
-            Message("user", "\n\n".join(["", *parts]), shared=len(article) + len("\n\n"), head=article),
+            Message("user", closing, shared=len(article) + len("\n\n"), head=article),
         ),
         max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
-        function=function(mode, pack.record, len(block.paragraphs), output_chars),
+        function=function(mode, pack.record, len(block.places), output_chars),
         cache_key=block.article.content_hash,
         about=block.article.content_hash,
         group=f"{type.slug}, {mode}",

@@ -13,7 +13,7 @@ import orjson
 
 from ..types import InputMode, InstructionType, digest
 from .prior import Prior
-from .template import fill
+from .template import fill, fill_once
 
 FILLED_BY_CODE: Mapping[str, frozenset[str]] = {
     "classify.md": frozenset({"types"}),
@@ -85,7 +85,7 @@ class Pack:
 
     def fill(self, template: str, **values: str) -> str:
         """Return `template` with the pack's variables and `values` in place."""
-        return fill(template, {**self.variables, **values})
+        return fill_once(template, (*self.variables.items(), *values.items()))
 
     @property
     def fingerprint(self) -> str:
@@ -95,4 +95,4 @@ class Pack:
 
 def render_training(pack: Pack, instruction: str, input: str, output: str) -> str:
     """Return the full training prompt of one record, without a line end after it."""
-    return pack.fill(pack.training, instruction=instruction, input=input, output=output)
+    return fill(pack.training, {**pack.variables, "instruction": instruction, "input": input, "output": output})

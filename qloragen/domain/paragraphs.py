@@ -47,10 +47,15 @@ class _Piece(NamedTuple):
 
 def split_paragraphs(content: str, format: Format) -> tuple[str, ...]:
     """Return the paragraphs of `content`, none of them blank; takes time in proportion to the text in any case."""
+    return tuple(content[start:end] for start, end in places(content, format))
+
+
+def places(content: str, format: Format) -> tuple[tuple[int, int], ...]:
+    """Return where each paragraph of `content` begins and ends; less to keep than what is there."""
     pieces = list(_merged(_cut_all(content, _pieces(content, format)), partial(_belongs, content)))
     if len(pieces) > MOST:
         pieces = list(_merged(pieces, partial(_fits, min(LONGEST, 2 * len(content) // MOST))))
-    return tuple(content[piece.start : piece.end] for piece in pieces)
+    return tuple((piece.start, piece.end) for piece in pieces)
 
 
 def _pieces(content: str, markup: Format) -> Iterator[_Piece]:

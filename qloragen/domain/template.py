@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from string import Template
 from typing import NamedTuple
 
@@ -19,6 +20,12 @@ class Flaw(NamedTuple):
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Return `text` with its variables replaced and `$$` made `$`; a `$` or `${...}` in a value stays as it is."""
     return Template(text).substitute(values)
+
+
+@lru_cache(maxsize=256)
+def fill_once(text: str, values: tuple[tuple[str, str], ...]) -> str:
+    """Do what `fill` does; of what is asked for again there is one text in memory, however many prompts hold it."""
+    return fill(text, dict(values))
 
 
 def variables(text: str) -> frozenset[str]:

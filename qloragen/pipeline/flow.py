@@ -128,7 +128,7 @@ class Flow:
         self._open_articles = open_articles
         self._now = now
         self._sources: set[Shared[Article | Skip]] = set()
-        self._busy: dict[str, anyio.Event] = {}
+        self._busy: dict[str, anyio.Event | None] = {}
         self._begun_at = run.filing.end
 
     async def process(self, source: Shared[Article | Skip], deliver: Deliver = drop, recall: Deliver = drop) -> None:
@@ -265,14 +265,16 @@ class Flow:
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:
         """Let one task at a time work on a cell, so that streams with an article in common do not pay for it twice."""
-        while (other := self._busy.get(key)) is not None:
+        while key in self._busy:
+            # Made only here: most wait for nobody, and thousands of events are megabytes.
+            other = self._busy[key] = self._busy[key] or anyio.Event()
             await other.wait()
-        self._busy[key] = done = anyio.Event()
+        self._busy[key] = None
         try:
             yield
         finally:
-            del self._busy[key]
-            done.set()
+            if (done := self._busy.pop(key)) is not None:
+                done.set()
 
     async def _settle(
         self,

@@ -194,7 +194,7 @@ class Job:
 
     def _subject(self, opened: OpenArticle) -> Subject:
         block, article = opened.block, opened.article
-        text = block.plain
+        text = enclosed(block.tag, article.content)  # not to be kept: the records are made from another
         if self.classify_reads == "outline":
             text = enclosed(block.tag, outline(article.content, article.format))
         return Subject(article, text, self.pack)
