@@ -274,6 +274,8 @@ class LostCall:
     """The most tokens, prompt and completion, that it can have been billed for; of `usage` where that is known."""
     tier: str | None
     """As what it is or would be paid for; see `Completion.tier`."""
+    request_id: str | None = None
+    """By which a later process knows it again, where one may come upon it."""
 
 
 # ------------------------------------------------------------------------------------------------ what is kept

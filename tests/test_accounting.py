@@ -23,7 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 import qloragen
 from qloragen.bounds import budget_of
 from qloragen.costs import lost_said
+from qloragen.pipeline.batch_book import JournalledBatches
 from qloragen.pipeline.refused import beside_of, refused_of
+from qloragen.pipeline.salvage import NoSalvage
 from qloragen.settings import load
 from qloragen.store.frame import framed, sink_line
 from qloragen.store.index import Index, Mark
@@ -33,7 +35,7 @@ from qloragen.store.names import JOURNAL
 from qloragen.store.run import open_run
 from qloragen.store.standing import Standing
 from qloragen.store.totals import Totals
-from qloragen.types import Invalid, LostCall, Rejection, Usage
+from qloragen.types import AskedInBatch, Invalid, LostCall, Rejection, Usage
 
 from .disks import Memory, quick_folder
 from .lives import Opened, check, put_index
@@ -445,6 +447,32 @@ def test_a_reply_that_was_found_and_names_no_bill_costs_no_more_than_the_call_th
         bill = run.state.ledger.total()
         assert (bill.unpriced_calls, bill.bounded_calls, bill.worst_usd) == (1, 1, Decimal("0.9"))
         assert not run.state.ledger.lost
+
+
+async def test_what_a_batch_has_lost_is_lost_once_though_the_process_dies_before_it_writes_down_the_end(tmp_path):
+    with open_run(tmp_path / "run") as run:
+        for name in ("c1", "c2", "c3"):
+            run.add_asked(AskedInBatch(a_cell(name), "s1", f"{name}-0", "tools", 700, Decimal("0.3"), 900, NOON))
+        run.add_batch("s1", "batch_1", NOON)
+        run.add_reply(replace(a_reply(a_cell("c1")), request_id="batch_1:c1-0"))
+        run.add_lost(a_cell("c2"), replace(_unheard("m", Decimal("0.3")), request_id="batch_1:c2-0"), NOON)
+
+    with open_run(tmp_path / "run") as run:
+        book = JournalledBatches(lambda: "r", run, NobodyWaits(), NoSalvage(), lambda: NOON)
+        (left,) = await book.open()
+
+    assert [one.id for one in left.requests] == ["c3-0"]
+    assert left.answered == {"c1-0", "c2-0"}
+
+
+class NobodyWaits:
+    """A keeper that nobody asks."""
+
+    async def kept(self) -> None:
+        raise AssertionError
+
+    async def durable(self) -> None:
+        raise AssertionError
 
 
 def test_the_worst_case_is_known_by_model(tmp_path):

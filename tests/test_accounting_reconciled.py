@@ -165,6 +165,7 @@ def by_hand(folder: Path) -> ByHand:
                 found.replies += Decimal(line["cost_usd"] or 0)
                 paid[line["k"]] += Decimal(line["cost_usd"] or 0)
             case "lost":
+                assert line["tier"] != "batch" or ":" in line["request_id"]
                 found.lost += Decimal(line["cost_usd"] or 0)
                 found.worst += Decimal(line["worst_usd"] or 0)
             case "record" | "types":

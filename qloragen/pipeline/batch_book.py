@@ -149,7 +149,7 @@ def _open(run: Run) -> list[Submission]:
     found = run.state.submissions.open()
     if not found:
         return []
-    there = {reply.request_id for reply in run.replies_after(min(one.at for one in found))}
+    there = set(run.request_ids_after(min(one.at for one in found)))
     return [_submission(run, one, there) for one in found]
 
 

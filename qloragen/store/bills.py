@@ -65,6 +65,7 @@ def lost_line(cell: Cell, fields: Mapping[str, object], call: LostCall, time: da
         "cost_usd": usd_text(call.cost_usd),
         "worst_usd": usd_text(call.worst_usd),
         "worst_tokens": call.worst_tokens,
+        **({} if call.request_id is None else {"request_id": call.request_id}),
         "time": time,
     }
     return framed(cell.key, "lost", said)

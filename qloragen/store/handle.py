@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import orjson
 from pydantic import ValidationError
 
 from ..errors import StorageFailed
@@ -175,15 +176,17 @@ class Run:
                 if asked.submission == submission.name:
                     yield asked
 
-    def replies_after(self, at: int) -> Iterator[Reply]:
-        """Yield every paid reply that the file has from an offset on.
+    def request_ids_after(self, at: int) -> Iterator[str | None]:
+        """Yield the request id of every paid reply, and of every lost call, that the file has from an offset on.
 
         Raises:
             StorageFailed: The disk refuses.
         """
         for line in self.filing.lines(at):
             if kind_of(line) == "reply" and (reply := self._reply(line)) is not None:
-                yield reply
+                yield reply.request_id
+            elif kind_of(line) == "lost":
+                yield orjson.loads(line).get("request_id")
 
     def replies(self, key: str) -> list[Reply]:
         """Return the paid replies of an unsettled cell, oldest first; raises StorageFailed when one is damaged."""

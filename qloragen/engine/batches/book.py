@@ -31,13 +31,13 @@ class Submission:
     """Unique for ever; the batch carries it in its metadata."""
     model: str
     requests: tuple[Asked, ...]
-    """Of one that an earlier process has submitted: those whose reply has not been written down."""
+    """Of one that an earlier process has submitted: those whose reply, or loss, has not been written down."""
     asked: datetime
     """When it was written down, before anything was sent."""
     batch: str | None = None
     """The provider's id of it; None: not known to have arrived there."""
     answered: frozenset[str] = frozenset()
-    """Ids of requests whose reply an earlier process has written down."""
+    """Ids of requests whose reply, or loss, an earlier process has written down."""
 
 
 class BatchBook(Protocol):

@@ -50,7 +50,7 @@ class Harvest:
         """Return what a reply is; it is named by batch and request, by which a later process knows it again."""
         structure = held.asked.structure
         if reply.status < 300:
-            around = Circumstances(f"{self.batch.submission.batch}:{held.asked.id}")
+            around = Circumstances(self._name_of(held))
             price = self.lane.known.spec.price
             try:
                 found = decode(
@@ -103,12 +103,13 @@ class Harvest:
     def lose(self, held: Held, reason: str, failure: Failure | None = None) -> None:
         """Note that a request may have been billed for nothing."""
         price, bill = self.lane.known.spec.price, failure.billed if failure else None
+        name = self._name_of(held)
         if bill is not None:
             usd = cost(bill.usage, price, tier=TIER) if price else None
-            lost = LostCall(self.lane.model, reason, bill.usage, usd, usd, _tokens(bill.usage), TIER)
+            lost = LostCall(self.lane.model, reason, bill.usage, usd, usd, _tokens(bill.usage), TIER, name)
         else:
             worst = self._worst(held)
-            lost = LostCall(self.lane.model, reason, None, None, worst.usd, worst.tokens, TIER)
+            lost = LostCall(self.lane.model, reason, None, None, worst.usd, worst.tokens, TIER, name)
         self.lane.known.tally.maybe_paid += 1
         self._lost[held.asked.id] = (held, lost)
 
@@ -136,6 +137,9 @@ class Harvest:
         self.lane.ended(self.batch)
         log.info("batch_ended", batch=self.batch.submission.batch, status=status, replies=self.batch.succeeded)
         self._judge(status)
+
+    def _name_of(self, held: Held) -> str:
+        return f"{self.batch.submission.batch}:{held.asked.id}"
 
     def _worst(self, held: Held) -> Worst:
         """Return the most that a request can have come to."""
