@@ -302,6 +302,30 @@ async def test_records_that_are_there_are_not_paid_for_again_when_articles_are_c
 
 
 @in_virtual_time
+async def test_an_article_that_was_classified_twice_is_one_article(tmp_path):
+    await wait_for_threads()
+    source, client = a_source(6), SimulatedClient(a_provider())
+    await aestimate(source, out=tmp_path, sample=3, client=client)
+
+    found = await aestimate(source, out=tmp_path, sample=3, client=client, classifier="decisions", accept_changes=True)
+
+    assert found.basis.startswith("3 articles that this run has paid for")
+
+
+@in_virtual_time
+async def test_of_articles_begun_before_the_cache_may_still_be_warm(tmp_path):
+    await wait_for_threads()
+    provider, source = a_provider(), a_source(20)[8:]
+    before = await _run(source, tmp_path, provider, max_types=2)
+
+    found = await aestimate(source, out=tmp_path)
+    after = await _run(source, tmp_path, provider)
+
+    assert found.cost_usd is not None
+    assert found.cost_usd.low <= after.cost_usd - before.cost_usd <= found.cost_usd.high
+
+
+@in_virtual_time
 async def test_how_much_a_model_thinks_is_learned_from_a_sample(tmp_path):
     await wait_for_threads()
     source, model = a_source(30), "gpt-6.1-sol"

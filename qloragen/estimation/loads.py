@@ -78,24 +78,30 @@ class Cached(NamedTuple):
     written: float
 
 
-def cached(prefix_tokens: int, records: float, asks: float, family: Family, price: Price | None) -> Cached:
+def cached(
+    prefix_tokens: int, records: float, asks: float, family: Family, price: Price | None, *, warm: bool = False
+) -> Cached:
     """Return what is read and written when `records` records are made of one article, with `asks` calls for each.
 
     Whether sharing pays is decided as the run decides it, by the number of records; between two whole numbers lies what
-    lies between them here.
+    lies between them here. In a `warm` cache the beginning is already.
     """
     part = records - floor(records)
-    below = _cached(prefix_tokens, floor(records), asks, family, price)
+    below = _cached(prefix_tokens, floor(records), asks, family, price, warm=warm)
     if not part:
         return below
-    above = _cached(prefix_tokens, ceil(records), asks, family, price)
+    above = _cached(prefix_tokens, ceil(records), asks, family, price, warm=warm)
     return Cached(*(low + part * (high - low) for low, high in zip(below, above, strict=True)))
 
 
-def _cached(prefix_tokens: int, records: int, asks: float, family: Family, price: Price | None) -> Cached:
+def _cached(
+    prefix_tokens: int, records: int, asks: float, family: Family, price: Price | None, *, warm: bool
+) -> Cached:
     if not pays(prefix_tokens, records, family, price):
         return Cached(0.0, 0.0)
     first, following = shared_usage(prefix_tokens, family)
+    if warm:
+        return Cached(records * asks * following.cached_tokens, 0.0)
     followers = records * asks - 1
     return Cached(
         first.cached_tokens + followers * following.cached_tokens,

@@ -77,7 +77,8 @@ class Outlook:
             making, tails = sizes.generation(self._ruler), self._ruler.tails
             tail = sum(tails[kind.slug] for kind in missing) / len(missing)
             for end, figures in self._expected.ends.items():
-                self._generate(end, figures, making, len(missing), tail)
+                # What an earlier session has written to the cache may still be there, or not.
+                self._generate(end, figures, making, len(missing), tail, warm=end == "low")
         else:
             self.finished += 1
 
@@ -138,15 +139,17 @@ class Outlook:
             self._put(end, Kind(spec.name, "classify", tier, is_long(prompt, spec.price, tier)), load)
             calls = figures.doubtful
 
-    def _generate(self, end: End, figures: Figures, making: Making, records: float, tail: float) -> None:
+    def _generate(
+        self, end: End, figures: Figures, making: Making, records: float, tail: float, *, warm: bool = False
+    ) -> None:
+        """`warm`: the cache has the beginning of the prompts already."""
         spec = self._specs[self._job.generate_model]
         calls = records * figures.asks_per_record
         prompt = (making.prompt_tokens + tail) * figures.prompt_error
         prefix = round(making.prefix_tokens * figures.prompt_error)
         completion = figures.record_tokens[self._job.input_mode] + self._thinking(spec, "generate", figures)
-        read, written = (
-            (0.0, 0.0) if self._batch else cached(prefix, records, figures.asks_per_record, spec.family, spec.price)
-        )
+        asks = figures.asks_per_record
+        read, written = (0.0, 0.0) if self._batch else cached(prefix, records, asks, spec.family, spec.price, warm=warm)
         load = Load(
             calls=calls,
             prompt_tokens=calls * prompt,
@@ -191,7 +194,8 @@ class Outlook:
 def _records(end: End, types: float, made: int, of: int) -> float:
     """Return how many records are new when an article of which `made` are settled is classified once more.
 
-    Judged alike, it needs none; by a judge who does not care what the first one said, as many as chance leaves out.
+    Judged alike, it needs none; by a judge who finds others by chance, as many as are not made. A quarter of these is
+    taken to be likely: classifiers mostly agree.
     """
     if not made:
         return types
@@ -200,6 +204,6 @@ def _records(end: End, types: float, made: int, of: int) -> float:
         case "low":
             return 0.0
         case "likely":
-            return made * strangers / 2
+            return made * strangers / 4
         case "high":
             return max(made, types) * strangers

@@ -94,7 +94,7 @@ class _Seen:
     def sampled(self, ruler: Ruler, tokens: Estimator) -> Sampled | None:
         """Return what all of it comes to."""
         classified = self._of("classify", "types")
-        counts = [count for replies in classified if (count := self._types(replies[0])) is not None]
+        counts = self._counts(classified)
         if not counts:
             return None
         records = [*self._of("generate", "record"), *self._of("generate", "rejection")]
@@ -114,6 +114,19 @@ class _Seen:
             latency_s=self._latencies(),
             thinking_tokens=self._thinking(),
         )
+
+    def _counts(self, classified: Sequence[Sequence[Reply]]) -> list[int]:
+        """Return how many types each article has; of several classifications the present one's say counts first."""
+        found: dict[tuple[str, str], int] = {}
+        for reply in sorted((replies[0] for replies in classified), key=self._is_present):
+            count = self._types(reply)
+            if count is not None:
+                found[reply.cell.content_hash, reply.cell.format] = count
+        return [*found.values()]
+
+    def _is_present(self, reply: Reply) -> bool:
+        opened = self._opened(reply)
+        return opened is not None and self._job.classification(opened.article).key == reply.cell.key
 
     def _of(self, stage: Stage, kind: Kind) -> list[list[Reply]]:
         """Return the replies to the cells of a stage that stand so."""
