@@ -365,7 +365,7 @@ async def test_who_waits_for_money_that_cannot_come_is_told():
     door.admission.give_back(ticket)
 
     with pytest.raises(
-        BudgetReached, match=r"to m could cost \$3, and of the limit, max_cost_usd = \$10, \$2 is left: raise"
+        BudgetReached, match=r"Of max_cost_usd = \$10, \$2 is left, and the next call to m could cost \$3: raise"
     ):
         await door.admit(3)
 

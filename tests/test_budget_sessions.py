@@ -51,7 +51,7 @@ async def test_a_model_has_limits_of_its_own_which_stop_the_run_by_its_name(tmp_
             articles(20), tmp_path / "run", base_url=server.base_url, models={LUNA: {"max_calls": 10}}
         )
 
-    assert f"of the limit of {LUNA}, max_calls = 10, 0 are left" in str(outcome.stopped)
+    assert f"Of max_calls = 10 for {LUNA}, 0 are left" in str(outcome.stopped)
     assert len(server.of_kind("generate")) == 10
     assert outcome.summary.records == 10
 
@@ -103,7 +103,7 @@ def test_the_command_ends_with_code_4_at_a_limit_and_goes_on_with_a_higher_one(t
 
     at_limit = qloragen_in_a_process(*command, "--max-calls", f"{LUNA}=5", "--max-cost-usd", 1)
     assert (at_limit.returncode, len(server.of_kind("generate"))) == (4, 5)
-    assert f"of the limit of {LUNA}, max_calls = 5, 0 are left: raise the limit" in at_limit.stderr
+    assert f"Of max_calls = 5 for {LUNA}, 0 are left, and the next call" in at_limit.stderr
     assert len(lines_of(tmp_path / "run/records.jsonl")) == 5
     done = qloragen_in_a_process(*command, "--max-calls", f"{LUNA}=50", "--max-cost-usd", 1)
 

@@ -117,7 +117,7 @@ async def test_adopted_replies_count_against_the_spending_limit(tmp_path):
         async with Session(
             tmp_path / "run", base_url=server.base_url, salvage=True, max_cost_usd=Decimal("0.000001")
         ) as session:
-            with pytest.raises(BudgetReached, match=r"of the limit, max_cost_usd = \$0\.000001, \$0 is left"):
+            with pytest.raises(BudgetReached, match=r"Of max_cost_usd = \$0\.000001, \$0 is left"):
                 await session.process(ARTICLES[:1])
 
     assert session.tally.adopted == 1

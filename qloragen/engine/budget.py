@@ -212,7 +212,7 @@ class _Pot:
             if not self._open:
                 self._tell_line()
             if self._idle:
-                whose = f"the limit of {self.model}" if self.model else "the limit"
+                whose = f" for {self.model}" if self.model else ""
                 raise BudgetReached(_sentence(passed, f"to {model}", whose, self.bounds, (self.spent, worst)))
             self._aside.append(look)
             return False
@@ -300,8 +300,8 @@ def _sentence(bound: str, to: str, whose: str, bounds: Bounds, spent_and_worst: 
             calls = bounds.max_calls or 0
             need = "is one more" if worst.calls == 1 else f"are {worst.calls:,} more"
             left, limit = f"{max(calls - spent.calls, 0):,} are", f"{calls:,}"
-    what = "The next call" if worst.calls == 1 else f"The next {worst.calls:,} calls"
-    return f"{what} {to} {need}, and of {whose}, {bound} = {limit}, {left} left: raise the limit to go on."
+    what = "the next call" if worst.calls == 1 else f"the next {worst.calls:,} calls"
+    return f"Of {bound} = {limit}{whose}, {left} left, and {what} {to} {need}: raise the limit to go on."
 
 
 def _shown(usd: Decimal) -> str:
