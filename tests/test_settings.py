@@ -199,6 +199,7 @@ def test_settings_cannot_be_changed_afterwards():
     [
         ({"rpm": 0}, "rpm must be 1 or more, not 0 (argument)."),
         ({"max_cost_usd": "abc"}, "max_cost_usd must be a number, not 'abc' (argument)."),
+        ({"batch_poll_s": "x"}, "batch_poll_s must be a number, not 'x' (argument)."),
         ({"accept_changes": "maybe"}, "accept_changes must be true or false, not 'maybe' (argument)."),
         ({"max_cost_usd": -1}, "max_cost_usd must be 0 or more, not -1 (argument)."),
         ({"temperature": 3}, "temperature must be 2 or less, not 3 (argument)."),

@@ -32,7 +32,7 @@ _WORDS = tuple(
         (r"greater than or equal to (\S+)$", r"\1 or more"),
         (r"less than or equal to (\S+)$", r"\1 or less"),
         (r"a valid integer$", "a whole number"),
-        (r"a valid decimal$", "a number"),
+        (r"a valid (decimal|number)$", "a number"),
         (r"a valid string$", "text"),
         (r"a valid boolean$", _BOOLEAN),
         (r"a valid dictionary( or instance of \w+)?$", "a table"),
