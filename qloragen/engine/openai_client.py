@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import FunctionType
@@ -29,6 +29,7 @@ CONNECT_S = 5.0
 
 _CHAT, _DECISIONS = "/chat/completions", "/decisions"
 _FORM = "multipart/form-data"
+_LARGE_BYTES, _PIECE_BYTES = 1 << 20, 1 << 18
 _BROKEN = (TimeoutError, httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
 """What sending may end in. The last two pass through httpx2 as they are, says OpenAI's `_httpx2.py` (3.54)."""
 
@@ -62,11 +63,23 @@ class Prepared:
         headers = httpx2.Headers(self.headers)
         if body or self.method == "POST":
             headers["Content-Length"] = str(len(body))
-        request = httpx2.Request(
-            self.method, self.url, headers=headers, stream=httpx2.ByteStream(body), extensions={**self.extensions}
-        )
-        request.read()
+        large = len(body) > _LARGE_BYTES
+        stream = _Pieces(body) if large else httpx2.ByteStream(body)
+        request = httpx2.Request(self.method, self.url, headers=headers, stream=stream, extensions={**self.extensions})
+        if not large:
+            request.read()
         return request
+
+
+class _Pieces(httpx2.AsyncByteStream):
+    """A body that is sent piece by piece: whole, what the network has not taken yet is copied more than once."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._body), _PIECE_BYTES):
+            yield self._body[start : start + _PIECE_BYTES]
 
 
 class OpenAIClient:

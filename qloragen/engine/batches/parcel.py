@@ -14,8 +14,7 @@ import orjson
 from anyio.lowlevel import checkpoint
 
 MOST_REQUESTS = 50_000
-MOST_BYTES = 64_000_000
-"""Less than the API takes, because a file is in memory two or three times while it is uploaded."""
+MOST_BYTES = 190_000_000
 ENDPOINT = "/v1/chat/completions"
 """What a batch calls it, wherever the provider's API has it."""
 _PAUSE_EVERY = 100
