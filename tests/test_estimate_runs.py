@@ -10,7 +10,7 @@ import qloragen
 from qloragen import Session, SetupError, SourceError, aestimate
 from qloragen.cli import main
 from qloragen.estimation.sample import drawn
-from qloragen.simulator import Latency, Model, Provider, SimulatedClient, Simulation
+from qloragen.simulator import Effect, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.sources import Options, read
 from qloragen.store.run import open_run
 from qloragen.testing import ScriptedClient, VirtualLoop, wait_for_threads
@@ -310,6 +310,30 @@ async def test_an_article_that_was_classified_twice_is_one_article(tmp_path):
     found = await aestimate(source, out=tmp_path, sample=3, client=client, classifier="decisions", accept_changes=True)
 
     assert found.basis.startswith("3 articles that this run has paid for")
+
+
+@in_virtual_time
+async def test_articles_that_cannot_be_classified_need_no_records(tmp_path):
+    await wait_for_threads()
+    hopeless = ("# Article 1\n", "# Article 2\n")
+
+    def script(call):
+        return (
+            Effect(prose="Who knows.") if call.kind == "classify" and any(h in call.prompt for h in hopeless) else None
+        )
+
+    provider = Provider(Simulation(models={"*": Model(latency=Latency(median_s=2.0))}), script=script)
+    whole = await aestimate(a_source(8), out=tmp_path / "a", sample=8, client=SimulatedClient(a_provider()))
+
+    found = await aestimate(a_source(8), out=tmp_path / "b", sample=8, client=SimulatedClient(provider))
+
+    assert found.chosen.finished == 8
+    assert found.basis.startswith("8 articles that this run has paid for")
+    assert _types_said(found.basis) < _types_said(whole.basis)
+
+
+def _types_said(basis):
+    return float(basis.partition(": ")[2].partition(" ")[0])
 
 
 @in_virtual_time

@@ -59,7 +59,7 @@ class Sampled:
     """What the replies that a run has paid for say; None where there are none to tell."""
 
     articles: int
-    """That are classified."""
+    """That are classified, or given up as none that can be."""
     types_per_article: Range
     types_tokens: Range | None
     record_tokens: Mapping[InputMode, Range]

@@ -95,6 +95,7 @@ class _Seen:
         """Return what all of it comes to."""
         classified = self._of("classify", "types")
         counts = self._counts(classified)
+        given_up = self._of("classify", "rejection")
         if not counts:
             return None
         records = [*self._of("generate", "record"), *self._of("generate", "rejection")]
@@ -103,8 +104,8 @@ class _Seen:
         made = [reply for replies in records for reply in replies]
         lengths = {mode: _lengths(made, mode) for mode in get_args(InputMode)}
         return Sampled(
-            articles=len(counts),
-            types_per_article=mean(counts),
+            articles=len(counts) + len(given_up),
+            types_per_article=mean([*counts, *(0 for _ in given_up)]),
             types_tokens=mean(listed) if listed else None,
             record_tokens={mode: mean(found) for mode, found in lengths.items() if found},
             asks_per_record=mean([len(replies) for replies in records], 1.0) if records else None,
