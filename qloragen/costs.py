@@ -71,8 +71,8 @@ def _unknown(bill: Bill) -> Iterator[str]:
         yield f"{which}: not zero, but in no sum; up to ${usd(bill.worst_usd)}"
     if unbounded := bill.unpriced_calls - bill.bounded_calls:
         yield (
-            f"{counted(unbounded, 'call')} of models whose price is unknown: not zero, but in no sum. Set it with "
-            "QLORAGEN_MODELS."
+            f"{counted(unbounded, 'call')} of models whose price was unknown then: not zero, but in no sum. "
+            "QLORAGEN_MODELS sets it for calls to come."
         )
 
 

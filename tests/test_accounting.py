@@ -527,7 +527,7 @@ def test_the_summary_says_what_was_paid_in_vain_and_what_is_not_known(tmp_path):
         "total                                             2  0.9000        90.0%",
     ]
     assert "paid, not yet made into records 1 (unknown cost)" in str(found)
-    assert "1 call of models whose price is unknown: not zero, but in no sum." in str(found)
+    assert "1 call of models whose price was unknown then: not zero, but in no sum." in str(found)
     assert "1 (1 timeout); 1 may have been billed: up to $0.0500, which is in no sum" in str(found)
     values = found.as_dict()
     assert values["waste"] == [

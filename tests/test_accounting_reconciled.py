@@ -170,6 +170,13 @@ def by_hand(folder: Path) -> ByHand:
                 found.worst += Decimal(line["worst_usd"] or 0)
             case "record" | "types":
                 settled[line["k"]] = line
+            case "retry":
+                paid.pop(line["k"], None)  # what comes to nothing stays in vain
+    _add_settled(found, paid, settled)
+    return found
+
+
+def _add_settled(found: ByHand, paid: Mapping[str, Decimal], settled: Mapping[str, dict[str, Any]]) -> None:
     for key, line in settled.items():
         refused = {reason: Decimal(usd) for reason, _, usd, _ in line.get("refused", ())}
         if line["t"] == "record" or line["types"]:
@@ -177,7 +184,6 @@ def by_hand(folder: Path) -> ByHand:
         if line["t"] == "record":
             found.in_records += paid[key] - refused.get("surplus", NOTHING)
             assert line["cost_usd"] is None or Decimal(line["cost_usd"]) == paid[key] - refused.get("surplus", NOTHING)
-    return found
 
 
 def check(folder: Path, provider: Billing, *, unread: Iterable[Bill] = (), killed: bool = False) -> Summary:
@@ -216,8 +222,8 @@ class Virtual:
         self.folder = folder
         self._provider = provider
 
-    def live(self, *numbers: int, dies_after_s: float | None = None, **knobs: object) -> None:
-        """Work on articles, and die in the midst of it where that is asked for."""
+    def live(self, *numbers: int, dies_after_s: float | None = None, at_once: int = 1, **knobs: object) -> None:
+        """Work on articles, several times at once where that is asked for, and die in the midst of it."""
         settings = load(models=MODELS, confirm_above_usd=100, **knobs)
 
         async def main() -> None:
@@ -227,7 +233,9 @@ class Virtual:
             with anyio.move_on_after(dies_after_s):
                 async with Session(self.folder, client=SimulatedClient(self._provider), settings=settings) as session:
                     work = session._work  # noqa: SLF001 - a budget has no other face
-                    await session.process(articles(*numbers))
+                    async with anyio.create_task_group() as streams:
+                        for _ in range(at_once):
+                            streams.start_soon(session.process, articles(*numbers))
             # What this session has counted against its limits is what the next one will begin with.
             assert budget_of(load(), work.run.state.ledger).spent == work.engine.shared.budget.spent
 
@@ -264,6 +272,22 @@ def test_the_provider_bills_what_the_books_say_and_what_never_came(tmp_path):
         assert one.total.usage.cached_tokens > 0
         assert one.total.usage.cache_write_tokens > 0
         assert one.total.unpriced_calls > 0
+
+
+def test_streams_with_all_cells_in_common_pay_for_each_once_and_a_retry_pays_again(tmp_path):
+    provider = Billing(*FAULTS, UNSAID, Fault("refusal", rate=0.2), seed=7)
+    run = Virtual(tmp_path / "run", provider)
+
+    run.live(*range(8), at_once=3, dies_after_s=15)
+    check(tmp_path / "run", provider)
+    run.live(*range(8), at_once=3)
+    before = check(tmp_path / "run", provider)
+    asked_again = qloragen.retry(tmp_path / "run")
+    run.live(*range(8), at_once=3)
+    after = check(tmp_path / "run", provider)
+
+    assert before.calls < after.calls <= before.calls + 9 * asked_again.total()
+    assert after.records > before.records
 
 
 def test_batches_that_do_not_say_what_they_are_billed_for_are_on_the_bill_with_their_bound(tmp_path):
