@@ -74,7 +74,8 @@ class Form:
         if changed is None:
             return False
         self.family = changed
-        log.warning("parameter_refused", model=self._model, parameter=name)
+        meaning = {"what": "replies are paid for at the standard tier's price"} if name == "service_tier" else {}
+        log.warning("parameter_refused", model=self._model, parameter=name, **meaning)
         return True
 
 
