@@ -142,7 +142,8 @@ class Summary:
         rows += [("calls that broke off", lost_said(self.lost))] if self.lost else []
         left = f"{batches_left(self.batches)}: the same command collects them"
         rows += [("batches at the provider", left)] if self.batches else []
-        rows += [("damaged lines", str(self.damaged_lines))] if self.damaged_lines else []
+        damaged = f"{self.damaged_lines}: bills that were in them are in no sum"
+        rows += [("damaged lines", damaged)] if self.damaged_lines else []
         width = max(20, *(len(name) for name, _ in rows))
         return "\n".join(f"{name:<{width}} {value}" for name, value in rows)
 

@@ -293,6 +293,8 @@ def test_a_refusal_of_replies_that_are_damaged_leaves_the_sum_right(tmp_path):
         assert run.recovery.damaged == [1]
         assert (run.state.totals.useful, run.state.totals.waste) == (Paid(1, Decimal("0.25"), 0), {})
     assert qloragen.verify(tmp_path / "run").problems == []
+    said = str(qloragen.summary(tmp_path / "run"))
+    assert "damaged lines        1: bills that were in them are in no sum" in said
 
 
 def test_when_only_what_was_refused_is_left_it_stays_waste(tmp_path):
