@@ -309,3 +309,16 @@ async def test_a_request_whose_caller_leaves_while_its_file_is_put_together_is_i
     assert setting.provider.statistics.total.calls == 250
     assert again["id-0"].text
     assert setting.engine.reserved_usd == 0
+
+
+async def test_what_was_refused_for_want_of_room_waits_until_another_batch_has_ended():
+    setting = Setting(Batches(median_s=3_000, enqueued_tokens=100))
+    async with setting.working() as batches, anyio.create_task_group() as tasks:
+        tasks.start_soon(gathered, batches, [request(n) for n in range(10)])
+        await anyio.sleep(100)
+        assert setting.batches == [10]
+        tasks.start_soon(gathered, batches, [request(n) for n in range(10, 20)])
+        await anyio.sleep(2_000)
+        assert setting.batches == [10, 10]
+
+    assert setting.batches == [10, 10, 10]

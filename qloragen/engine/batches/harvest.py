@@ -134,7 +134,7 @@ class Harvest:
             self._close(held, NOTHING)
             if held.parked is not None:
                 self.lane.park(held.parked)
-        self.lane.ended(self.batch)
+        self.lane.ended(self.batch, refused=self.refused)
         log.info("batch_ended", batch=self.batch.submission.batch, status=status, replies=self.batch.succeeded)
         self._judge(status)
 

@@ -154,10 +154,10 @@ class BatchLane:
         cap = cap_tokens(request, family)
         return Call(request, body, made_up, family, structure, estimated, known.estimator.margin, cap, served_as=TIER)
 
-    def ended(self, batch: OpenBatch) -> None:
-        """Make room for others."""
+    def ended(self, batch: OpenBatch, *, refused: bool = False) -> None:
+        """Make room for others, which one that was `refused` for want of room does not."""
         self.open.remove(batch)
-        self._full = False
+        self._full = self._full and refused and bool(self.open)
         self.wake()
 
     def too_many_tokens(self, batch: OpenBatch) -> bool:
