@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import tracemalloc
@@ -32,7 +33,7 @@ from qloragen.store.index import Index, Mark
 from qloragen.store.lines import record_line, record_of, reply_line
 from qloragen.store.money import ASKED_AGAIN, NO_TYPES, NOTHING, SURPLUS, Money, Paid, paid_for, total_paid
 from qloragen.store.names import JOURNAL
-from qloragen.store.run import open_run
+from qloragen.store.run import open_run, read_run
 from qloragen.store.standing import Standing
 from qloragen.store.totals import Totals
 from qloragen.types import AskedInBatch, Invalid, LostCall, Rejection, Usage
@@ -354,6 +355,54 @@ def test_what_is_known_of_money_takes_little_memory_on_its_way_into_the_index(tm
         tracemalloc.stop()
 
     assert peak_bytes / len(cells) < 1_000
+
+
+def test_wherever_a_journal_is_cut_off_or_damaged_what_is_left_adds_up(tmp_path):
+    journal = tmp_path / "run" / JOURNAL
+    with open_run(tmp_path / "run") as run:
+        live_through_everything(run)
+    whole = journal.read_bytes()
+    ends = [at for at, byte in enumerate(whole) if byte == 10]
+
+    for cut in {*range(len(whole) - 300, len(whole)), *range(0, len(whole), 17)}:
+        journal.write_bytes(whole[:cut])
+        assert_sums_add_up(tmp_path / "run")
+    for first, second in itertools.product(ends, repeat=2):
+        journal.write_bytes(damaged(damaged(whole, first), second))
+        assert_sums_add_up(tmp_path / "run")
+
+
+def damaged(lines, end):
+    """Return lines with a byte changed in the one that ends there."""
+    return lines[: end - 20] + bytes([lines[end - 20] ^ 1]) + lines[end - 19 :]
+
+
+def live_through_everything(run):
+    """Let everything happen that a journal says about money."""
+    known = LostCall("m", "bad_body", a_reply().usage, Decimal("0.2"), Decimal("0.2"), 1090, "flex")
+    for cost in ("0.5", "0.25"):
+        run.add_reply(a_reply(cost_usd=Decimal(cost)))
+    run.add_record(a_record(cost_usd=Decimal("0.75")), refused={"schema": Paid(1, Decimal("0.5"), 0)})
+    run.add_reply(a_reply(cost_usd=Decimal("0.125")))
+    run.add_record(a_record(output="New."), revised=True, refused={SURPLUS: Paid(1, Decimal("0.125"), 0)})
+    run.add_lost(a_cell("c2"), known, NOON)
+    run.add_lost(a_cell("c2"), _unheard("m", Decimal("0.9")), NOON)
+    run.add_reply(a_reply(a_cell("c2"), cost_usd=None), found=True)
+    run.add_reply(a_reply(a_cell("c2"), cost_usd=Decimal("0.3")), found=True)
+    run.add_rejection(Rejection(a_cell("c2"), "refusal", "No."), {"schema": Paid(1, Decimal(0), 1)})
+    run.retry(key("c2"), NOON)
+    run.add_reply(a_reply(a_cell("c2"), cost_usd=Decimal("0.7")))
+    run.add_failure(Rejection(a_cell("c2"), "timeout", "Slow."), NOON)
+    run.add_reply(a_reply(a_classification(), cost_usd=Decimal("0.6")))
+    run.add_types(a_classification(), ())
+
+
+def assert_sums_add_up(folder):
+    state = read_run(folder)
+    totals, bill = state.totals, state.ledger.total()
+    assert totals.paid == (bill.calls, bill.cost_usd, bill.unpriced_calls)
+    assert all(part.can_be for part in (totals.useful, totals.pending, *totals.waste.values()))
+    assert all(one.calls > 0 <= one.worst_tokens and one.worst_usd >= 0 for one in state.ledger.lost.values())
 
 
 @pytest.mark.parametrize("kind", ["lost", "reply"])
