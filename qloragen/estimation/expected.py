@@ -20,7 +20,7 @@ ENDS: tuple[End, ...] = get_args(End)
 PROMPT_ERROR = Range(0.95, 1.0, 1.05)
 """Prompt tokens in relation to their estimate before any reply: for whole sources of English prose and code 3 % or less
 (benchmarks/README.md), for others more."""
-_LEAST_PROMPT_ERROR = 0.01
+_LEAST_PROMPT_ERROR = 0.02
 _DEVIATIONS = 2.0
 """Standard errors to each side of a sample's mean: some 95 % of all samples lie within them."""
 _LEAST_DEVIATION = 0.1
@@ -177,7 +177,7 @@ def share(count: int, of: int) -> Range:
 
 def ratio(pairs: Sequence[tuple[float, float]]) -> Range:
     """Return the ratio of the sums of a sample's (first, second) values, and how far that of all may be from it
-    (Cochran, "Sampling Techniques", 3rd ed. 1977, chapter 6); a hundredth at least."""
+    (Cochran, "Sampling Techniques", 3rd ed. 1977, chapter 6); two hundredths at least."""
     whole = sum(second for _, second in pairs)
     middle = sum(first for first, _ in pairs) / whole
     spread = sum((first - middle * second) ** 2 for first, second in pairs) / max(len(pairs) - 1, 1)
