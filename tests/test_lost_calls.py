@@ -10,7 +10,7 @@ import qloragen
 from qloragen import Session
 from qloragen.cli.main import main
 from qloragen.engine import ConnectionLost
-from qloragen.simulator import KINDS
+from qloragen.simulator import KINDS, Effect
 from qloragen.store.run import open_run
 
 from .simulated import Simulated
@@ -121,6 +121,18 @@ async def test_a_lost_reply_that_the_provider_has_stored_is_paid_for_once_in_the
     assert (after.lost_calls, after.records) == (0, 3)
     assert after.calls == len(server.calls) == 1 + 3
     assert after.waste == {}
+
+
+async def test_a_bill_beyond_all_reason_stops_no_run(tmp_path):
+    def nonsense(reply):
+        return {**reply, "usage": {**reply["usage"], "prompt_tokens": 2**64 - 1}}
+
+    said = iter([None, Effect(edit=nonsense, arguments='{"instruction": ""}'), Effect(edit=nonsense)])
+    async with Simulated(classify=lambda _: "6", faults=lambda _: next(said, None)) as server:
+        found = await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_concurrency=1)
+
+    assert found.summary.records == 3
+    assert qloragen.verify(tmp_path / "run").problems == []
 
 
 async def test_a_reply_that_does_not_say_what_it_is_billed_for_counts_at_its_worst_and_stops_no_limit(tmp_path):

@@ -32,6 +32,8 @@ class Circumstances:
 
 
 _UNKNOWN = Circumstances()
+_MOST_TOKENS = 2**53 - 1
+"""No reply has so many; sums of more could not be written down."""
 
 
 class Billed(NamedTuple):
@@ -215,4 +217,4 @@ def _word(value: object) -> str | None:
 
 
 def _count(value: object) -> int:
-    return max(0, value) if isinstance(value, int) else 0
+    return min(max(0, value), _MOST_TOKENS) if isinstance(value, int) else 0
