@@ -282,11 +282,16 @@ def test_in_batches_nothing_is_cached_and_decisions_are_asked_at_once():
 
 
 class Known:
-    """A run in which `types` are what every article is classified as, and the cells `done` are settled."""
+    """A run in which `types` are what every article is classified as, the cells `done` are settled, and for those
+    `answered` there are replies that nothing has come of yet."""
 
-    def __init__(self, types, done=()):
+    def __init__(self, types, done=(), answered=()):
         self._types = types
         self._done = done
+        self._answered = answered
+
+    def replies_of(self, key):
+        return (0,) if key in self._answered else ()
 
     def types_of(self, key):
         return self._types
@@ -311,6 +316,22 @@ def test_of_a_run_that_is_there_only_what_is_missing_counts():
     assert (part.outlook.finished, part.outlook.to_classify) == (0, 0)
     assert whole.likely == {}
     assert whole.outlook.finished == 1
+
+
+def test_replies_that_are_paid_for_and_unread_are_paid_for_again_only_if_they_are_refused():
+    article, job = an_article(), job_of(load())
+    first, *_ = job.pack.types
+    classified, made = Kind(SOL, "classify", None), Kind(LUNA, "generate", None)
+
+    unread = counted(article, known=Known(None, answered={job.classification(article).key}))
+    part = counted(article, known=Known((1, 2, 6), answered={job.generation(article, first).key}))
+
+    assert classified not in unread.likely
+    assert unread.outlook.to_classify == 1
+    assert unread.outlook.loads["high"][classified].calls == 1
+    assert part.likely[made].calls == 2
+    assert part.outlook.counts["likely"].accepted == 3
+    assert part.outlook.loads["high"][made].calls == pytest.approx(3 * 1.15)
 
 
 def test_an_article_without_a_type_is_finished():

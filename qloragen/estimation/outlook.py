@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..domain.outline import MOST_BYTES as OUTLINE_BYTES
 from ..engine.spec import ModelSpec
 from ..pipeline.job import Job, OpenArticle
 from ..pipeline.survey import Known
-from ..types import Article, InstructionType, Stage
+from ..types import Article, Cell, InstructionType, Stage
 from .expected import ENDS, End, Expected, Figures
 from .loads import Kind, Load, cached, is_long
 from .sizes import Making, Ruler, Sizes
@@ -19,6 +20,14 @@ _CAP = 3.0
 this many times their mean (see `engine.caps`)."""
 _LEARNING = 40
 """Calls for records of each type after which that is so."""
+
+
+class Paid(Known, Protocol):
+    """What an outlook looks up in a run's state."""
+
+    def replies_of(self, key: str) -> tuple[int, ...]:
+        """Return where the replies to a cell are that nothing has come of yet."""
+        ...
 
 
 @dataclass(slots=True)
@@ -42,7 +51,7 @@ class Outlook:
     """The sums of one mode."""
 
     def __init__(
-        self, job: Job, specs: Sequence[ModelSpec], expected: Expected, known: Known | None, *, batch: bool
+        self, job: Job, specs: Sequence[ModelSpec], expected: Expected, known: Paid | None, *, batch: bool
     ) -> None:
         """`known` is where the cells of an existing run stand. In `batch` mode all but decisions goes into batches."""
         self.loads: Mapping[End, dict[Kind, Load]] = {end: {} for end in ENDS}
@@ -68,7 +77,8 @@ class Outlook:
             read_bytes = self._read_bytes(opened.article)
             for end, figures in self._expected.ends.items():
                 types = self._expected.types(end, read_bytes)
-                self._classify(end, figures, asked)
+                if end == "high" or not self._answered(self._job.classification(opened.article)):
+                    self._classify(end, figures, asked)
                 self._generate(
                     end, figures, making, _records(end, types, made, len(self._job.pack.types)), self._tail(types)
                 )
@@ -76,9 +86,12 @@ class Outlook:
         elif missing:
             making, tails = sizes.generation(self._ruler), self._ruler.tails
             tail = sum(tails[kind.slug] for kind in missing) / len(missing)
+            answered = sum(self._answered(self._job.generation(opened.article, kind)) for kind in missing)
             for end, figures in self._expected.ends.items():
+                unread = 0 if end == "high" else answered
+                self.counts[end].accepted += unread * figures.accepted
                 # What an earlier session has written to the cache may still be there, or not.
-                self._generate(end, figures, making, len(missing), tail, warm=end == "low")
+                self._generate(end, figures, making, len(missing) - unread, tail, warm=end == "low")
         else:
             self.finished += 1
 
@@ -119,6 +132,10 @@ class Outlook:
         if self._known is None:
             return 0
         return sum(self._settled(opened.article, kind) for kind in self._job.pack.types)
+
+    def _answered(self, cell: Cell) -> bool:
+        """Tell whether there is a reply that is paid for and will be read first: of a batch, or from before a crash."""
+        return self._known is not None and bool(self._known.replies_of(cell.key))
 
     def _settled(self, article: Article, kind: InstructionType) -> bool:
         return self._known is not None and self._known.settled(self._job.generation(article, kind).key)
