@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
 from ..types import Article, digest
-from .paragraphs import places
+from .paragraphs import at_places, places
 
 _TAG_DIGITS = 8
 _NUMBER_LINE = re.compile(r"^[ \t]*(\[+)\d+\]+[ \t]*$", re.MULTILINE)
@@ -22,15 +23,20 @@ class ArticleBlock:
     """
 
     article: Article
-    places: tuple[tuple[int, int], ...]
-    """Where each paragraph begins and ends in the content."""
+    places: array[int]
+    """Where each paragraph begins and ends in the content, in turn."""
     tag: str
     """The name of the tags; the content cannot contain it."""
 
     @property
     def paragraphs(self) -> tuple[str, ...]:
         """Exact pieces of the content, in order; the first one has number 1."""
-        return tuple(self.article.content[start:end] for start, end in self.places)
+        return at_places(self.article.content, self.places)
+
+    @property
+    def count(self) -> int:
+        """How many paragraphs there are."""
+        return len(self.places) // 2
 
     @cached_property
     def plain(self) -> str:

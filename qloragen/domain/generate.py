@@ -53,7 +53,7 @@ def request(
             Message("user", closing, shared=len(article) + len("\n\n"), head=article),
         ),
         max_completion_tokens=MAX_COMPLETION_TOKENS[mode] * 2**cut_off,
-        function=function(mode, pack.record, len(block.places), output_chars),
+        function=function(mode, pack.record, block.count, output_chars),
         cache_key=block.article.content_hash,
         about=block.article.content_hash,
         group=f"{type.slug}, {mode}",

@@ -8,6 +8,7 @@ with one another, and crumbs with their neighbours, as long as the result is not
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import accumulate
@@ -47,15 +48,20 @@ class _Piece(NamedTuple):
 
 def split_paragraphs(content: str, format: Format) -> tuple[str, ...]:
     """Return the paragraphs of `content`, none of them blank; takes time in proportion to the text in any case."""
-    return tuple(content[start:end] for start, end in places(content, format))
+    return at_places(content, places(content, format))
 
 
-def places(content: str, format: Format) -> tuple[tuple[int, int], ...]:
-    """Return where each paragraph of `content` begins and ends; less to keep than what is there."""
+def at_places(content: str, places: array[int]) -> tuple[str, ...]:
+    """Return the paragraphs of `content`, which are at these places."""
+    return tuple(content[start:end] for start, end in zip(places[::2], places[1::2], strict=True))
+
+
+def places(content: str, format: Format) -> array[int]:
+    """Return where each paragraph of `content` begins and ends, in turn; less to keep than what is there."""
     pieces = list(_merged(_cut_all(content, _pieces(content, format)), partial(_belongs, content)))
     if len(pieces) > MOST:
         pieces = list(_merged(pieces, partial(_fits, min(LONGEST, 2 * len(content) // MOST))))
-    return tuple((piece.start, piece.end) for piece in pieces)
+    return array("Q", (at for piece in pieces for at in (piece.start, piece.end)))
 
 
 def _pieces(content: str, markup: Format) -> Iterator[_Piece]:
