@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .background import background
-from .costs import usd
+from .costs import dollars, usd_at_least
 from .engine.batches.dispatch import BatchProgress
 from .engine.gate import Cause
 from .engine.statistics import Pause
@@ -44,7 +44,7 @@ class Progress:
 
     def fields(self) -> dict[str, object]:
         """Return the numbers, as fields of a log event."""
-        tally = self._session.tally
+        tally, bill = self._session.tally, self._session.bill
         return {
             "articles": tally.finished_articles,
             "of": self.total_articles,
@@ -52,7 +52,7 @@ class Progress:
             "rejected": tally.rejections,
             "failed": tally.failures,
             "in_flight": self._session.calls_in_flight,
-            "cost_usd": usd(self._session.cost_usd),
+            "cost_usd": usd_at_least(bill.cost_usd, bill.unpriced_calls),
             "records_per_minute": round(self._rate() * 60, 1),
             "eta_s": self._eta_s(),
             "paused": {model: pause.cause.value for model, pause in self._session.pauses.items()},
@@ -70,12 +70,12 @@ class Progress:
 
     def line(self) -> str:
         """Return the numbers as one line for people."""
-        tally = self._session.tally
+        tally, bill = self._session.tally, self._session.bill
         of = f"/{self.total_articles}" if self.total_articles else ""
         parts = [f"articles {tally.finished_articles}{of}", f"records {tally.records}"]
         parts += [f"rejected {tally.rejections}"] if tally.rejections else []
         parts += [f"failed {tally.failures}"] if tally.failures else []
-        parts += [f"in flight {self._session.calls_in_flight}", f"${usd(self._session.cost_usd)}"]
+        parts += [f"in flight {self._session.calls_in_flight}", dollars(bill.cost_usd, bill.unpriced_calls)]
         parts.append(f"{self._rate() * 60:.1f} records/min")
         eta_s = self._eta_s()
         parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []

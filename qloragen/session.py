@@ -25,6 +25,7 @@ from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
 from .settings import Settings, load
 from .sources import Reading, read
+from .store.ledger import Bill
 from .summary import Summary, going_on, summarise
 from .types import Article, Record, Skip
 from .work import open_work
@@ -158,9 +159,14 @@ class Session:
         return going_on(self.summary.batches) if self._work.batches else ""
 
     @property
+    def bill(self) -> Bill:
+        """Everything that was paid so far, earlier sessions included."""
+        return self._work.run.state.ledger.total()
+
+    @property
     def cost_usd(self) -> Decimal | None:
-        """What the run has cost so far, earlier sessions included; None when a price is unknown."""
-        return self._work.run.state.ledger.total().total_usd
+        """What that comes to; None when the cost of some call is unknown."""
+        return self.bill.total_usd
 
     @property
     def summary(self) -> Summary:

@@ -14,6 +14,7 @@ from qloragen.engine.batches.dispatch import BatchProgress
 from qloragen.errors import AccessDenied, Interrupted
 from qloragen.pipeline.tally import Tally
 from qloragen.progress import Progress, shown
+from qloragen.store.ledger import Bill
 from qloragen.testing import VirtualLoop
 
 from .values import NOON
@@ -31,7 +32,7 @@ class SessionAtWork:
     tally: Tally = field(default_factory=Tally)
     pauses: dict[str, Pause] = field(default_factory=dict)
     calls_in_flight: int = 3
-    cost_usd: Decimal | None = Decimal("0.5")
+    bill: Bill = field(default_factory=lambda: Bill(10, cost_usd=Decimal("0.5")))
     stopped: Exception | None = None
     batches: tuple[BatchProgress, ...] = ()
 
@@ -49,6 +50,13 @@ async def test_the_line_shows_counts_costs_and_the_time_that_is_left():
     )
 
 
+async def test_what_is_known_of_the_cost_is_shown_also_when_a_reply_does_not_say_what_it_is_billed_for():
+    progress = progress_of(SessionAtWork(bill=Bill(10, cost_usd=Decimal("0.5"), unpriced_calls=1)))
+
+    assert "· more than $0.5000 ·" in progress.line()
+    assert progress.fields()["cost_usd"] == "> 0.5000"
+
+
 async def test_batches_are_shown_with_where_they_are_and_how_far():
     batches = (
         BatchProgress("b1", "m", "in_progress", 120, 300, NOON),
@@ -58,7 +66,8 @@ async def test_batches_are_shown_with_where_they_are_and_how_far():
     progress = progress_of(SessionAtWork(batches=batches))
 
     assert "· batches 2 in progress, 1 submitting: 120/350" in progress.line()
-    assert [batch["status"] for batch in progress.fields()["batches"]] == ["in_progress", "in_progress", "submitting"]
+    told: Any = progress.fields()["batches"]
+    assert [batch["status"] for batch in told] == ["in_progress", "in_progress", "submitting"]
 
 
 @pytest.mark.parametrize(
