@@ -67,20 +67,30 @@ def pace(kinds: Mapping[Kind, Load], specs: Iterable[ModelSpec], latency_s: Mapp
 
     Where neither limits nor a number of calls in flight are given, that is not known: the server says when it is asked.
     """
-    direct = {kind: load for kind, load in kinds.items() if load.calls and kind.tier != "batch"}
     batched = len({kind.stage for kind, load in kinds.items() if load.calls and kind.tier == "batch"})
-    loads: dict[str, Load] = {}
-    busy_s: dict[str, float] = {}
-    for kind, load in direct.items():
-        loads.setdefault(kind.model, Load()).add(load)
-        busy_s[kind.model] = busy_s.get(kind.model, 0.0) + load.calls * latency_s[kind.stage]
+    loads, busy_s = _by_model(kinds, latency_s)
     needs = tuple(Need(model, load.calls, load.limit_tokens) for model, load in loads.items())
     of_run = [spec for spec in specs if spec.name in loads]
-    if batched or not any(spec.rpm or spec.tpm or spec.max_concurrency != "auto" for spec in of_run):
+    if batched or not any(map(_is_limited, of_run)):
         return Pace(None, None, needs, batched)
     seconds, model, limit = max(_longest(spec, loads[spec.name], busy_s[spec.name]) for spec in of_run)
     chain_s = sum(latency_s[stage] * calls for stage, calls in _CHAIN.items() if stage in latency_s)
     return Pace(seconds + chain_s, (model, limit), needs)
+
+
+def _by_model(kinds: Mapping[Kind, Load], latency_s: Mapping[Stage, float]) -> tuple[dict[str, Load], dict[str, float]]:
+    """Return the load of each model, and how long its calls would take one after the other; batches apart."""
+    loads: dict[str, Load] = {}
+    busy_s: dict[str, float] = {}
+    for kind, load in kinds.items():
+        if load.calls and kind.tier != "batch":
+            loads.setdefault(kind.model, Load()).add(load)
+            busy_s[kind.model] = busy_s.get(kind.model, 0.0) + load.calls * latency_s[kind.stage]
+    return loads, busy_s
+
+
+def _is_limited(spec: ModelSpec) -> bool:
+    return bool(spec.rpm or spec.tpm) or spec.max_concurrency != "auto"
 
 
 def _longest(spec: ModelSpec, load: Load, busy_s: float) -> tuple[float, str, Limit]:
