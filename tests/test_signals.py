@@ -79,7 +79,7 @@ async def test_calls_that_finish_within_the_grace_period_are_waited_for():
 
 async def test_what_goes_on_at_the_provider_is_said():
     left = "1 batch with 6 requests goes on at the provider."
-    said, _ = await stopped(Calls(answered_s=0, left_behind=left), (10, TERM))
+    said, _ = await stopped(Calls(0, left, answered_s=0), (10, TERM))
 
     assert said == (
         "Stopped by SIGTERM: no call was in flight, and everything is kept. 1 batch with 6 requests goes on at the "
