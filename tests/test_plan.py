@@ -467,6 +467,15 @@ def test_whatever_the_account_makes_of_calls_they_are_alike():
     assert Rates(bills, {}, {"generate": 3}).cell_usd("generate", "luna") == CENT
 
 
+def test_who_asks_for_a_dearer_tier_pays_more_than_before():
+    bills = {Account("luna", "generate", "concept", "default"): Bill(1, Usage(500), CENT)}
+    price = Price(CENT, CENT, tiers={"priority": Price(Decimal(2), Decimal(2))})
+
+    rates = Rates(bills, {"luna": price}, {"generate": 1}, {("generate", "luna"): "priority"})
+
+    assert rates.cell_usd("generate", "luna", "concept") == Decimal("0.001")
+
+
 def test_what_is_billed_counts_more_than_the_price_list_and_nothing_billed_is_nothing():
     free = {Account("luna", "generate", "concept"): Bill(10, Usage(9_000, 0, 0, 1_000), Decimal(0))}
 

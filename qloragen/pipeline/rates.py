@@ -16,7 +16,8 @@ from .flow import MAX_GENERATE_ASKS
 
 _MOST_ASKS: Mapping[Stage, int] = {"classify": MOST_ASKS, "generate": MAX_GENERATE_ASKS}
 _APART = frozenset({"batch", "flex", "decisions"})
-"""Tiers that are asked for; what is paid as anything else was left to the account."""
+"""Tiers that no account has for calls that ask for none."""
+_LEFT = frozenset({None, "auto", "default"})
 _Tiers = Mapping[tuple[Stage, str], str | None]
 _AS_USUAL: _Tiers = MappingProxyType({})
 
@@ -77,7 +78,7 @@ class Rates:
     def _call_usd(self, stage: Stage, model: str, slug: str | None) -> Decimal | None:
         tier, price = self._tiers.get((stage, model)), self._prices.get(model)
         of_model = {account: bill for account, bill in self._of(stage).items() if account.model == model}
-        alike = {account: bill for account, bill in of_model.items() if _asked(account.tier) == _asked(tier)}
+        alike = {account: bill for account, bill in of_model.items() if _is_alike(account.tier, tier)}
         known_usd = (
             _billed_usd(alike, slug),
             _priced_usd(of_model, slug, price, tier),
@@ -103,9 +104,9 @@ class Rates:
         return min(max(Decimal(calls) / cells, Decimal(1)), Decimal(most)) if cells else Decimal(1)
 
 
-def _asked(tier: str | None) -> str | None:
-    """Return the tier that a call asked for which was paid as `tier`; None: it was left to the account."""
-    return tier if tier in _APART else None
+def _is_alike(billed: str | None, tier: str | None) -> bool:
+    """Whether a call that asks for `tier` is likely to be paid as what one was that is `billed` as such a tier."""
+    return billed not in _APART if tier in _LEFT else billed == tier
 
 
 def _billed_usd(bills: Mapping[Account, Bill], slug: str | None) -> Decimal | None:
