@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from decimal import Decimal
@@ -167,6 +167,12 @@ def specs_of(settings: Settings, classify_models: Collection[str] | None = None)
                 " set the model's price, or leave it out."
             )
     return specs
+
+
+def specs_besides(settings: Settings, specs: Sequence[ModelSpec], models: Iterable[str]) -> tuple[ModelSpec, ...]:
+    """Return those of `models` that a run calls no more: there are batches of theirs to collect."""
+    known = {spec.name for spec in specs}
+    return tuple(_spec(settings, model, settings.for_model(model, [])) for model in sorted({*models} - known))
 
 
 def connection_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,7 +12,18 @@ import anyio
 import anyio.to_thread
 
 from . import local
-from .assembly import connection_of, engine_of, job_of, locally, options_of, salvage_of, specs_of, terms_of, weights_of
+from .assembly import (
+    connection_of,
+    engine_of,
+    job_of,
+    locally,
+    options_of,
+    salvage_of,
+    specs_besides,
+    specs_of,
+    terms_of,
+    weights_of,
+)
 from .background import background, threaded
 from .batches import OPEN_ARTICLES, batches_of
 from .bounds import budget_of
@@ -21,6 +33,7 @@ from .engine.batches.engine import BatchEngine
 from .engine.client import Client
 from .engine.engine import Engine
 from .engine.pricing import origin
+from .engine.spec import ModelSpec
 from .logbook import Logbook, Now, open_logbook, utc_now
 from .logs import get_logger
 from .offers import check_offers
@@ -125,7 +138,7 @@ async def open_work(
     committer = await exits.enter_async_context(committing(run, terms_of(settings, holding.disk_said)))
     if client is None:
         client = await exits.enter_async_context(connection_of(settings, specs, base_url))
-    engine = holding.engine = engine_of(settings, client, specs, budget_of(settings, run.state.ledger))
+    engine = holding.engine = await _engine_for(run, settings, client, specs)
     origins = {spec.name: origin(spec.price) for spec in specs}
     logbook = await open_logbook(folder, run, settings, job.pack, origins)
     salvage = salvage_of(settings, logbook.run, specs, engine)
@@ -148,6 +161,13 @@ async def open_work(
     exits.push_async_callback(work.end_logbook)
     await exits.enter_async_context(background(work.keep_logbook))
     return work
+
+
+async def _engine_for(run: Run, settings: Settings, client: Client, specs: Sequence[ModelSpec]) -> Engine:
+    """Return the engine of a run, which knows also the models of batches that have not been collected."""
+    models = [one.model for one in run.state.submissions.open()]
+    left = await anyio.to_thread.run_sync(specs_besides, settings, specs, models)
+    return engine_of(settings, client, (*specs, *left), budget_of(settings, run.state.ledger))
 
 
 class _Holding:

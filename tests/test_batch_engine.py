@@ -322,3 +322,14 @@ async def test_what_was_refused_for_want_of_room_waits_until_another_batch_has_e
         assert setting.batches == [10, 10]
 
     assert setting.batches == [10, 10, 10]
+
+
+async def test_requests_that_keep_coming_slowly_are_not_waited_for_without_end():
+    setting = Setting()
+    async with setting.working() as batches, anyio.create_task_group() as tasks:
+        for n in range(200):
+            tasks.start_soon(gathered, batches, [request(n)])
+            await anyio.sleep(0.9)
+
+    assert len(setting.batches) >= 3
+    assert setting.batches[0] == pytest.approx(67, abs=1)

@@ -26,6 +26,9 @@ def lives_of(tmp_path, batches=QUICK, *faults, source=None, **simulation):
     return Lives(tmp_path, provider_of(batches, faults=faults, **simulation), source or articles(6))
 
 
+NOT_THERE = HttpReply(404, b'{"error":{"message":"No such object"}}')
+
+
 def without_batches(_ask, _reply):
     return HttpReply(404, b'{"error":{"message":"Not Found"}}')
 
@@ -266,9 +269,9 @@ def test_results_that_are_gone_are_booked_as_lost_and_asked_for_again(tmp_path):
     lives, gone = lives_of(tmp_path), list[str]()
 
     def edit(ask, reply):
-        if ask.path.endswith("/content") and not gone:
+        if ask.path.endswith("/content"):
             gone.append(ask.path)
-            return HttpReply(404, b'{"error":{"message":"No such File object"}}')
+            return NOT_THERE if ask.path == gone[0] else reply
         return reply
 
     lives.live(edit=edit)
@@ -309,3 +312,61 @@ def test_a_batch_that_the_provider_does_not_know_is_not_paid_for_again_in_silenc
 
     assert lives.summary.records == 18
     assert lives.summary.lost_calls == 6
+
+
+@pytest.mark.parametrize("path", ["/batches/", "/files/"])
+def test_what_is_not_there_for_a_moment_is_looked_for_again(tmp_path, path):
+    lives, seen = lives_of(tmp_path), list[str]()
+
+    def edit(ask, reply):
+        seen.append(ask.path)
+        return NOT_THERE if ask.path.startswith(path) and seen.count(ask.path) <= 3 else reply
+
+    lives.live(edit=edit)
+
+    lives.check(CELLS)
+
+
+def test_a_batch_that_the_provider_forgets_stops_the_run_before_it_is_paid_for_again(tmp_path):
+    lives = lives_of(tmp_path, Batches(median_s=600))
+
+    def edit(ask, reply):
+        return NOT_THERE if ask.path == "/batches/batch_0" else reply
+
+    with pytest.raises(ProviderUnavailable, match=r"does not know batch batch_0, in which 6 requests .* with --yes"):
+        lives.live(edit=edit)
+    assert [one.batch for one in lives.left()] == ["batch_0"]
+    lives.live(edit=edit, accept_changes=True)
+
+    assert lives.summary.records == 18
+    assert lives.summary.lost_calls == 6
+
+
+def test_a_batch_that_is_listed_late_is_not_made_a_second_time(tmp_path):
+    lives, made_s = lives_of(tmp_path), list[float]()
+
+    def edit(ask, reply):
+        if (ask.method, ask.path) == ("POST", "/batches"):
+            made_s.append(anyio.current_time())
+            return HttpReply(502, b"Bad gateway")
+        listed = not made_s or anyio.current_time() > made_s[-1] + 200
+        return reply if ask.path != "/batches" or listed else HttpReply(200, b'{"object":"list","data":[]}')
+
+    lives.live(edit=edit)
+
+    assert len(made_s) == 2
+    lives.check(CELLS)
+
+
+def test_a_server_that_shows_the_same_page_for_ever_is_asked_for_two(tmp_path):
+    lives = lives_of(tmp_path)
+    assert lives.live(at=2, before=True)
+    other = {"id": "batch_x", "status": "completed", "created_at": 2**40, "metadata": {}}
+
+    def edit(ask, reply):
+        same = (ask.method, ask.path) == ("GET", "/batches")
+        return HttpReply(200, orjson.dumps({"data": [other], "has_more": True})) if same else reply
+
+    lives.live(edit=edit)
+
+    lives.check(CELLS)

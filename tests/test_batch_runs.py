@@ -11,7 +11,7 @@ import pytest
 from qloragen import BudgetReached, Interrupted, SettingsError
 from qloragen.engine.pricing import cost, lookup
 from qloragen.oneshot import summary
-from qloragen.simulator import Fault
+from qloragen.simulator import Fault, SimulatedClient
 from qloragen.simulator.batch_settings import Batches
 
 from .batch_lives import QUICK, Lives, bill_of, provider_of
@@ -233,3 +233,38 @@ def test_faults_of_all_kinds_and_both_stages_end_in_one_bill(tmp_path):
     assert lives.summary.cost_usd == bill_of(lives.provider)
     assert lives.provider.statistics.duplicates == 0
     assert lives.left() == []
+
+
+def test_a_batch_that_is_being_made_at_a_stop_has_its_id_on_record(tmp_path):
+    class Slow(SimulatedClient):
+        async def ask(self, ask, *, timeout_s):
+            reply = await super().ask(ask, timeout_s=timeout_s)
+            if (ask.method, ask.path) == ("POST", "/batches"):
+                stopped.set()
+                await anyio.sleep(20)
+            return reply
+
+    async def stop(_, session):
+        await stopped.wait()
+        session.stop(Interrupted("Stopped.", signal=SIGINT))
+
+    lives, stopped = Lives(tmp_path, provider_of(SLOW), articles(6)), anyio.Event()
+    with pytest.raises(Interrupted):
+        lives.live(beside=stop, client_of=lambda client: Slow(lives.provider))
+    assert [one.batch for one in lives.left()] == ["batch_0"]
+    lives.live()
+
+    lives.check(CELLS)
+
+
+def test_a_batch_of_a_model_that_is_used_no_more_is_collected_all_the_same(tmp_path):
+    lives = Lives(tmp_path, provider_of(SLOW), articles(6))
+    with pytest.raises(Interrupted):
+        lives.live(beside=interrupt)
+    assert len(lives.left()) == 1
+
+    lives.now_s += 1_000
+    lives.live(classify_model="gpt-6-luna", accept_changes=True)
+
+    assert lives.left() == []
+    assert lives.summary.cost_usd == bill_of(lives.provider)

@@ -34,8 +34,11 @@ ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _CALL_S, _DOWNLOAD_S = 60.0, 600.0
 _SLOWEST_BYTES_PER_S = 250_000
 """An upload or download that is slower is given up and begun again."""
-_LATEST_S = 10.0
-"""So long after a call that may have made a batch is it looked for: it need not be listed at once."""
+_LOOKS_S = (0.0, 10.0, 20.0, 30.0, 60.0, 180.0)
+"""From one look for a batch that may just have been made to the next: lists may be late, and a second one is paid."""
+_ABSENT, _ABSENT_S = 5, 20.0
+"""Looks, and the time between them, after which what the provider says is not there is taken to be gone: it may be new,
+or another of its servers' business."""
 _CLOCKS_APART_S = 3_600.0
 """How far the clocks of this machine and of the provider may differ, with time to spare."""
 _PAGE = 100
@@ -129,10 +132,13 @@ class BatchApi:
 
     async def find_late(self, name: str, asked: datetime) -> Batch | None:
         """Do what `find` does, for one that may have been made a moment ago."""
-        if (found := await self.find(name, asked)) is not None:
-            return found
-        await self._halt.sleep(_LATEST_S)
-        return await self.find(name, asked)
+        for number, wait_s in enumerate(_LOOKS_S):
+            await self._halt.sleep(wait_s)
+            if (found := await self.find(name, asked)) is not None:
+                return found
+            if number == 0:
+                log.info("batch_looked_for", submission=name, for_s=sum(_LOOKS_S))
+        return None
 
     async def find(self, name: str, asked: datetime) -> Batch | None:
         """Return the batch of a submission that was `asked` for at some time; None when it never arrived."""
@@ -145,6 +151,8 @@ class BatchApi:
                 return named
             if not found or page.get("has_more") is not True or found[-1].created_s < earliest_s:
                 return None
+            if query.get("after") == found[-1].id:
+                return None  # a server that knows no pages
             query["after"] = found[-1].id
 
     async def content(self, file_id: str) -> bytes:
@@ -164,7 +172,11 @@ class BatchApi:
     async def _call(self, ask: Ask, *, timeout_s: float, is_good: Callable[[bytes], bool]) -> HttpReply:
         failures = _Failures()
         while isinstance(outcome := await self._attempt(ask, timeout_s, is_good), Failure):
-            await self._wait(outcome, self._passing(ask, outcome), failures)
+            if _says_absent(ask, outcome) and failures.absent < _ABSENT:
+                failures.absent += 1
+                await self._halt.sleep(_ABSENT_S)
+            else:
+                await self._wait(outcome, self._passing(ask, outcome), failures)
         return outcome
 
     async def _attempt(self, ask: Ask, timeout_s: float, is_good: Callable[[bytes], bool]) -> HttpReply | Failure:
@@ -189,7 +201,7 @@ class BatchApi:
         row = next(row for row in matching(failure) if row.action is not Action.CHANGE)
         if row.action in _SOON:
             return row
-        if failure.status == 404 and ask.method == "GET" and ask.path != "/batches":
+        if _says_absent(ask, failure):
             raise Gone(described(failure))
         raise _refusal(ask, failure, row, heard=self._heard)
 
@@ -228,7 +240,14 @@ class _Failures:
     """Those of one call in a row."""
 
     count: int = 0
+    absent: int = 0
+    """Times that what was asked for was not there."""
     since_s: float | None = None
+
+
+def _says_absent(ask: Ask, failure: Failure) -> bool:
+    """Tell whether one file or batch is said not to be there."""
+    return failure.status == 404 and ask.method == "GET" and ask.path != "/batches"
 
 
 def _may_have_arrived(failure: Failure) -> bool:

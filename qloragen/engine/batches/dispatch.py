@@ -8,7 +8,7 @@ from typing import NamedTuple
 import anyio
 from anyio.abc import TaskGroup
 
-from ...errors import ChangesNotAccepted, RunStopped
+from ...errors import ChangesNotAccepted, ProviderUnavailable, RunStopped
 from ...logs import get_logger
 from ...words import counted
 from ..budget import NOTHING
@@ -59,6 +59,8 @@ class Dispatch:
         self._collector = Collector(self._api, self.scene)
         self._uploading = anyio.Lock()
         """Held while a file is in memory: one is enough."""
+        self._creating = anyio.Lock()
+        """Held until it is known, and on record, what has become of the call that makes a batch."""
         self._halt.told.append(self._wake)
 
     def lane(self, model: str) -> BatchLane:
@@ -84,7 +86,8 @@ class Dispatch:
         try:
             found = await self._found(submission)
         except (Gone, NoBatches):
-            self._refuse_to_forget(submission)
+            if (refusal := self._refusal_to_forget(submission)) is not None:
+                raise ChangesNotAccepted(refusal) from None
             self._collector.forsake(lane, batch, "gone")
             return
         if found is None:
@@ -97,8 +100,10 @@ class Dispatch:
         self._tasks.start_soon(self._watch, lane, batch)
 
     async def finished(self) -> None:
-        """Return when what is being collected is on record."""
+        """Return when what is being collected is on record, and what is being made has its name there."""
         await self._collector.finished()
+        async with self._creating:
+            return
 
     def forget(self, parked: Parked) -> None:
         """Let go of a request whose caller has left."""
@@ -119,18 +124,17 @@ class Dispatch:
             return await self._api.find_late(submission.name, submission.asked)
         return await self._api.look(submission.batch)
 
-    def _refuse_to_forget(self, submission: Submission) -> None:
+    def _refusal_to_forget(self, submission: Submission) -> str | None:
+        """Say why a batch that the provider does not know is not to be paid for again; None: it may be."""
         if self._terms.forgo or datetime.now(UTC) - submission.asked > _KEPT:
-            return
+            return None
         requests = counted(len(submission.requests), "request")
         what = (
             f"This provider has no Batch API, and a batch with {requests} of this run may have been made"
             if submission.batch is None
             else f"The provider does not know batch {submission.batch}, in which {requests} of this run were submitted"
         )
-        raise ChangesNotAccepted(
-            f"{what}: use the key and base URL of then, or go on with --yes and pay for what is missing again."
-        )
+        return f"{what}: use the key and base URL of then, or go on with --yes and pay for what is missing again."
 
     async def _submit_all(self, lane: BatchLane) -> None:
         """Submit what gathers in a lane, file after file."""
@@ -156,14 +160,16 @@ class Dispatch:
         lane.open.append(batch)
         self.scene.where.update(dict.fromkeys(batch.order, batch))
         await self._book.asked(submission)
+        file_id = None
         try:
             async with self._uploading:
                 file_id = await self._api.upload(await form(packed.lines()))
-        except RunStopped:
-            self._collector.forsake(lane, batch, "never sent")  # without its file no batch was made
-            raise
-        made = await self._api.create(file_id, self._book.run, name, submission.asked)
-        await self._book.begun(name, made.id)
+        finally:
+            if file_id is None:
+                self._collector.forsake(lane, batch, "never sent")  # without its file no batch was made
+        async with self._creating:
+            made = await self._api.create(file_id, self._book.run, name, submission.asked)
+            await self._book.begun(name, made.id)
         batch.arrived(made)
         lane.known.tally.sent += len(batch.order)
         log.info("batch_submitted", batch=made.id, model=lane.model, requests=len(batch.order))
@@ -180,6 +186,9 @@ class Dispatch:
             await self._collector.collect(lane, batch, shown)
         except Gone:
             log.warning("batch_gone", batch=shown.id, requests=len(batch.held))
+            if (refusal := self._refusal_to_forget(batch.submission)) is not None:
+                self._halt.stop(ProviderUnavailable(refusal))
+                return
             self._collector.forsake(lane, batch, "gone")
         except RunStopped as reason:
             self._halt.stop(reason)

@@ -22,6 +22,8 @@ from .parcel import USUAL, Parcel, Room, line_bytes, line_of
 from .parked import OpenBatch, Parked
 
 TIER = "batch"
+_LONGEST = 60
+"""So many times `gather_s` does the first request wait for others that keep coming."""
 _PAUSE_EVERY = 100
 """Lines after which other tasks get their turn."""
 
@@ -111,15 +113,17 @@ class BatchLane:
         self._news.set()
 
     async def gather(self) -> None:
-        """Return when a file is full, or when nothing has come for a while and there is something."""
+        """Return when a file is full, or when nothing has come for a while and there is something, or after a while
+        however slowly requests come."""
         while not self._queue:
             await self._changed()
         room = self._terms.room
-        while len(self._queue) < room.requests and self._bytes < room.bytes:
-            with anyio.move_on_after(self._terms.gather_s) as quiet:
-                await self._changed()
-            if quiet.cancelled_caught:
-                return
+        with anyio.move_on_after(_LONGEST * self._terms.gather_s):
+            while len(self._queue) < room.requests and self._bytes < room.bytes:
+                with anyio.move_on_after(self._terms.gather_s) as quiet:
+                    await self._changed()
+                if quiet.cancelled_caught:
+                    return
 
     async def pack(self) -> Packed | None:
         """Return a file as large as limits and money allow; None where nothing is left to be sent.
