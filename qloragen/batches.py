@@ -13,8 +13,8 @@ from .engine.engine import Engine
 from .errors import SettingsError
 from .settings import Settings
 
-OPEN_ARTICLES = 2_000
-"""Articles worked on at once in batches, unless that is set: all of them wait for hours, in memory."""
+OPEN_ARTICLES = 7_500
+"""Articles worked on at once in batches, unless that is set: all of them wait for hours, in about 1 GB of memory."""
 
 
 @asynccontextmanager
