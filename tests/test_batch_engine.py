@@ -294,10 +294,11 @@ async def test_a_file_is_in_memory_once_and_only_while_it_is_sent():
 async def test_a_request_whose_caller_leaves_while_its_file_is_put_together_is_in_no_batch_twice():
     setting, again = Setting(), dict[str, Any]()
     async with setting.working() as batches, anyio.create_task_group() as tasks:
-        tasks.start_soon(gathered, batches, [request(n) for n in range(1, 250)])
         with anyio.CancelScope() as first:
             async with anyio.create_task_group() as beside:
                 beside.start_soon(gathered, batches, [request(0)])
+                await anyio.lowlevel.checkpoint()
+                tasks.start_soon(gathered, batches, [request(n) for n in range(1, 250)])
                 await anyio.sleep(1)  # and then turn by turn
                 while not setting.engine.reserved_usd:
                     await anyio.lowlevel.checkpoint()

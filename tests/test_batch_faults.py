@@ -6,7 +6,7 @@ import anyio
 import orjson
 import pytest
 
-from qloragen import AccessDenied, ChangesNotAccepted, ModelNotFound, ProviderUnavailable, QuotaExhausted
+from qloragen import AccessDenied, ChangesNotAccepted, Interrupted, ModelNotFound, ProviderUnavailable, QuotaExhausted
 from qloragen.engine.client import Ask, HttpReply
 from qloragen.simulator import Fault, Model, error
 from qloragen.simulator.batch_settings import Batches
@@ -370,3 +370,49 @@ def test_a_server_that_shows_the_same_page_for_ever_is_asked_for_two(tmp_path):
     lives.live(edit=edit)
 
     lives.check(CELLS)
+
+
+def test_a_batch_that_names_the_file_of_its_replies_late_is_looked_at_again(tmp_path):
+    lives, looks = lives_of(tmp_path), list[str]()
+
+    def edit(ask, reply):
+        shown = orjson.loads(reply.body) if ask.path.startswith("/batches/") else {}
+        if shown.get("output_file_id") is None or looks.count(ask.path) == 3:
+            return reply
+        looks.append(ask.path)
+        return HttpReply(200, orjson.dumps({**shown, "output_file_id": None}))
+
+    lives.live(edit=edit)
+
+    lives.check(CELLS)
+
+
+def test_batches_of_requests_that_are_all_refused_for_what_they_are_stop_no_run(tmp_path):
+    lives = lives_of(tmp_path, QUICK, batched("content_policy", sticky=True))
+
+    lives.live(open_articles=1)
+
+    assert lives.asks.count("POST /batches") == 6
+    assert lives.summary.rejections == {"content_filter": 6}
+
+
+def test_batches_that_are_gone_say_nothing_about_others(tmp_path):
+    lives = lives_of(tmp_path, Batches(median_s=6_000))
+
+    async def interrupt(_, session):
+        await anyio.sleep(300)
+        session.stop(Interrupted("Stopped."))
+
+    with pytest.raises(Interrupted):
+        lives.live(beside=interrupt, batch_enqueued_tokens=None, batch_gather_s=1, source=slowly())
+    assert len(lives.left()) == 6
+    lives.provider = provider_of()
+    lives.live(accept_changes=True)
+
+    assert lives.summary.records == 18
+
+
+async def slowly():
+    for article in articles(6):
+        yield article
+        await anyio.sleep(10)

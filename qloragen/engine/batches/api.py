@@ -88,6 +88,11 @@ class Batch:
         """Whether nothing more will come of it."""
         return self.status in ENDED
 
+    @property
+    def lacks_results(self) -> bool:
+        """Whether it has ended with replies, and does not say where they are."""
+        return self.ended and self.done > 0 and self.output_file is None
+
 
 class BatchApi:
     """Makes the calls of one provider; every method raises RunStopped when they cannot be made."""

@@ -63,7 +63,7 @@ class Collector:
             if status == "gone":
                 harvest.lose(held, _GONE)
             harvest.put_off(held)
-        harvest.end(status)
+        harvest.end(status, ended=False)
 
     async def _take_file(self, harvest: Harvest, file_id: str) -> bool:
         """Take the lines of a file; returns whether there is such a file."""

@@ -25,6 +25,9 @@ from .parked import OpenBatch, Parked
 _KEPT = timedelta(days=29)
 """So long does the provider keep what a batch has brought, at least."""
 
+_LATE_LOOKS = 5
+"""At a batch that has ended, for the file that its replies are in."""
+
 log = get_logger()
 
 
@@ -180,7 +183,9 @@ class Dispatch:
         shown = batch.shown
         assert shown is not None
         try:
-            while not shown.ended:
+            looks = _LATE_LOOKS
+            while not shown.ended or (shown.lacks_results and looks):
+                looks -= shown.ended
                 await self._halt.sleep(self._terms.poll_s)
                 batch.shown = shown = await self._api.look(shown.id)
             await self._collector.collect(lane, batch, shown)

@@ -44,6 +44,8 @@ class Harvest:
     _lost: dict[str, tuple[Held, LostCall]] = field(default_factory=dict)
     """By request; booked when all else is: a batch that is collected twice must not lose anything twice."""
     _again: list[Held] = field(default_factory=list)
+    _decided: bool = False
+    """A request was refused for what it is, so the provider works."""
     _stop: RunStopped | None = None
 
     def completion(self, held: Held, reply: HttpReply) -> Completion | Failure:
@@ -96,6 +98,7 @@ class Harvest:
     def give_up(self, held: Held, error: RequestFailed) -> None:
         """Let a request fail."""
         self.lane.known.tally.given_up += 1
+        self._decided |= error.final or error.own
         self._close(held, NOTHING)
         if held.parked is not None:
             held.parked.settle(error)
@@ -118,8 +121,10 @@ class Harvest:
         self._again.append(held)
         self.batch.held.pop(held.asked.id, None)
 
-    def end(self, status: str) -> None:
+    def end(self, status: str, *, ended: bool = True) -> None:
         """Put the end of the batch on record, between two awaits with all that it has lost, and let others follow.
+
+        One that has not `ended` at the provider says nothing about others.
 
         Raises:
             RunStopped: what it has come to says that no other will fare better.
@@ -136,7 +141,8 @@ class Harvest:
                 self.lane.park(held.parked)
         self.lane.ended(self.batch, refused=self.refused)
         log.info("batch_ended", batch=self.batch.submission.batch, status=status, replies=self.batch.succeeded)
-        self._judge(status)
+        if ended:
+            self._judge(status)
 
     def _name_of(self, held: Held) -> str:
         return f"{self.batch.submission.batch}:{held.asked.id}"
@@ -157,7 +163,8 @@ class Harvest:
         self.scene.shared.budget.settle(self.lane.model, held.asked.worst, spent)
 
     def _judge(self, status: str) -> None:
-        self.lane.fruitless = 0 if self.batch.succeeded else self.lane.fruitless + (not self.refused)
+        brought = self.batch.succeeded > 0 or self._decided
+        self.lane.fruitless = 0 if brought else self.lane.fruitless + (not self.refused)
         if self._stop is not None:
             raise self._stop
         if self.lane.fruitless >= FRUITLESS:
