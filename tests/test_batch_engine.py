@@ -334,3 +334,19 @@ async def test_requests_that_keep_coming_slowly_are_not_waited_for_without_end()
 
     assert len(setting.batches) >= 3
     assert setting.batches[0] == pytest.approx(67, abs=1)
+
+
+async def test_a_request_that_waits_holds_nothing_that_is_as_long_as_its_prompt():
+    setting, held = Setting(), list[int]()
+    text = "All of them hold the same text. " * 1_000
+    requests = [replace(request(n), messages=(Message("user", f"Say {n}.", head=text),)) for n in range(200)]
+    async with setting.working() as batches, anyio.create_task_group() as tasks:
+        tracemalloc.start()
+        tasks.start_soon(gathered, batches, requests)
+        await anyio.sleep(50)
+        # What the provider holds is not this side's: the files of batches, above all.
+        others = [tracemalloc.Filter(False, pattern) for pattern in ("*/simulator/*", "*/parcel.py")]
+        held.extend(trace.size for trace in tracemalloc.take_snapshot().filter_traces(others).traces)
+        tracemalloc.stop()
+
+    assert sum(held) < 200 * len(text) / 5
