@@ -345,7 +345,10 @@ async def test_a_request_that_waits_holds_nothing_that_is_as_long_as_its_prompt(
         tasks.start_soon(gathered, batches, requests)
         await anyio.sleep(50)
         # What the provider holds is not this side's: the files of batches, above all.
-        others = [tracemalloc.Filter(False, pattern) for pattern in ("*/simulator/*", "*/parcel.py")]
+        others = [
+            tracemalloc.Filter(inclusive=False, filename_pattern=pattern)
+            for pattern in ("*/simulator/*", "*/parcel.py")
+        ]
         held.extend(trace.size for trace in tracemalloc.take_snapshot().filter_traces(others).traces)
         tracemalloc.stop()
 
