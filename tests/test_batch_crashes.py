@@ -90,5 +90,5 @@ def test_what_never_arrived_is_asked_for_as_if_it_had_not_been_written_down(tmp_
 
     lives.live()
 
-    assert lives.asks[:7] == ["GET /batches"] * 6 + ["POST /files"]
+    assert lives.asks[:4] == ["GET /batches"] * 3 + ["POST /files"]
     lives.check(12)

@@ -36,6 +36,8 @@ _SLOWEST_BYTES_PER_S = 250_000
 """An upload or download that is slower is given up and begun again."""
 _LOOKS_S = (0.0, 10.0, 20.0, 30.0, 60.0, 180.0)
 """From one look for a batch that may just have been made to the next: lists may be late, and a second one is paid."""
+LOOKS_BY_ANOTHER_S = (0.0, 5.0, 15.0)
+"""The same where an earlier process may have made it, which has been dead for a while: mostly it was killed before."""
 _ABSENT, _ABSENT_S = 5, 20.0
 """Looks, and the time between them, after which what the provider says is not there is taken to be gone: it may be new,
 or another of its servers' business."""
@@ -135,14 +137,14 @@ class BatchApi:
         """
         return _batch(await self._json(Ask("GET", f"/batches/{id}")))
 
-    async def find_late(self, name: str, asked: datetime) -> Batch | None:
-        """Do what `find` does, for one that may have been made a moment ago."""
-        for number, wait_s in enumerate(_LOOKS_S):
+    async def find_late(self, name: str, asked: datetime, looks_s: tuple[float, ...] = _LOOKS_S) -> Batch | None:
+        """Do what `find` does, for one that may have been made a moment ago: after each of these waits."""
+        for number, wait_s in enumerate(looks_s):
             await self._halt.sleep(wait_s)
             if (found := await self.find(name, asked)) is not None:
                 return found
             if number == 0:
-                log.info("batch_looked_for", submission=name, for_s=sum(_LOOKS_S))
+                log.info("batch_looked_for", submission=name, for_s=sum(looks_s))
         return None
 
     async def find(self, name: str, asked: datetime) -> Batch | None:

@@ -14,7 +14,7 @@ from ...words import counted
 from ..budget import NOTHING
 from ..client import Asking
 from ..engine import Engine
-from .api import Batch, BatchApi, Gone, NoBatches
+from .api import LOOKS_BY_ANOTHER_S, Batch, BatchApi, Gone, NoBatches
 from .book import BatchBook, Submission
 from .collecting import Collector
 from .harvest import Scene
@@ -124,7 +124,7 @@ class Dispatch:
 
     async def _found(self, submission: Submission) -> Batch | None:
         if submission.batch is None:
-            return await self._api.find_late(submission.name, submission.asked)
+            return await self._api.find_late(submission.name, submission.asked, LOOKS_BY_ANOTHER_S)
         return await self._api.look(submission.batch)
 
     def _refusal_to_forget(self, submission: Submission) -> str | None:
