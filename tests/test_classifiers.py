@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from qloragen.domain.applicable import applicable, has_code, possible
 from qloragen.domain.article_block import lay_out
 from qloragen.domain.classifiers import SUBSTANCE, Cascade, Decisions, Numbers, Subject, Thresholds
 from qloragen.domain.classifiers.cascade import DOUBTFUL
+from qloragen.domain.classifiers.protocol import fingerprint_of
 from qloragen.errors import PackError
 from qloragen.packs import default_folder, load_pack
-from qloragen.types import Article, Completion, Format, Invalid, Usage
+from qloragen.types import Article, Completion, Format, Function, Invalid, Message, Predicate, Request, Usage
 
 PACK = load_pack()
 DECISIONS, NUMBERS = Decisions("mini"), Numbers("sol")
@@ -286,3 +288,17 @@ def test_mistakes_in_what_is_said_about_statements_are_named(tmp_path, old, new,
 
     with pytest.raises(PackError, match=said_):
         load_pack(folder)
+
+
+def test_whatever_differs_in_any_request_of_a_classifier_gives_it_another_fingerprint():
+    plain = Request("m", (Message("user", "Which?"),), 10)
+    others = [
+        replace(plain, messages=(Message("user", "Which types?"),)),
+        replace(plain, temperature=1.0),
+        replace(plain, function=Function("f", "d", {})),
+        replace(plain, predicates=(Predicate("a", "It is so."),)),
+    ]
+    told = [(plain,), (plain, plain), *((plain, other) for other in others), *((other, plain) for other in others)]
+
+    assert len({fingerprint_of(requests) for requests in told}) == len(told)
+    assert fingerprint_of((replace(plain, model="n"), plain)) == fingerprint_of((plain, plain))

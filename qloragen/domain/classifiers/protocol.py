@@ -83,9 +83,14 @@ def probe(pack: Pack) -> Subject:
 
 
 def fingerprint_of(requests: Iterable[Request]) -> str:
-    """Identify everything in `requests` that their replies depend on apart from the model."""
-    parts: list[object] = []
-    for request in requests:
-        parts += [wording(request.messages), request.function, request.temperature]
-        parts += [[*map(list, request.predicates)]] if request.predicates else []
+    """Identify everything in `requests`, one at least, that their replies depend on apart from the model."""
+    asked = [*requests]
+    forms = [_form(request) for request in asked]
+    parts = [*(wording(request.messages) for request in asked), *forms[0]]
+    parts += [forms] if any(form != forms[0] for form in forms) else []
     return digest(orjson.dumps(parts).decode())
+
+
+def _form(request: Request) -> list[object]:
+    judged = [[*map(list, request.predicates)]] if request.predicates else []
+    return [request.function, request.temperature, *judged]
