@@ -16,18 +16,24 @@ def budget_of(settings: Settings, ledger: Ledger) -> Budget:
     Raises:
         SettingsError: There is a limit in US dollars on calls of which some have no known cost.
     """
-    bounds = Bounds(settings.max_cost_usd, settings.max_tokens, settings.max_calls)
-    own = {model: Bounds(one.max_cost_usd, one.max_tokens, one.max_calls) for model, one in settings.models.items()}
+    bounds, own = bounds_of(settings)
     unpriced = _unpriced(ledger)
     if bounds.max_cost_usd is not None and unpriced:
         raise _not_kept(f"{sum(unpriced.values())} calls of this run")
     for model, one in own.items():
         if one.max_cost_usd is not None and model in unpriced:
             raise _not_kept(f"{unpriced[model]} calls of {model}")
-    return Budget(bounds, own=own, spent=_spent(ledger))
+    return Budget(bounds, own=own, spent=spent_of(ledger))
 
 
-def _spent(ledger: Ledger) -> dict[str, Spending]:
+def bounds_of(settings: Settings) -> tuple[Bounds, dict[str, Bounds]]:
+    """Return what the whole run may spend, and each model."""
+    own = {model: Bounds(one.max_cost_usd, one.max_tokens, one.max_calls) for model, one in settings.models.items()}
+    return Bounds(settings.max_cost_usd, settings.max_tokens, settings.max_calls), own
+
+
+def spent_of(ledger: Ledger) -> dict[str, Spending]:
+    """Return what has been spent at most, by model."""
     spent: defaultdict[str, Spending] = defaultdict(lambda: NOTHING)
     for account, bill in ledger.bills.items():
         tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens + bill.worst_tokens

@@ -143,6 +143,17 @@ async def test_a_limit_that_will_not_do_is_said_to_be_too_low(no_key):
     assert high.notes == ()
 
 
+async def test_limits_of_tokens_and_calls_and_of_one_model_are_looked_at_too(no_key):
+    found = await aestimate(
+        EXAMPLES, max_tokens=1_000, models={"gpt-6-luna": {"max_calls": 3}, "gpt-6-sol": {"max_calls": 30}}
+    )
+
+    assert [note.partition(",")[0] for note in found.notes] == [
+        "Of max_tokens (1",
+        "Of max_calls of gpt-6-luna (3) 3 is left",
+    ]
+
+
 async def test_lost_calls_count_against_a_limit_as_they_will_in_the_run(no_key, tmp_path):
     with open_run(tmp_path / "run") as run:
         run.add_lost(a_cell(), LostCall("m", "timeout", None, None, Decimal("0.995"), 900, None), NOON)

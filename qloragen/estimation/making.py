@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
 import anyio.to_thread
 
 from ..assembly import job_of, options_of, specs_of
 from ..background import threaded
+from ..bounds import spent_of
 from ..engine.client import Client
 from ..engine.pricing import origin
 from ..engine.spec import ModelSpec
@@ -183,7 +183,7 @@ async def _read_through(source: Source, wish: _Wish, settings: Settings, state: 
         latency=latency_words(prepared[0], known.latency_s),
         prices={model: origin(price) for model, price in models.items()},
         unknown_prices=tuple(model for model, price in models.items() if price is None),
-        notes=(*notes(prepared[0], state.ledger.worst_usd() if state else Decimal(0)), *_of_sample(wish)),
+        notes=(*notes(prepared[0], spent_of(state.ledger) if state else {}), *_of_sample(wish)),
         paid_usd=paid_usd,
     )
 

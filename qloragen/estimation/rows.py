@@ -8,15 +8,16 @@ from decimal import Decimal
 from math import hypot, sqrt
 from typing import NamedTuple
 
+from ..engine.budget import Spending
 from ..engine.spec import ModelSpec
 from ..pipeline.plan import sum_usd
 from ..types import Stage
 from .expected import ENDS, End
+from .limits import limits_reached
 from .loads import Kind, Load
 from .modes import Mode
 from .outlook import Outlook
 from .pace import latencies, pace
-from .text import usd
 from .values import Amount, Count, Item, ModeEstimate
 
 
@@ -57,9 +58,9 @@ def latency_words(prepared: Prepared, sampled_s: Mapping[Stage, float]) -> str:
     return f"{said} ({'as measured' if lasts.keys() <= sampled_s.keys() else 'assumed'})" if said else ""
 
 
-def notes(prepared: Prepared, worst_usd: Decimal) -> tuple[str, ...]:
-    """Return what is special about the mode that is set, in a run that has cost so much at most already."""
-    return (*_notes(prepared), *_of_limit(prepared, worst_usd))
+def notes(prepared: Prepared, spent: Mapping[str, Spending]) -> tuple[str, ...]:
+    """Return what is special about the mode that is set, in a run that has spent so much at most already, by model."""
+    return (*_notes(prepared), *limits_reached(prepared.mode.settings, _items(prepared), spent))
 
 
 def _notes(prepared: Prepared) -> Iterator[str]:
@@ -74,15 +75,6 @@ def _notes(prepared: Prepared) -> Iterator[str]:
         for tier in sorted({kind.tier for kind in prepared.likely if kind.model == spec.name and kind.tier}):
             if spec.price is not None and tier not in spec.price.tiers:
                 yield f"No price of {spec.name} is known for {tier}: the standard one is taken."
-
-
-def _of_limit(prepared: Prepared, worst_usd: Decimal) -> Iterator[str]:
-    limit_usd, cost_usd = prepared.mode.settings.max_cost_usd, prepared.cost_usd("likely")
-    if limit_usd is not None and cost_usd is not None and worst_usd + cost_usd > limit_usd:
-        yield (
-            f"Of max_cost_usd (${limit_usd:f}) ${usd(max(limit_usd - worst_usd, Decimal(0)))} is left, less than is"
-            " likely to be needed: the run would stop on its way, and go on when the limit is raised."
-        )
 
 
 def _row(prepared: Prepared, sampled_s: Mapping[Stage, float]) -> ModeEstimate:

@@ -188,17 +188,6 @@ class Ledger:
         """Return the sum of all lost calls."""
         return total_lost(self._lost.values())
 
-    def worst_usd(self, model: str | None = None) -> Decimal:
-        """Return the most that was paid (to `model`): all bills, and calls without a bill at their worst.
-
-        Calls without a known price are not in it: see `Bill.unpriced_calls` and `LostSum.unpriced_calls`.
-        """
-        bills = (
-            bill.cost_usd + bill.worst_usd for account, bill in self._bills.items() if model in (None, account.model)
-        )
-        lost = (one.worst_usd for place, one in self._lost.items() if model in (None, place.model))
-        return sum(lost, sum(bills, Decimal(0)))
-
 
 def _sum_of(lost: Lost) -> LostSum:
     if lost.usage is not None:
