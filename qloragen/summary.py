@@ -48,7 +48,7 @@ class Summary:
     """Counts and costs of a run directory, over all the processes that worked in it."""
 
     classified: int
-    """Articles with a classification."""
+    """Classifications: one for each article and way to classify it."""
     records: int
     records_by_type: Mapping[str, int]
     """Type slug to number of records."""
@@ -134,7 +134,7 @@ class Summary:
         if self.articles is not None:
             rows.append(("articles read", str(self.articles)))
         rows += [("skipped", _listed(self.skips))] if self.skips else []
-        rows += [("articles classified", str(self.classified)), ("records", str(self.records))]
+        rows += [("classifications", str(self.classified)), ("records", str(self.records))]
         rows += [("rejected", _listed(self.rejections))] if self.rejections else []
         rows += [("failed for now", _listed(self.failures))] if self.failures else []
         pending = f"{self.unsettled} ({dollars(self.pending.cost_usd, self.pending.unpriced_calls)})"

@@ -48,7 +48,7 @@ async def test_while_a_run_is_at_work_or_was_killed_no_old_count_of_articles_is_
     said = capsys.readouterr().out
     assert "the process ended without a word; the same command goes on" in said
     assert "articles read" not in said
-    assert "articles classified  2" in said
+    assert "classifications      2" in said
 
 
 def test_a_run_that_was_killed_before_its_first_call_has_a_heading(tmp_path, capsys):

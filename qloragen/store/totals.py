@@ -15,7 +15,7 @@ class Totals(BaseModel):
     """Counts over a whole run directory."""
 
     classified: int = 0
-    """Articles with a classification."""
+    """Classifications: one for each article and way to classify it."""
     records_by_type: Counter[str] = Field(default_factory=Counter)
     """Type slug to records."""
     rejections: Counter[str] = Field(default_factory=Counter)
