@@ -13,11 +13,12 @@ import orjson
 import pytest
 
 from qloragen.engine import Engine, LostCall, Message, ModelSpec, Price, Request
+from qloragen.engine.batches.book import Submission
 from qloragen.engine.batches.engine import batching
 from qloragen.engine.batches.lane import Terms
 from qloragen.engine.batches.parcel import Room
 from qloragen.engine.models import family
-from qloragen.errors import Interrupted, RequestFailed, StorageFailed
+from qloragen.errors import ChangesNotAccepted, Interrupted, RequestFailed, StorageFailed
 from qloragen.simulator import Fault, SimulatedClient
 from qloragen.simulator.batch_settings import Batches
 from qloragen.testing import VirtualLoop
@@ -41,6 +42,7 @@ class Book:
     def __init__(self, *left):
         self.left_open = list(left)
         self.told = []
+        self.submissions = []
         self.adopted = {}
 
     async def open(self):
@@ -48,6 +50,7 @@ class Book:
 
     async def asked(self, submission):
         self.told.append(("asked", len(submission.requests)))
+        self.submissions.append(submission)
 
     async def begun(self, name, batch):
         self.told.append(("begun", batch))
@@ -353,3 +356,25 @@ async def test_a_request_that_waits_holds_nothing_that_is_as_long_as_its_prompt(
         tracemalloc.stop()
 
     assert sum(held) < 200 * len(text) / 5
+
+
+async def test_a_beginning_that_fails_and_is_tried_again_collects_no_batch_twice():
+    setting = Setting(Batches(median_s=1_000))
+    async with setting.working() as batches, anyio.create_task_group() as tasks:
+        tasks.start_soon(batches.complete, request(0))
+        await anyio.sleep(50)
+        tasks.cancel_scope.cancel()
+    (asked,) = setting.book.submissions
+    later = Setting()
+    later.client = setting.client
+    later.book.left_open = [replace(asked, batch="batch_0"), Submission("other", asked.model, (), asked.asked, "gone")]
+
+    async with later.working() as batches:
+        for _ in range(2):
+            with pytest.raises(ChangesNotAccepted, match="does not know batch gone"):
+                await batches.attach()
+        assert [one.id for one in batches.progress] == ["batch_0"]
+        await anyio.sleep(2_000)
+
+    assert [told for told in later.book.told if told[0] == "end"] == [("end", "completed")]
+    assert later.book.adopted.keys() == {"id-0"}

@@ -204,6 +204,14 @@ async def test_what_is_found_for_a_cell_is_given_once_oldest_first_and_booked(ru
     assert all(model == "m" and any(usage) and cost > 0 for model, usage, cost in spent)
 
 
+async def test_what_is_looked_for_twice_is_found_once(run, salvage, spent):
+    for _ in range(2):
+        await salvage.collect(_client(_stored("c1", "1")), NOON, run)
+
+    assert _ids_of(salvage.adopted(a_cell("c1"))) == ["1"]
+    assert len(spent) == 1
+
+
 async def test_what_is_found_is_billed_to_the_model_that_was_asked(run, spent):
     """A classification may take calls of several."""
     prices = {name: Price(Decimal(usd), Decimal(usd)) for name, usd in (("m", 1), ("small", 2))}

@@ -97,6 +97,7 @@ class StoredReplies:
         A provider that lists nothing is no error: it is logged, and the calls are made again.
         """
         earliest_s = (since - CLOCKS_APART).timestamp()
+        self._found = {}  # a beginning that failed may have looked before
         try:
             async for one in stored(client, {RUN: self._run}):
                 if one.created_s < earliest_s:

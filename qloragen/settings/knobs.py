@@ -261,7 +261,7 @@ class Settings(BaseSettings):
         description="Let the provider store calls, and adopt after a crash what it had finished; it keeps your texts",
     )
     open_articles: Count | None = Field(
-        None, description="Articles worked on at once; unset: what keeps both models' calls in flight; in batches 2,000"
+        None, description="Articles worked on at once; unset: what keeps both models' calls in flight; in batches 7,500"
     )
     flex: bool = Field(
         False,  # noqa: FBT003 - pydantic's way to say a default

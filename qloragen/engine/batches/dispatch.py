@@ -75,26 +75,29 @@ class Dispatch:
         return lane
 
     async def attach(self, submission: Submission) -> None:
-        """Go on with a batch of an earlier process.
+        """Go on with a batch of an earlier process, unless that is done already.
 
         Raises:
             ChangesNotAccepted: the provider does not know it, or knows of no batches at all.
             RunStopped: it cannot be asked.
         """
-        lane, batch = self.lane(submission.model), OpenBatch(submission)
-        lane.open.append(batch)
-        for asked in submission.requests:
-            self.scene.where[asked.id] = batch
-            self._budget.hold(lane.model, asked.worst)
+        lane = self.lane(submission.model)
+        if any(batch.name == submission.name for batch in lane.open):
+            return  # a beginning that failed came so far
+        found, status = None, "never sent"
         try:
             found = await self._found(submission)
         except (Gone, NoBatches):
             if (refusal := self._refusal_to_forget(submission)) is not None:
                 raise ChangesNotAccepted(refusal) from None
-            self._collector.forsake(lane, batch, "gone")
-            return
+            status = "gone"
+        batch = OpenBatch(submission)
+        lane.open.append(batch)
+        for asked in submission.requests:
+            self.scene.where[asked.id] = batch
+            self._budget.hold(lane.model, asked.worst)
         if found is None:
-            self._collector.forsake(lane, batch, "never sent")
+            self._collector.forsake(lane, batch, status)
             return
         if submission.batch is None:
             await self._book.begun(submission.name, found.id)
