@@ -3,7 +3,8 @@
 Rules:
 1. A request waits until its batch has brought its reply, through as many batches as that takes.
 2. What a batch asks for is on record before it is sent, and what the provider calls it as soon as that is known. So a
-   process that goes on after any other finds each batch again, and asks for nothing that is in one.
+   process that goes on after any other finds each batch again, and asks for nothing that is in one. Only one whose
+   making was cut off has to be looked for by its name, and counts as never made if it is listed too late.
 3. Nothing is asked for twice at the same time: a batch is closed on record before what it has left undone goes into
    another.
 4. A stop wakes all who wait, at once. The batches go on at the provider, for the next process to collect.
