@@ -9,7 +9,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +39,7 @@ from qloragen.simulator import (
     Simulation,
     SimulatorServer,
 )
+from qloragen.simulator.provider import ModelEndpoint
 from qloragen.store.run import open_run
 from qloragen.summary import Summary
 from qloragen.types import Usage
@@ -112,9 +113,20 @@ class Billing(Provider):
         )
         super().__init__(Simulation({"*": model}, faults, seed=seed), record=record)
         self.unsaid: list[Bill] = []
+        self.busy, self.idle = threading.Event(), threading.Event()
+        """The thirtieth call has come; no call is in flight."""
+
+    def arrive(self, body: bytes, headers: Mapping[str, str], clock_s: float, endpoint: ModelEndpoint = "chat") -> Plan:
+        plan = super().arrive(body, headers, clock_s, endpoint)
+        self.idle.clear()
+        if self.statistics.total.calls >= 30:
+            self.busy.set()
+        return plan
 
     def end(self, plan: Plan, clock_s: float, *, whole: bool) -> None:
         super().end(plan, clock_s, whole=whole)
+        if not self.statistics.total.in_flight:
+            self.idle.set()
         if whole and plan.usage is not None and plan.model and not (plan.reply or {}).get("usage"):
             self.unsaid.append((plan.service, plan.model, plan.usage))
 
@@ -309,13 +321,10 @@ def test_after_a_kill_only_what_was_in_flight_is_on_no_bill(tmp_path, portal):
     source.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in articles(*range(16))))
     with portal.wrap_async_context_manager(SimulatorServer(provider)) as server:
         process = start(source, folder, server.base_url)
-        while len(provider.calls) < 30:
-            assert process.poll() is None
-            time.sleep(0.002)
+        assert provider.busy.wait(30)
         process.kill()
         process.wait()
-        while provider.statistics.total.in_flight:
-            time.sleep(0.002)
+        assert provider.idle.wait(30)
         cut = check(folder, provider, unread=unread_by(folder, provider), killed=True)
         assert start(source, folder, server.base_url).wait() in {0, 3}
 
