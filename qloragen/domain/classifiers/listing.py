@@ -24,10 +24,9 @@ _ECHO_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """A strong model reads the article and answers with bare numbers: faithful to the method, and no token too many."""
+class _Listing:
+    """A model that reads the article and lists the numbers of its types."""
 
-    name: ClassVar[str] = "numbers"
     most_asks: ClassVar[int] = MOST_ASKS
     reading: ClassVar[str] = ""
     model: str
@@ -38,45 +37,40 @@ class Numbers:
         return (self.model,)
 
     def fingerprint(self, pack: Pack) -> str:
-        """Identify both questions."""
-        return _fingerprint(self, pack)
+        """Identify both questions, and the form of the answer."""
+        first = self.request(probe(pack), ())
+        return fingerprint_of((first, _stricter(first, "", pack)))
 
     def request(self, subject: Subject, replies: Sequence[Completion]) -> Request:
         """Return the question, stricter after a reply that could not be read."""
-        return _asked(subject, self.model, None, replies)
+        return _asked(subject, self.model, self._form(subject.pack), replies)
 
     def read(self, pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
         """Return the numbers in the last reply."""
         return read_listing(pack, replies)
+
+    def _form(self, pack: Pack) -> Function | None:
+        del pack
+        return None
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class Numbers(_Listing):
+    """A strong model reads the article and answers with bare numbers: faithful to the method, and no token too many."""
+
+    name: ClassVar[str] = "numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Json(_Listing):
     """A model whose answer is held in shape by a schema: for small ones that would talk instead, or list everything."""
 
     name: ClassVar[str] = "json"
-    most_asks: ClassVar[int] = MOST_ASKS
-    reading: ClassVar[str] = ""
-    model: str
     most: int | None = None
     """Types that it may list; None: all."""
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The one model."""
-        return (self.model,)
-
-    def fingerprint(self, pack: Pack) -> str:
-        """Identify both questions, and the schema."""
-        return _fingerprint(self, pack)
-
-    def request(self, subject: Subject, replies: Sequence[Completion]) -> Request:
-        """Return the question, stricter after a reply that could not be read."""
-        return _asked(subject, self.model, _function(subject.pack, self.most), replies)
-
-    def read(self, pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
-        """Return the numbers in the last reply."""
-        return read_listing(pack, replies)
+    def _form(self, pack: Pack) -> Function:
+        return _function(pack, self.most)
 
 
 def read_listing(pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] | Invalid:
@@ -94,12 +88,6 @@ def read_listing(pack: Pack, replies: Sequence[Completion]) -> tuple[int, ...] |
     if answer.readable:
         return answer.types
     return Invalid("unreadable", "The reply names no types for certain.", final=len(replies) >= MOST_ASKS)
-
-
-def _fingerprint(classifier: Numbers | Json, pack: Pack) -> str:
-    subject = probe(pack)
-    first = classifier.request(subject, ())
-    return fingerprint_of((first, _stricter(first, "", pack)))
 
 
 def _asked(subject: Subject, model: str, function: Function | None, replies: Sequence[Completion]) -> Request:
