@@ -101,6 +101,7 @@ def job_of(settings: Settings, classifier: Classifier | None = None) -> Job:
         classify_reads=settings.classify_reads,
         gates=settings.gates,
         max_types=settings.max_types,
+        thresholds=settings.checks,
         output_chars=settings.output_chars,
         temperature=settings.temperature,
         max_request_cost_usd=settings.max_request_cost_usd,

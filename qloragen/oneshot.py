@@ -29,7 +29,7 @@ from .types import Record
 from .upkeep import mend
 
 _KNOBS_OF_A_JOB = (
-    *("pack", "pack_variables", "max_types", "input", "temperature"),
+    *("pack", "pack_variables", "max_types", "input", "temperature", "checks"),
     *("classifier", "classify_model", "decide_model", "decision_threshold", "classify_reads"),
 )
 """The settings that decide how a run's replies are read."""

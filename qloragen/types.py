@@ -29,6 +29,10 @@ ClassifyReads = Literal["article", "outline"]
 Needs = Literal["code"]
 """What an article must have for a type to be possible at all."""
 
+Shows = Literal["code", "caution", "option", "pair", "steps"]
+"""What the input of a record must show for the record to be of its type: code or a command; a warning or limit; a
+setting; two things to set against each other; steps or commands."""
+
 Stage = Literal["classify", "generate"]
 """What a call is for."""
 
@@ -111,6 +115,8 @@ class InstructionType:
     """Other names under which a reply may list this type."""
     needs: Needs | None = None
     """What it cannot do without, for gates; None: nothing that code could see."""
+    shows: Shows | None = None
+    """What the input of a record of it must show; None: nothing that code could see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +345,21 @@ class AskedInBatch:
     time: datetime
 
 
+class Quality(NamedTuple):
+    """What the checks have measured of a record that they let pass."""
+
+    grounded: float = 1.0
+    """Share of the input's words that the article has."""
+    supported: float = 1.0
+    """Share of the output's words that instruction and input have."""
+    flags: tuple[str, ...] = ()
+    """Codes of what was found and is no reason to refuse the record."""
+
+
+UNFLAGGED = Quality()
+"""Nothing to find fault with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a valid generation reply comes to, before provenance is added."""
@@ -346,6 +367,7 @@ class Draft:
     instruction: str
     input: str
     output: str
+    quality: Quality = UNFLAGGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +382,8 @@ class Invalid:
     """Asking again cannot help."""
     passes_on: bool = False
     """Nothing is wrong: the reply was worth its price, and says that another model is to be asked."""
+    also: tuple[str, ...] = ()
+    """Codes of what else is wrong; `detail` speaks of it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +409,7 @@ class Record:
     cost_usd: Decimal | None
     time: datetime
     """When the accepted reply arrived (UTC)."""
+    quality: Quality = UNFLAGGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from qloragen.domain.checks import check
+from qloragen.domain.checks import Case, facts_of, inspect
 from qloragen.packs import load_pack
-from qloragen.types import Draft
+from qloragen.thresholds import Thresholds
+from qloragen.types import Article, Draft
 
 PACK = load_pack()
 KINDS = {kind.slug: kind for kind in PACK.types}
@@ -21,13 +22,17 @@ GOOD = Draft(
 )
 
 
+def codes(draft, kind, article=ARTICLE):
+    case = Case(draft, facts_of(Article("a", article)), kind, PACK, "evidence", Thresholds())
+    return [defect.code for defect in inspect(case).defects]
+
+
 def reason(type="how-to", **fields):
-    found = check(replace(GOOD, **fields), ARTICLE, KINDS[type], PACK)
-    return found and found.reason
+    return next(iter(codes(replace(GOOD, **fields), KINDS[type])), None)
 
 
 def test_a_good_draft_passes_for_every_type():
-    assert all(check(GOOD, ARTICLE, kind, PACK) is None for kind in PACK.types)
+    assert not any(codes(GOOD, kind) for kind in PACK.types)
 
 
 @pytest.mark.parametrize(
@@ -92,15 +97,9 @@ def test_defects_are_caught_and_lookalikes_are_not(field, text, expected):
 
 
 def test_what_is_said_about_a_defect_names_the_field():
-    found = check(replace(GOOD, output="[insert answer here]"), ARTICLE, KINDS["how-to"], PACK)
+    draft = replace(GOOD, output="[insert answer here]")
+    case = Case(draft, facts_of(Article("a", ARTICLE)), KINDS["how-to"], PACK, "evidence", Thresholds())
 
-    assert found is not None
-    assert found.detail == (
+    assert inspect(case).defects[0].detail == (
         "The output contains the placeholder [insert answer here]; write the finished text in its place."
-    )
-
-
-def test_the_guidance_of_another_type_is_no_echo_of_this_one():
-    assert (
-        reason(type="comparison", instruction="Compare Medusa and sstableloader for restoring a whole cluster.") is None
     )

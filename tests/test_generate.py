@@ -231,7 +231,10 @@ def test_input_is_put_together_from_the_paragraphs_word_for_word_in_the_article_
 
 
 def test_a_written_input_is_taken_as_it_is():
-    assert parsed(WRITTEN, "written") == Draft(**WRITTEN)
+    draft = parsed(WRITTEN, "written")
+
+    assert isinstance(draft, Draft)
+    assert (draft.instruction, draft.input, draft.output) == tuple(WRITTEN[name] for name in Draft.__match_args__[:3])
 
 
 def test_fields_are_trimmed():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 
+from ..thresholds import Thresholds
 from ..types import Article, Completion, Draft, InputMode, InstructionType, Invalid, Message, Request, digest
 from .arguments import ASKED_OUTPUT_CHARS, function, read_evidence, read_written
 from .article_block import ArticleBlock, lay_out
-from .checks import check
+from .checks import Case, facts_of, inspect
 from .pack import Pack
 from .paragraphs import VERSION
 from .wording import wording
@@ -22,6 +24,7 @@ charge the tokens-per-minute limit with this number, so it is kept tight; it dou
 _PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
 """Stands for any article when a prompt is identified."""
 _FAULT = Invalid("probe", "A fault.")
+_USUAL = Thresholds()
 
 
 def request(
@@ -70,16 +73,26 @@ def fingerprint(type: InstructionType, pack: Pack, mode: InputMode) -> str:
 
 
 def parse(
-    completion: Completion, block: ArticleBlock, type: InstructionType, pack: Pack, mode: InputMode
+    completion: Completion,
+    block: ArticleBlock,
+    type: InstructionType,
+    pack: Pack,
+    mode: InputMode,
+    thresholds: Thresholds = _USUAL,
 ) -> Draft | Invalid:
-    """Make a draft of a reply, or say what is wrong with it; never raises, whatever the reply holds."""
+    """Make a draft of a reply, or say all that is wrong with it; never raises, whatever the reply holds."""
     arguments = _arguments(completion)
     if isinstance(arguments, Invalid):
         return arguments
     draft = read_evidence(arguments, block.paragraphs) if mode == "evidence" else read_written(arguments)
     if isinstance(draft, Invalid):
         return draft
-    return check(draft, block.article.content, type, pack) or draft
+    found = inspect(Case(draft, facts_of(block.article), type, pack, mode, thresholds))
+    if found.defects:
+        first, *others = found.defects
+        detail = " ".join(defect.detail for defect in found.defects)
+        return Invalid(first.code, detail, also=tuple(defect.code for defect in others))
+    return replace(draft, quality=found.quality)
 
 
 def _arguments(completion: Completion) -> str | Invalid:

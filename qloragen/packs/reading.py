@@ -229,4 +229,5 @@ def _type(entry: TypeTable, values: Mapping[str, str]) -> InstructionType:
         guidance=fill(entry.guidance, values),
         aliases=tuple(entry.aliases),
         needs=entry.needs,
+        shows=entry.shows,
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from ..types import Needs
+from ..types import Needs, Shows
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 OneLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\r\n]*$")]
@@ -34,6 +34,7 @@ class TypeTable(_Table):
     guidance: Text
     aliases: list[OneLine] = []
     needs: Needs | None = None
+    shows: Shows | None = None
 
 
 class DecideTable(_Table):

@@ -17,6 +17,7 @@ from ..domain.classifiers import Classifier, Subject
 from ..domain.outline import TOKENS, VERSION, outline
 from ..domain.pack import Pack
 from ..engine.reply import UnreadableReply, decode
+from ..thresholds import Thresholds
 from ..types import (
     Article,
     Cell,
@@ -66,6 +67,8 @@ class Job:
     asked for, and there again without one."""
     max_types: int | None = None
     """Most types taken for one article."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """What is good enough. Part of no address: replies are read again by others for nothing."""
     output_chars: int = ASKED_OUTPUT_CHARS
     temperature: float | None = None
     """For every call; None leaves it to the prompts."""
@@ -175,7 +178,8 @@ class Job:
         completion = decoded(reply)
         if completion is None:
             return _UNREADABLE
-        return generate.parse(completion, opened.block, type, self.pack, reply.cell.input_mode or self.input_mode)
+        mode = reply.cell.input_mode or self.input_mode
+        return generate.parse(completion, opened.block, type, self.pack, mode, self.thresholds)
 
     def parameters_of(self, model: str) -> str:
         """Return what the user has set for the replies of `model`: the temperature, `;`, then fields of the request."""
@@ -282,6 +286,7 @@ def record_of(article: Article, type: InstructionType, draft: Draft, replies: li
         usage=Usage(*map(sum, zip(*(reply.usage for reply in replies), strict=True))),
         cost_usd=_sum(reply.cost_usd for reply in replies),
         time=accepted.time,
+        quality=draft.quality,
     )
 
 

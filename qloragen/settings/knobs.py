@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..logs import redact, without_secrets
+from ..thresholds import Thresholds
 from ..types import ClassifierName, ClassifyReads, InputMode, Stage, Structure
 from .layers import below_environment
 
@@ -128,7 +129,7 @@ class ModelSettings(BaseModel):
     decisions: bool | None = Field(None, description="Judges predicates at the endpoint for typed decisions")
 
 
-TABLES = ("models", "pack_variables")
+TABLES = ("models", "pack_variables", "checks")
 """Knobs with knobs, or names of the user's own, inside."""
 
 _NOT_OF_FAMILIES = {
@@ -214,6 +215,12 @@ class Settings(BaseSettings):
     pack: Path | None = Field(None, description="Folder of the prompt pack; unset: the one that is built in")
     pack_variables: dict[str, str] = Field(
         default_factory=dict, description="Values for variables of the prompt pack; JSON in the environment"
+    )
+
+    checks: Thresholds = Field(
+        default_factory=Thresholds,
+        description="Thresholds of the checks of records, and what is done about what they find; `qloragen checks` "
+        "lists them; JSON in the environment; `qloragen reparse` applies others to what is paid for",
     )
 
     max_cost_usd: Usd | None = Field(None, description="Spending limit of the run in USD, over all its resumes")

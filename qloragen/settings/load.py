@@ -9,6 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from ..errors import SettingsError
 from ..logs import without_secrets
+from ..thresholds import Thresholds
 from .knobs import TABLES, ModelSettings, Price, Settings
 from .layers import Layer, layers, variable
 from .mistakes import path_name, refuse_unknown, refuse_unreadable, sentence
@@ -61,7 +62,7 @@ def _given(arguments: Mapping[str, object]) -> dict[str, object]:
 def _plain(value: object) -> object:
     """Return our own values as tables, so that they merge with those of the environment and the file."""
     match value:
-        case ModelSettings() | Price():
+        case ModelSettings() | Price() | Thresholds():
             return value.model_dump(exclude_unset=True)
         case Mapping():
             return {key: _plain(inner) for key, inner in value.items()}
@@ -94,6 +95,8 @@ def _description(path: tuple[str, ...]) -> str:
     match path:
         case ("models", _, knob, *_):
             return ModelSettings.model_fields[knob].description or ""
+        case ("checks", knob, *_):
+            return Thresholds.model_fields[knob].description or ""
         case _:
             return Settings.model_fields[path[0]].description or ""
 

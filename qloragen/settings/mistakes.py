@@ -12,6 +12,7 @@ import orjson
 
 from ..errors import SettingsError
 from ..logs import redact
+from ..thresholds import Thresholds
 from .knobs import TABLES, ModelSettings, Price, Settings
 from .layers import Layer, raw, variable, variables
 
@@ -118,6 +119,8 @@ def _allowed(message: str) -> str:
 
 
 def _siblings(path: tuple[str, ...]) -> Iterable[str]:
+    if path[0] == "checks":
+        return Thresholds.model_fields
     return (Price if len(path) > 3 else ModelSettings).model_fields
 
 

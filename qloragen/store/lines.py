@@ -38,6 +38,7 @@ from ..types import (
     Cell,
     Format,
     InputMode,
+    Quality,
     Record,
     Rejection,
     Reply,
@@ -127,6 +128,12 @@ class AskedLine(_CellLine):
     time: datetime
 
 
+class _QualityLine(_Line):
+    grounded: float
+    supported: float
+    flags: tuple[str, ...]
+
+
 class RecordLine(_Line):
     """One line of the sink."""
 
@@ -147,6 +154,8 @@ class RecordLine(_Line):
     usage: _UsageLine
     cost_usd: Decimal | None
     time: datetime
+    quality: _QualityLine | None = None
+    """Lines of before there were checks that measure do not have it."""
 
 
 def article_key(content_hash: str, format: Format) -> str:
@@ -276,6 +285,7 @@ def record_line(
         "usage": record.usage._asdict(),
         "cost_usd": usd_text(record.cost_usd),
         "time": record.time,
+        "quality": record.quality._asdict(),
     }
     return framed(record.id, kind, fields)
 
@@ -328,7 +338,8 @@ def record_of(raw: bytes) -> Record:
     """Return the record that a sink line holds; raises ValidationError when it holds none."""
     line = RecordLine.model_validate_json(raw)
     fields = {name: getattr(line, name) for name in RecordLine.model_fields}
-    return Record(**{**fields, "usage": _usage_of(line.usage)})
+    quality = Quality(**line.quality.model_dump()) if line.quality else Quality()
+    return Record(**{**fields, "usage": _usage_of(line.usage), "quality": quality})
 
 
 def _cell_of(line: _CellLine) -> Cell:

@@ -1,50 +1,19 @@
-"""Cheap checks of a draft: what no record may hold, whatever its type.
-
-Each check looks for one kind of defect and says, in a sentence that a model can act on, where it found it. What stands
-in the article just so is never a defect: articles about templates have templates in them.
-"""
+"""Defects that are seen in the text itself: empty, copied, echoed, left unfinished."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 import orjson
 
-from ..types import Draft, InstructionType, Invalid
-from .pack import Pack
+from .case import Case, Check
 
 MIN_BYTES: Mapping[str, int] = {"instruction": 8, "input": 20, "output": 8}
 """Shortest fields, in bytes of UTF-8, so that five characters of Chinese count as the short sentence they are."""
-ECHO_SHARE = 0.7
-"""Share of words in common (Jaccard) from which an instruction repeats its own prompt."""
 _LEAK_CHARS = 40
 """A sentence of the prompts at least this long does not come up in a record by chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    draft: Draft
-    article: str
-    type: InstructionType
-    pack: Pack
-
-    @property
-    def fields(self) -> Iterator[tuple[str, str]]:
-        """The fields as (name, text)."""
-        draft = self.draft
-        return iter((("instruction", draft.instruction), ("input", draft.input), ("output", draft.output)))
-
-
-def check(draft: Draft, article: str, type: InstructionType, pack: Pack) -> Invalid | None:
-    """Return the first defect found in `draft`, made from the content `article`, or None."""
-    case = _Case(draft, article, type, pack)
-    for reason, find in _CHECKS:
-        detail = find(case)
-        if detail is not None:
-            return Invalid(reason, detail)
-    return None
 
 
 # ------------------------------------------------------------------------------------------------------- empty, short
@@ -59,7 +28,7 @@ _FIELD_NAMES = {
 }
 
 
-def _too_short(case: _Case) -> str | None:
+def _too_short(case: Case) -> str | None:
     for name, text in case.fields:
         if len(text.strip().encode("utf-8", "replace")) < MIN_BYTES[name] or _plain(text) in _EMPTY_WORDS:
             return f"{_FIELD_NAMES[name]} is empty or too short to mean anything."
@@ -69,7 +38,7 @@ def _too_short(case: _Case) -> str | None:
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def _control_characters(case: _Case) -> str | None:
+def _control_characters(case: Case) -> str | None:
     for name, text in case.fields:
         if any(match[0] not in case.article for match in _CONTROL.finditer(text)):
             return f"The {name} contains control characters."
@@ -91,7 +60,7 @@ _PLACEHOLDERS = tuple(
 )
 
 
-def _placeholder(case: _Case) -> str | None:
+def _placeholder(case: Case) -> str | None:
     for name, text in case.fields:
         for pattern in _PLACEHOLDERS:
             found = next((match[0] for match in pattern.finditer(text) if match[0] not in case.article), None)
@@ -120,20 +89,24 @@ def _plain(text: str) -> str:
     return "".join(_WORD.findall(text.casefold()))
 
 
-def _echo(case: _Case) -> str | None:
+def _echo(case: Case) -> str | None:
     """Find an instruction that asks nothing beyond a type's name, or repeats its own type's guidance."""
     words = _words(case.draft.instruction)
     names = (name for known in case.pack.types for name in (known.name, *known.aliases))
     guidance = _words(case.type.guidance)
-    if any(words <= _words(name) for name in names) or len(words & guidance) >= ECHO_SHARE * len(words | guidance):
+    if any(words <= _words(name) for name in names) or _is_echo(case, words, guidance):
         return "The instruction only repeats the type of the record; ask about something concrete and name it."
     return None
+
+
+def _is_echo(case: Case, words: frozenset[str], guidance: frozenset[str]) -> bool:
+    return len(words & guidance) >= case.thresholds.prompt_echo * len(words | guidance)
 
 
 _SENTENCE_ENDS = re.compile(r"(?<=[.:;])\s+|\n+(?:- )?")
 
 
-def _leak(case: _Case) -> str | None:
+def _leak(case: Case) -> str | None:
     prompts = (
         case.type.guidance,
         case.pack.generate.system,
@@ -155,7 +128,7 @@ def _sentences(text: str) -> Iterator[str]:
 _PARAGRAPH_NUMBER = re.compile(r"(?:^|\s)(\[+\d{1,4}\]+)(?=[\s.,;:]|$)")
 
 
-def _paragraph_number(case: _Case) -> str | None:
+def _paragraph_number(case: Case) -> str | None:
     """Find the number of a paragraph, which means nothing to those who see the record alone."""
     for name, text in (("instruction", case.draft.instruction), ("output", case.draft.output)):
         found = next((match[1] for match in _PARAGRAPH_NUMBER.finditer(text) if match[1] not in case.article), None)
@@ -173,13 +146,13 @@ _REFUSAL = re.compile(
 )
 
 
-def _refusal(case: _Case) -> str | None:
+def _refusal(case: Case) -> str | None:
     if _REFUSAL.match(case.draft.output):
         return "The output refuses to answer; answer from the evidence."
     return None
 
 
-def _copy(case: _Case) -> str | None:
+def _copy(case: Case) -> str | None:
     instruction, given, output = (_plain(text) for _, text in case.fields)
     if output == given:
         return "The output is the input over again; answer the instruction instead."
@@ -188,7 +161,7 @@ def _copy(case: _Case) -> str | None:
     return None
 
 
-def _json(case: _Case) -> str | None:
+def _json(case: Case) -> str | None:
     for name, text in (("instruction", case.draft.instruction), ("output", case.draft.output)):
         if text[:1] in ("{", "[") and text not in case.article and _is_json(text):
             return f"The {name} is JSON; write it as plain text."
@@ -204,15 +177,14 @@ def _is_json(text: str) -> bool:
         return False
 
 
-_CHECKS: tuple[tuple[str, Callable[[_Case], str | None]], ...] = (
-    ("empty", _too_short),
-    ("control_characters", _control_characters),
-    ("placeholder", _placeholder),
-    ("prompt_echo", _echo),
-    ("prompt_leak", _leak),
-    ("paragraph_number", _paragraph_number),
-    ("refusal", _refusal),
-    ("copy", _copy),
-    ("json_in_string", _json),
+SURFACE: tuple[Check, ...] = (
+    Check("empty", "A field is empty, or too short to mean anything.", _too_short),
+    Check("control_characters", "Control characters that the article does not have.", _control_characters),
+    Check("placeholder", "Something left to be filled in.", _placeholder),
+    Check("prompt_echo", "The instruction repeats the name or guidance of its type.", _echo),
+    Check("prompt_leak", "A sentence of the prompts.", _leak),
+    Check("paragraph_number", "The number of a paragraph, which the record does not show.", _paragraph_number),
+    Check("refusal", "The output refuses to answer.", _refusal),
+    Check("copy", "One field is another over again.", _copy),
+    Check("json_in_string", "JSON where plain text should be.", _json),
 )
-"""Reason code and check; the first hit counts."""

@@ -1,0 +1,30 @@
+"""All checks of one draft."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...types import Quality
+from .case import Case, Check, Defect, Inspection
+from .surface import SURFACE
+
+CHECKS: tuple[Check, ...] = (*SURFACE,)
+"""Every check, the fatal and cheap ones first; no code is there twice."""
+
+BY_CODE: Mapping[str, Check] = {check.code: check for check in CHECKS}
+
+
+def inspect(case: Case) -> Inspection:
+    """Return everything that is wrong with a draft; never raises, whatever the draft holds."""
+    defects: list[Defect] = []
+    flags: list[str] = []
+    actions = case.thresholds.actions
+    for code, _, find, usual in CHECKS:
+        action = actions.get(code, usual)
+        if action == "off" or (detail := find(case)) is None:
+            continue
+        if action == "reject":
+            defects.append(Defect(code, detail))
+        else:
+            flags.append(code)
+    return Inspection(tuple(defects), Quality(flags=tuple(flags)))
