@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from ..types import Format
+
 Unit = Literal["share", "count", "usd", "tokens", "number"]
 
 
@@ -23,6 +25,8 @@ class Step:
     """Reason to how many ended here."""
     notes: Mapping[str, int]
     """Parts of `onward` of their own interest, such as `repaired`."""
+    meaning: str = ""
+    """What is counted here, for people, in some words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Goal:
     """Wilson's 95 % interval, where only a sample was looked at."""
     high: float | None = None
     note: str = ""
+    key: str = ""
+    """The row's name for programs: stays the same when its words change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,17 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class InVain:
+    """Calls that were paid for and came to nothing, for one reason."""
+
+    reason: str
+    calls: int
+    cost_usd: Decimal
+    """Of those whose cost is known."""
+    unpriced_calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """The run at one moment, counted from its beginning."""
 
@@ -134,6 +151,16 @@ class Shown:
     reason: str | None = None
     """Why it was refused; None: it was not."""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleText:
+    """An article as its models read it, for the eye."""
+
+    title: str | None
+    url: str | None
+    format: Format
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +201,8 @@ class Report:
     """Training prompts longer than the training's context."""
     diversity: Diversity
     spent: tuple[Spent, ...]
+    in_vain: tuple[InVain, ...]
+    """The dearest first; parts of what the models have cost."""
     cost_usd: Decimal | None
     per_thousand_usd: Decimal | None
     timeline: tuple[Point, ...]
@@ -182,3 +211,5 @@ class Report:
     rejected: Mapping[str, tuple[Shown, ...]]
     """Reason to a few that were refused for it."""
     judged: Judged | None
+    browser: str = ""
+    """In words, which records are handed over to be browsed, where those are not all."""
