@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ...thresholds import Action, Thresholds
 from ...types import Draft, InputMode, InstructionType, Quality
 from ..pack import Pack
 from .facts import ArticleFacts
+
+
+class Part(NamedTuple):
+    """A field of a draft."""
+
+    name: str
+    text: str
+    lowered: str
+    """`text` in lower case."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +39,39 @@ class Case:
         return self.facts.content
 
     @property
-    def fields(self) -> Iterator[tuple[str, str]]:
+    def fields(self) -> tuple[tuple[str, str], ...]:
         """The fields as (name, text)."""
+        return tuple((part.name, part.text) for part in self.parts)
+
+    @cached_property
+    def parts(self) -> tuple[Part, Part, Part]:
+        """Instruction, input and output."""
         draft = self.draft
-        return iter((("instruction", draft.instruction), ("input", draft.input), ("output", draft.output)))
+        return (
+            Part("instruction", draft.instruction, draft.instruction.lower()),
+            Part("input", draft.input, draft.input.lower()),
+            Part("output", draft.output, draft.output.lower()),
+        )
+
+    @cached_property
+    def answer(self) -> tuple[Part, Part]:
+        """Instruction and output, which a model writes in every mode."""
+        instruction, _, output = self.parts
+        return instruction, output
+
+    @cached_property
+    def written(self) -> tuple[Part, ...]:
+        """The fields that a model has written word by word."""
+        return self.parts if self.mode == "written" else self.answer
+
+    def article_has(self, lowered: str) -> bool:
+        """Whether the article has a text that is in lower case, in whatever case."""
+        return lowered in _lowered(self.facts.content)
+
+
+@lru_cache(maxsize=16)
+def _lowered(content: str) -> str:
+    return content.lower()
 
 
 class Check(NamedTuple):
@@ -45,6 +84,8 @@ class Check(NamedTuple):
     """Returns a sentence that a model can act on, or None."""
     action: Action = "reject"
     """What is done unless `Thresholds.actions` says otherwise."""
+    thresholds: tuple[str, ...] = ()
+    """The fields of `Thresholds` that decide."""
 
 
 class Defect(NamedTuple):

@@ -19,12 +19,12 @@ def inspect(case: Case) -> Inspection:
     defects: list[Defect] = []
     flags: list[str] = []
     actions = case.thresholds.actions
-    for code, _, find, usual in CHECKS:
-        action = actions.get(code, usual)
-        if action == "off" or (detail := find(case)) is None:
+    for check in CHECKS:
+        action = actions.get(check.code, check.action)
+        if action == "off" or (detail := check.find(case)) is None:
             continue
         if action == "reject":
-            defects.append(Defect(code, detail))
+            defects.append(Defect(check.code, detail))
         else:
-            flags.append(code)
+            flags.append(check.code)
     return Inspection(tuple(defects), Quality(flags=tuple(flags)))
