@@ -144,7 +144,7 @@ def test_the_json_form_is_another_classification_and_so_is_another_bound_on_its_
         ("pack.toml", "could not be read", "cannot be read", True),
         ("pack.toml", '"Apache Cassandra"', '"PostgreSQL"', True),
         ("classify.md", "Judge the whole", "Judge all of the", True),
-        ("generate.md", "Rules:", "The rules:", False),
+        ("generate.md", "A record has", "Each record has", False),
         ("training.md", "### End", "### Fin", False),
     ],
 )

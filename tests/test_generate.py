@@ -178,7 +178,7 @@ def test_the_function_takes_three_required_arguments_and_no_others(mode, fields)
             {(s, m) for s in KINDS for m in ("evidence", "written")},
         ),
         ("pack.toml", '"Save the', '"Keep the', {(s, m) for s in KINDS for m in ("evidence", "written")}),
-        ("generate.md", "Rules:", "The rules:", {(s, m) for s in KINDS for m in ("evidence", "written")}),
+        ("generate.md", "A record has", "Each record has", {(s, m) for s in KINDS for m in ("evidence", "written")}),
     ],
 )
 def test_a_fingerprint_changes_with_what_its_own_calls_are_built_from(tmp_path, name, old, new, changed):

@@ -107,8 +107,8 @@ def test_the_fingerprint_changes_with_any_text(folder):
         ('aliases = ["Summarize the impact"]', "aliases = [1]", "aliases.no. 1 of [[types]] no. 10"),
         ("always = true", 'always = "yes"', "must be true or false"),
         ('slug = "caveats"', 'slug = "caveats"\ncolour = 1', "colour of [[types]] no. 3"),
-        ('version = "1"', "version = 1", "version must be text in quotes"),
-        ('version = "1"', "", "version is missing"),
+        ('version = "2"', "version = 1", "version must be text in quotes"),
+        ('version = "2"', "", "version is missing"),
         ("[input]", "[inputs]", "inputs is not a key that a pack has"),
         ("[again]", "[again]\nshout = 'x'", "again.shout is not a key"),
         (
@@ -123,8 +123,8 @@ def test_the_fingerprint_changes_with_any_text(folder):
         ("[variables]", '[variables]\nguidance = "x"', "variables.guidance has a name that qloragen fills in itself"),
         ("[variables]", '[variables]\n"a-b" = "x"', "variables.a-b must have a name of lower-case letters"),
         ("[variables]", "[variables]\nn = 3", "variables.n must be text in quotes"),
-        ('version = "1"', 'version = "1', "this is not TOML"),
-        ('version = "1"', 'version = "1"\nversion = "2"', "line 5"),
+        ('version = "2"', 'version = "2', "this is not TOML"),
+        ('version = "2"', 'version = "2"\nversion = "3"', "line 5"),
     ],
 )
 def test_a_mistake_in_the_toml_is_named_with_its_key(folder, old, new, said):
