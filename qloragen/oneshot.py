@@ -23,6 +23,7 @@ from .rereading import reread
 from .session import Session, Source
 from .settings import load
 from .signals import stop_on_signals
+from .store.names import SINK
 from .store.run import open_run, read_records, read_run
 from .summary import Summary, summarise
 from .types import Record
@@ -156,7 +157,7 @@ def reparse(folder: str | Path, **knobs: object) -> Reparsed:
     manifest = read_manifest(Path(folder))
     of_run = {name: manifest.settings.get(name) for name in _KNOBS_OF_A_JOB} if manifest else {}
     job = job_of(load(**{**of_run, **knobs}))
-    with open_run(Path(folder)) as run:
+    with open_run(Path(folder), sink=SINK) as run:
         return reread(run, job)
 
 

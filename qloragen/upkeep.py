@@ -22,6 +22,9 @@ class Rebuilt:
     """What rebuilding a run has come to."""
 
     records: int
+    """Or judgements, in the directory of a judge."""
+    sink: str
+    """Name of the file that was written anew."""
     recovered: list[str] = field(default_factory=list)
     """What was found wrong on the way, in words."""
 
@@ -56,7 +59,7 @@ def obstacle(folder: str | Path) -> str | None:
 
 
 def rebuild(folder: str | Path) -> Rebuilt:
-    """Make `records.jsonl` and the index of the run in `folder` anew from its journal; makes no call.
+    """Make `records.jsonl` (`judgements.jsonl` of a judge) and the index of the run in `folder` anew; makes no call.
 
     Raises:
         SetupError: There is no run in `folder`, or another process works in it.
@@ -66,7 +69,8 @@ def rebuild(folder: str | Path) -> Rebuilt:
     with open_run(path, anew=True, most_loss_usd=None) as run:
         run.flush()
         run.filing.rebuild_sink(run.state)
-        return Rebuilt(run.state.totals.records, run.recovery.sentences)
+        totals = run.state.totals
+        return Rebuilt(totals.records + totals.judgements.total(), run.sink, run.recovery.sentences)
 
 
 def mend(folder: Path) -> None:

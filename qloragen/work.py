@@ -46,6 +46,7 @@ from .settings import Settings
 from .sources import Options
 from .store.committer import Committer, committing
 from .store.handle import Run
+from .store.names import SINK
 from .store.run import open_run
 from .types import Article
 
@@ -132,7 +133,7 @@ async def open_work(
     check_offers(settings, job, specs, client)
     options = options_of(settings, job, specs)
     most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
-    run = await exits.enter_async_context(threaded(open_run(folder, most_loss_usd=most_loss_usd)))
+    run = await exits.enter_async_context(threaded(open_run(folder, most_loss_usd=most_loss_usd, sink=SINK)))
     resumed = await anyio.to_thread.run_sync(take_up, run, job)
     holding = _Holding(folder)
     committer = await exits.enter_async_context(committing(run, terms_of(settings, holding.disk_said)))

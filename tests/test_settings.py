@@ -46,12 +46,16 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "durability": [("process", "process"), ("record", "record"), ("group", "group")],
     "salvage": [("true", True), ("false", False), ("yes", True)],
     "accept_changes": [("true", True), ("false", False), ("yes", True)],
+    "judge_same_family": [("true", True), ("false", False), ("yes", True)],
+    "judge_controls": [("0.1", 0.1), ("0.2", 0.2), ("0.5", 0.5)],
+    "judge_min_recall": [("0.5", 0.5), ("0.7", 0.7), ("1", 1.0)],
     "max_cost_usd": [("1.10", Decimal("1.10")), ("2", Decimal(2)), ("3", Decimal(3))],
 }
 TEXTS = {
     "classify_model",
     "decide_model",
     "generate_model",
+    "judge_model",
     "field_id",
     "field_content",
     "field_title",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..store.names import SINK
 from ..upkeep import obstacle, waiting
 from ..upkeep import rebuild as rebuild_run
 from ..upkeep import retry as retry_items
@@ -32,7 +33,8 @@ def rebuild(arguments: argparse.Namespace) -> int:
     rebuilt = rebuild_run(arguments.folder)
     for sentence in rebuilt.recovered:
         print(sentence)
-    print(f"records.jsonl was written anew from the journal: {counted(rebuilt.records, 'record')}")
+    noun = "record" if rebuilt.sink == SINK else "judgement"
+    print(f"{rebuilt.sink} was written anew from the journal: {counted(rebuilt.records, noun)}")
     return 0
 
 

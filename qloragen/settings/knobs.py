@@ -223,6 +223,24 @@ class Settings(BaseSettings):
         "lists them; JSON in the environment; `qloragen reparse` applies others to what is paid for",
     )
 
+    judge_model: Name | None = Field(
+        None, description="Model that judges records (`qloragen judge`): of another family than the one that made them"
+    )
+    judge_same_family: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Let a model judge records of a model of its own family, though it is likely to like them",
+    )
+    judge_controls: float = Field(
+        0.05, ge=0, le=0.5, allow_inf_nan=False, description="Share of what is judged that are controls; 40 at least"
+    )
+    judge_min_recall: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of planted defects that a judge has to find for records to be chosen by it",
+    )
+
     max_cost_usd: Usd | None = Field(None, description="Spending limit of the run in USD, over all its resumes")
     max_tokens: Count | None = Field(
         None, description="Limit of the run in tokens, prompt and completion, over all its resumes"
@@ -381,6 +399,8 @@ class Settings(BaseSettings):
                 return ModelLimits(
                     self.generate_rpm or rpm, self.generate_tpm or tpm, self.generate_max_concurrency or max_concurrency
                 )
+            case "judge":
+                return ModelLimits(rpm, tpm, max_concurrency)
 
     def _for_all(self) -> ModelLimits:
         return ModelLimits(self.rpm, self.tpm, self.max_concurrency)

@@ -51,8 +51,8 @@ class Filing:
     `save` in yet another, beside them.
     """
 
-    def __init__(self, folder: Path, files: Files, index: Index | None, *, sealed: bool) -> None:
-        """`sealed` says that they are as a process that ended in good order has left them."""
+    def __init__(self, folder: Path, files: Files, index: Index | None, *, sealed: bool, sink: str = SINK) -> None:
+        """`sealed` says that they are as a process that ended in good order has left them; `sink` is a file's name."""
         self.folder = folder
         self._files = files
         self._index = index
@@ -61,7 +61,7 @@ class Filing:
         with ExitStack() as held:
             self._journal = Log(folder / JOURNAL, files)
             held.callback(self._journal.close)
-            self._sink = Log(folder / SINK, files)
+            self._sink = Log(folder / sink, files)
             held.pop_all()
         self._sealed_end = self._journal.end if sealed else None
         self.broken = False
@@ -193,7 +193,7 @@ class Filing:
         Raises:
             StorageFailed: The disk refuses; the old sink is still there.
         """
-        path = self.folder / SINK
+        path = self._sink.path
         try:
             crc = rebuild(self._files, path, projected(self._files, self._journal.file, state))
             old, self._sink = self._sink, Log(path, self._files, segment=(0, crc))

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ..errors import StorageFailed
 from ..logs import get_logger
-from ..types import Article, AskedInBatch, Cell, LostCall, Record, Rejection, Reply
+from ..types import Article, AskedInBatch, Cell, Judgement, LostCall, Record, Rejection, Reply
 from .bills import booked_at, lost_in, lost_line
 from .files import Files
 from .filing import Ends, Filing, refused
@@ -34,12 +34,14 @@ from .lines import (
     cell_fields,
     failed_at,
     failure_line,
+    judgement_line,
     record_in,
     record_line,
     rejection_line,
     reply_line,
     reply_of,
     retry_line,
+    standing_of,
     types_line,
 )
 from .recovery import Recovery, recover
@@ -66,14 +68,24 @@ class Run:
     safe waits for the `Committer`, or calls `flush`.
     """
 
-    def __init__(self, folder: Path, files: Files, index: Index | None, *, most_loss_usd: Decimal | None) -> None:
-        opened = recover(folder, files, index, most_loss_usd=most_loss_usd)
+    def __init__(
+        self,
+        folder: Path,
+        files: Files,
+        index: Index | None,
+        *,
+        most_loss_usd: Decimal | None,
+        sink: str | None = None,
+    ) -> None:
+        opened = recover(folder, files, index, most_loss_usd=most_loss_usd, sink=sink)
         self.folder = folder
         self.state = opened.state
         """Read it freely; it changes only through the methods of this class."""
         self.recovery: Recovery = opened.recovery
         """What opening it has found and done."""
-        self.filing = Filing(folder, files, index, sealed=opened.sealed)
+        self.sink = opened.sink
+        """The name of the file that its results go to."""
+        self.filing = Filing(folder, files, index, sealed=opened.sealed, sink=opened.sink)
         self._lines = opened.lines
         self._process = getpid()
         """A forked child has a copy of what is queued, which is not its to write."""
@@ -124,6 +136,18 @@ class Run:
         in_sink = None if has_one or self.state.sink_is_stale else sink_line(line)
         at = self._put(line, in_sink)
         self.state.add_record(record.id, record.type_slug, at, revised=revised, refused=refused)
+        self._taken_in = True
+
+    def add_judgement(self, judgement: Judgement, refused: Refused = _NONE_REFUSED) -> None:
+        """Settle the judging of a record, unless it is judged.
+
+        `refused` is what replies have cost that it was not made of, by reason.
+        """
+        if self.state.sunk_offset(judgement.id) is not None:
+            return
+        line = judgement_line(judgement, refused)
+        at = self._put(line, None if self.state.sink_is_stale else sink_line(line))
+        self.state.add_judgement(judgement.id, standing_of(judgement), at, refused)
         self._taken_in = True
 
     def add_rejection(self, rejection: Rejection, refused: Refused = _NONE_REFUSED) -> None:

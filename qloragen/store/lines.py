@@ -10,6 +10,7 @@ Every journal line is framed (see `frame`): `k` is the key of the cell that it i
 | `types` | when a classification reply has been read | the numbers it comes to |
 | `record` | when a generation reply has been read | the record; ignored where the cell has one |
 | `revised` | when reading the replies again gives another record | the record in the place of the one before |
+| `judgement` | when a reply about a record has been read | the judgement; ignored where the cell has one |
 | `rejection` | when a cell is given up for good | reason and detail |
 | `failure` | when a cell is given up for now; a later run asks again | reason and detail |
 | `retry` | when someone asks for a rejected cell again | nothing more |
@@ -18,8 +19,8 @@ Every journal line is framed (see `frame`): `k` is the key of the cell that it i
 | `batch_end` | when all that came of a batch is in the journal | how it ended; `k` is the submission's own key |
 | `damaged` | when opening the run found a damaged line | where it is; `k` has no meaning |
 
-The last line about a cell says where it stands. `types`, `record`, `revised` and `rejection` also say which replies to
-the cell were `refused`, and why (see `bills`).
+The last line about a cell says where it stands. `types`, `record`, `revised`, `judgement` and `rejection` also say
+which replies to the cell were `refused`, and why (see `bills`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -38,6 +39,7 @@ from ..types import (
     Cell,
     Format,
     InputMode,
+    Judgement,
     Quality,
     Record,
     Rejection,
@@ -45,6 +47,7 @@ from ..types import (
     ReplyForm,
     Stage,
     Usage,
+    Verdict,
     Worst,
     digest,
 )
@@ -156,6 +159,31 @@ class RecordLine(_Line):
     time: datetime
     quality: _QualityLine | None = None
     """Lines of before there were checks that measure do not have it."""
+
+
+class _VerdictLine(_Line):
+    yes: bool
+    quote: str
+
+
+class JudgementLine(_Line):
+    """One line of the sink of a run that judges."""
+
+    id: str
+    record: str
+    text_hash: str
+    judge: str
+    article_id: str
+    type_slug: str
+    content_hash: str
+    model: str
+    prompt_fingerprint: str
+    control: str | None
+    planted: bool
+    verdicts: dict[str, _VerdictLine]
+    usage: _UsageLine
+    cost_usd: Decimal | None
+    time: datetime
 
 
 def article_key(content_hash: str, format: Format) -> str:
@@ -290,6 +318,43 @@ def record_line(
     return framed(record.id, kind, fields)
 
 
+def judgement_line(judgement: Judgement, refused: Refused = MappingProxyType({})) -> bytes:
+    """Return the journal line of `judgement`."""
+    fields: dict[str, object] = {
+        **refused_fields(refused),
+        "record": judgement.record,
+        "text_hash": judgement.text_hash,
+        "judge": judgement.judge,
+        "article_id": judgement.article_id,
+        "type_slug": judgement.type_slug,
+        "content_hash": judgement.content_hash,
+        "model": judgement.model,
+        "prompt_fingerprint": judgement.prompt_fingerprint,
+        "control": judgement.control,
+        "planted": judgement.planted,
+        "accepted": judgement.accepted,
+        "verdicts": {name: verdict._asdict() for name, verdict in judgement.verdicts.items()},
+        "usage": judgement.usage._asdict(),
+        "cost_usd": usd_text(judgement.cost_usd),
+        "time": judgement.time,
+    }
+    return framed(judgement.id, "judgement", fields)
+
+
+def standing_of(judgement: Judgement) -> str:
+    """Return as what a judgement is counted: `accepted`, `refused`, or `control`."""
+    return _standing(judgement.control, accepted=judgement.accepted)
+
+
+def judged_as(fields: Mapping[str, Any]) -> str:
+    """Return as what the judgement is counted whose line has these fields."""
+    return _standing(fields["control"], accepted=fields["accepted"])
+
+
+def _standing(control: str | None, *, accepted: bool) -> str:
+    return "control" if control is not None else "accepted" if accepted else "refused"
+
+
 def article_of(raw: bytes) -> Article:
     """Return the article that a journal line holds; raises ValidationError when it holds none."""
     line = ArticleLine.model_validate_json(raw)
@@ -340,6 +405,14 @@ def record_of(raw: bytes) -> Record:
     fields = {name: getattr(line, name) for name in RecordLine.model_fields}
     quality = Quality(**line.quality.model_dump()) if line.quality else Quality()
     return Record(**{**fields, "usage": _usage_of(line.usage), "quality": quality})
+
+
+def judgement_of(raw: bytes) -> Judgement:
+    """Return the judgement that a sink line holds; raises ValidationError when it holds none."""
+    line = JudgementLine.model_validate_json(raw)
+    fields = {name: getattr(line, name) for name in JudgementLine.model_fields}
+    verdicts = {name: Verdict(verdict.yes, verdict.quote) for name, verdict in line.verdicts.items()}
+    return Judgement(**{**fields, "verdicts": verdicts, "usage": _usage_of(line.usage)})
 
 
 def _cell_of(line: _CellLine) -> Cell:

@@ -1,4 +1,4 @@
-"""The sink as a function of the journal: the lines of the records that count, in the journal's order."""
+"""The sink as a function of the journal: the lines of the records or judgements that count, in the journal's order."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from .frame import is_whole, key_of, kind_of, sink_line
 from .scan import checksum, lines
 from .state import State
 
+SUNK = frozenset({"record", "revised", "judgement"})
+"""Kinds of lines that stand in the sink."""
 _BATCH_BYTES = 4 << 20
 
 
@@ -20,9 +22,9 @@ def projected(files: Files, journal: int, state: State, start: int = 0) -> Itera
     batch: list[bytes] = []
     size = 0
     for at, line, ended in lines(files, journal, start):
-        if not ended or not is_whole(line) or kind_of(line) not in {"record", "revised"}:
+        if not ended or not is_whole(line) or kind_of(line) not in SUNK:
             continue
-        if state.record_offset(key_of(line)) != at:
+        if state.sunk_offset(key_of(line)) != at:
             continue
         batch.append(sink_line(line))
         size += len(line)

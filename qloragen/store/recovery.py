@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,11 +22,12 @@ from .aside import keep_lines, keep_part, without_zeros
 from .files import Files, opened, write_all
 from .frame import is_whole
 from .index import Index, Mark
-from .lines import damaged_line, record_of
-from .names import JOURNAL, SINK
+from .lines import damaged_line, judgement_of, record_of
+from .names import JOURNAL, JUDGEMENTS, SINK
 from .projection import mend
 from .reading import Contents, read_journal, save
 from .scan import Segment, agrees, checksum, lines, listed
+from .sinks import sink_in
 from .state import State
 
 
@@ -70,12 +72,16 @@ class Opened:
     recovery: Recovery
     lines: int
     """Lines of the journal."""
+    sink: str = SINK
+    """The name of the sink."""
     sealed: bool = False
     """Everything was as the process that ended last has left it."""
 
 
-def recover(folder: Path, files: Files, index: Index | None, *, most_loss_usd: Decimal | None) -> Opened:
-    """Read the files of a run, which may be absent, and put them in order.
+def recover(
+    folder: Path, files: Files, index: Index | None, *, most_loss_usd: Decimal | None, sink: str | None = None
+) -> Opened:
+    """Read the files of a run, which may be absent, and put them in order; `sink` None is the one that is there.
 
     Raises:
         OSError: The disk refuses.
@@ -85,17 +91,33 @@ def recover(folder: Path, files: Files, index: Index | None, *, most_loss_usd: D
         sqlite3.Error: The index fails.
     """
     path = folder / JOURNAL
-    with opened(files, path) as journal, opened(files, folder / SINK) as sink:
+    with opened(files, path) as journal:
+        return _recovered(folder, files, index, journal, _sink_for(folder, files, journal, sink), most_loss_usd)
+
+
+def _sink_for(folder: Path, files: Files, journal: int, wanted: str | None) -> str:
+    found = sink_in(files, journal)
+    if wanted and found not in {None, wanted}:
+        what = {SINK: "makes records", JUDGEMENTS: "judges the records of another"}[found or SINK]
+        raise SetupError(f"{folder} is the directory of a run that {what}; give another one.")
+    return wanted or found or SINK
+
+
+def _recovered(
+    folder: Path, files: Files, index: Index | None, journal: int, name: str, most_loss_usd: Decimal | None
+) -> Opened:
+    path, place = folder / JOURNAL, folder / name
+    with opened(files, place) as sink:
         mark = index.mark() if index else None
         if mark and mark.sealed == (files.stamp(journal), files.stamp(sink)):
-            return Opened(State(index), Recovery(), mark.lines, sealed=True)
+            return Opened(State(index), Recovery(), mark.lines, name, sealed=True)
         missing_bytes = mark.journal_end - _filled(files, journal, mark.journal_end) if mark else 0
         if mark and most_loss_usd is not None:
             _refuse_loss(folder, mark, missing_bytes, most_loss_usd)
         mark = _trusted(files, journal, index, mark)
         state = State(index)
         contents = read_journal(files, journal, state, index, mark)
-        _refuse_others(folder, files, journal, sink, contents)
+        _refuse_others(place, files, journal, sink, contents)
         recovery = Recovery(
             max(0, missing_bytes - contents.unended), lines_read=contents.lines - (mark.lines if mark else 0)
         )
@@ -104,13 +126,13 @@ def recover(folder: Path, files: Files, index: Index | None, *, most_loss_usd: D
         start = _agreed(files, sink, state, index, mark)
         if not _follows(files, sink, state, contents, start):
             files.sync(journal)  # first: what is taken out of the sink must not come back without it
-            recovery.sink = mend(files, folder / SINK, journal, state, start)
+            recovery.sink = mend(files, place, journal, state, start)
         state.sink_is_stale = False
         if index:
-            save(files, journal, state, index, contents, _segment(folder / SINK, files, start[1]))
+            save(files, journal, state, index, contents, _segment(place, files, start[1]))
         else:
             files.sync(journal)  # what is there now is taken for done
-    return Opened(state, recovery, contents.lines)
+    return Opened(state, recovery, contents.lines, name)
 
 
 def _trusted(files: Files, journal: int, index: Index | None, mark: Mark | None) -> Mark | None:
@@ -177,14 +199,15 @@ def _set_aside(files: Files, path: Path, journal: int, contents: Contents, state
     return [damage.number for damage in damaged]
 
 
-def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents: Contents) -> None:
+def _refuse_others(place: Path, files: Files, journal: int, sink: int, contents: Contents) -> None:
     """Refuse files that going on would only damage.
 
     Raises:
-        SetupError: There are records without a journal, or the journal has another form or other line ends.
+        SetupError: There are results without a journal, or the journal has another form or other line ends.
     """
     if contents.end:
         return
+    folder = place.parent
     first = next(iter(lines(files, journal)), None)
     if first and first[1].startswith(b'{"') and not b'{"k":"'.startswith(first[1][:6]):
         raise SetupError(f"{folder} was not made by this version of qloragen; start in another directory.")
@@ -192,10 +215,10 @@ def _refuse_others(folder: Path, files: Files, journal: int, sink: int, contents
         raise SetupError(
             f"The lines of {folder / JOURNAL} end in CR LF now, which looks damaged: put LF back (dos2unix), and go on."
         )
-    if any(_is_record(line) for _, line, _ in lines(files, sink)):
+    if any(_is_result(line) for _, line, _ in lines(files, sink)):
         raise SetupError(
-            f"{folder / JOURNAL}, which says what was paid for, is missing or holds not one whole line, but {SINK} has "
-            "records: put the journal back, or start in another directory."
+            f"{folder / JOURNAL}, which says what was paid for, is missing or holds not one whole line, but "
+            f"{place.name} has {place.stem}: put the journal back, or start in another directory."
         )
 
 
@@ -204,12 +227,12 @@ def _filled(files: Files, journal: int, end: int) -> int:
     return without_zeros(files, journal, 0, min(end, files.stamp(journal).size))
 
 
-def _is_record(line: bytes) -> bool:
-    try:
-        record_of(line)
-    except ValidationError:
-        return False
-    return True
+def _is_result(line: bytes) -> bool:
+    for read in (record_of, judgement_of):
+        with suppress(ValidationError):
+            read(line)
+            return True
+    return False
 
 
 def _refuse_loss(folder: Path, mark: Mark, missing_bytes: int, most_usd: Decimal) -> None:

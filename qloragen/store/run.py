@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -33,18 +34,24 @@ log = get_logger()
 
 @contextmanager
 def open_run(
-    folder: Path, *, files: Files = _DISK, anew: bool = False, most_loss_usd: Decimal | None = MOST_LOSS_USD
+    folder: Path,
+    *,
+    files: Files = _DISK,
+    anew: bool = False,
+    most_loss_usd: Decimal | None = MOST_LOSS_USD,
+    sink: str | None = None,
 ) -> Iterator[Run]:
     """Open the run directory `folder`, made when absent, for this process alone; written and closed after the block.
 
     `anew` reads the whole journal, whatever the index says. A journal that has lost its end is gone on with when what
-    it held cost no more than `most_loss_usd` (None: in any case).
+    it held cost no more than `most_loss_usd` (None: in any case). `sink` is the name of the file for what it makes: of
+    records, or of judgements; None: as before.
 
     Raises:
         ChangesNotAccepted: It cost more.
         RunLocked: Another process has it open.
         StorageFailed: It cannot be made, read, mended or written.
-        SetupError: `folder` is a file, or holds something else than a run.
+        SetupError: `folder` is a file, or holds something else than such a run.
     """
     try:
         files.make_folder(folder)
@@ -53,19 +60,26 @@ def open_run(
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be made ({error.strerror}); choose another directory.") from error
     with locked(folder, JOURNAL):
-        run = _opened(folder, files, anew=anew, most_loss_usd=most_loss_usd)
+        run = _opened(folder, files, _Terms(most_loss_usd, sink), anew=anew)
         try:
             yield run
         finally:
             run.close()
 
 
-def _opened(folder: Path, files: Files, *, anew: bool, most_loss_usd: Decimal | None) -> Run:
+class _Terms(NamedTuple):
+    """How a run is opened."""
+
+    most_loss_usd: Decimal | None
+    sink: str | None
+
+
+def _opened(folder: Path, files: Files, terms: _Terms, *, anew: bool) -> Run:
     index = open_index(folder / INDEX)
     try:
         with ExitStack() as held:
             held.callback(_close, index)
-            run = _indexed(folder, files, index, anew=anew, most_loss_usd=most_loss_usd)
+            run = _indexed(folder, files, index, terms, anew=anew)
             held.pop_all()
             return run
     except OSError as error:
@@ -74,15 +88,15 @@ def _opened(folder: Path, files: Files, *, anew: bool, most_loss_usd: Decimal | 
         ) from error
 
 
-def _indexed(folder: Path, files: Files, index: Index | None, *, anew: bool, most_loss_usd: Decimal | None) -> Run:
+def _indexed(folder: Path, files: Files, index: Index | None, terms: _Terms, *, anew: bool) -> Run:
     try:
         if index and anew:
             index.clear()
-        return Run(folder, files, index, most_loss_usd=most_loss_usd)
+        return Run(folder, files, index, most_loss_usd=terms.most_loss_usd, sink=terms.sink)
     except (sqlite3.Error, IndexFailed) as error:
         log.warning("index_failed", path=str(folder / INDEX), error=str(error))
         _close(index)
-        return Run(folder, files, None, most_loss_usd=most_loss_usd)
+        return Run(folder, files, None, most_loss_usd=terms.most_loss_usd, sink=terms.sink)
 
 
 def _close(index: Index | None) -> None:

@@ -26,7 +26,9 @@ MOST_LINE_BYTES = 256 << 20
 """A longer line is damage (a file filled with zeros, say), and is handed on in pieces so that it fits in memory."""
 
 
-def lines(files: Files, file: int, start: int = 0) -> Iterator[tuple[int, bytes, bool]]:
+def lines(
+    files: Files, file: int, start: int = 0, block_bytes: int = _BLOCK_BYTES
+) -> Iterator[tuple[int, bytes, bool]]:
     """Yield offset and bytes, without LF, of each line from `start`, and whether an LF ended it.
 
     Raises:
@@ -34,7 +36,7 @@ def lines(files: Files, file: int, start: int = 0) -> Iterator[tuple[int, bytes,
     """
     offset, carry = start, b""
     at = start
-    while block := files.read(file, _BLOCK_BYTES, at):
+    while block := files.read(file, block_bytes, at):
         at += len(block)
         first, *others = block.split(b"\n")
         if not others:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from .money import NO_MONEY, Money
 
-Kind = Literal["open", "types", "record", "rejection", "failure", "article", "name"]
+Kind = Literal["open", "types", "record", "judgement", "rejection", "failure", "article", "name"]
 
 
 class Standing(NamedTuple):
@@ -16,8 +16,8 @@ class Standing(NamedTuple):
     at: int = -1
     """Offset of that line; -1 for a cell of which there are only replies."""
     detail: str = ""
-    """Of a record: the slug of its type. Of types: their numbers. Of rejections and failures: the reason. Of a name:
-    the hash of the text that has it now."""
+    """Of a record: the slug of its type. Of types: their numbers. Of a judgement: `accepted`, `refused` or `control`.
+    Of rejections and failures: the reason. Of a name: the hash of the text that has it now."""
     replies: tuple[int, ...] = ()
     """Offsets of the paid replies of an unsettled cell, oldest first."""
     times: int = 0
@@ -28,4 +28,4 @@ class Standing(NamedTuple):
     @property
     def settled(self) -> bool:
         """Whether nothing is left to ask for the cell."""
-        return self.kind in {"record", "types", "rejection"}
+        return self.kind in {"record", "judgement", "types", "rejection"}

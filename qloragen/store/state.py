@@ -14,7 +14,7 @@ from .bills import account_of, lost_of, refused_of, usd_of, worst_of
 from .frame import key_of, kind_of
 from .index import Index
 from .ledger import NOTHING_WORSE, Account, Ledger, Lost
-from .lines import Refused, article_key, name_key
+from .lines import Refused, article_key, judged_as, name_key
 from .money import NO_MONEY, NO_TYPES, Money
 from .standing import Kind, Standing
 from .submissions import Submissions
@@ -63,6 +63,11 @@ class State:
         """Return where in the journal the record of a cell is; None when it has none."""
         standing = self.standing(key)
         return standing.at if standing and standing.kind == "record" else None
+
+    def sunk_offset(self, key: str) -> int | None:
+        """Return where in the journal the line is that stands for a cell in the sink; None when it has none there."""
+        standing = self.standing(key)
+        return standing.at if standing and standing.kind in {"record", "judgement"} else None
 
     def rejection_of(self, key: str) -> str | None:
         """Return why a cell was given up for good; None when it was not."""
@@ -168,6 +173,17 @@ class State:
         self._move(key, before, Standing("record", at, type_slug, money=_money(before).settled(refused, None)))
         return True
 
+    def add_judgement(self, key: str, detail: str, at: int, refused: Refused = _NONE_REFUSED) -> bool:
+        """Settle the judging of a record; returns whether it counts: the first one does.
+
+        `detail` is `accepted`, `refused` or `control`; `refused` are replies that it was not made of, by reason.
+        """
+        before = self.standing(key)
+        if before and before.kind == "judgement":
+            return False
+        self._move(key, before, Standing("judgement", at, detail, money=_money(before).settled(refused, None)))
+        return True
+
     def add_rejection(self, key: str, reason: str, at: int, refused: Refused = _NONE_REFUSED) -> None:
         """Settle a cell without a result; a record that it had counts no more.
 
@@ -202,9 +218,8 @@ class State:
         fields = orjson.loads(line)
         self.submissions.apply(kind, fields, at, at + len(line) + 1)
         match kind:
-            case "record" | "revised":
-                refused = refused_of(fields)
-                return self.add_record(key, fields["type_slug"], at, revised=kind == "revised", refused=refused)
+            case "record" | "revised" | "judgement":
+                return self._apply_result(key, kind, fields, at)
             case "reply" | "lost":
                 self._apply_call(key, kind, fields, at)
             case "types":
@@ -235,6 +250,12 @@ class State:
         for key, standing in changes.items():
             if self._fresh.get(key) is standing:
                 del self._fresh[key]
+
+    def _apply_result(self, key: str, kind: str, fields: dict[str, Any], at: int) -> bool:
+        refused = refused_of(fields)
+        if kind == "judgement":
+            return self.add_judgement(key, judged_as(fields), at, refused)
+        return self.add_record(key, fields["type_slug"], at, revised=kind == "revised", refused=refused)
 
     def _apply_call(self, key: str, kind: str, fields: dict[str, Any], at: int) -> None:
         if kind == "lost":

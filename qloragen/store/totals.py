@@ -18,6 +18,8 @@ class Totals(BaseModel):
     """Classifications: one for each article and way to classify it."""
     records_by_type: Counter[str] = Field(default_factory=Counter)
     """Type slug to records."""
+    judgements: Counter[str] = Field(default_factory=Counter)
+    """`accepted`, `refused` or `control` to judgements."""
     rejections: Counter[str] = Field(default_factory=Counter)
     """Reason to cells given up for good."""
     failures: Counter[str] = Field(default_factory=Counter)
@@ -63,6 +65,8 @@ class Totals(BaseModel):
                 self.classified += change
             case "record":
                 _add(self.records_by_type, standing.detail, change)
+            case "judgement":
+                _add(self.judgements, standing.detail, change)
             case "rejection":
                 _add(self.rejections, standing.detail, change)
             case "failure":

@@ -21,8 +21,9 @@ from .lines import article_key
 from .lock import in_use
 from .money import NOTHING, SURPLUS
 from .names import INDEX, JOURNAL, SINK
-from .projection import agreeing, projected
+from .projection import SUNK, agreeing, projected
 from .scan import lines, listed
+from .sinks import sink_in
 from .state import State
 
 _DISK = Disk()
@@ -38,6 +39,8 @@ class Verification:
     """Whole lines by kind."""
     records: int = 0
     """Records that count."""
+    judgements: int = 0
+    """Judgements that count."""
     set_aside: int = 0
     """Damaged lines that an earlier opening has set aside already; what they held was done again where needed."""
     problems: list[str] = field(default_factory=list)
@@ -46,9 +49,12 @@ class Verification:
     def __str__(self) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         whole = f" ({kinds})" if kinds else ""
-        said = [f"{counted(self.lines, 'journal line')} checked{whole}; {counted(self.records, 'record')}"]
+        said = [f"{counted(self.lines, 'journal line')} checked{whole}; {self._results()}"]
         said += [f"damaged, and set aside earlier: {self.set_aside}"] if self.set_aside else []
         return "\n".join([*said, *(f"wrong: {problem}" for problem in self.problems)])
+
+    def _results(self) -> str:
+        return counted(self.judgements, "judgement") if self.judgements else counted(self.records, "record")
 
 
 def verify(folder: Path) -> Verification:
@@ -65,7 +71,7 @@ def verify(folder: Path) -> Verification:
         files.callback(os.close, journal)
         at_work = in_use(folder)
         state, end = _read(journal, found, at_work=at_work)
-        found.records = state.totals.records
+        found.records, found.judgements = state.totals.records, state.totals.judgements.total()
         _check_sink(folder, journal, state, found, files, at_work=at_work)
     _check_index(folder, state, end, found)
     return found
@@ -109,7 +115,7 @@ def _check_sums(state: State, found: Verification) -> None:
 
 def _is_paid(state: State, line: bytes, at: int) -> bool:
     """Whether a record costs what the replies to its cell cost, but for those that came too late."""
-    if kind_of(line) not in {"record", "revised"} or state.record_offset(key_of(line)) != at:
+    if kind_of(line) not in SUNK or state.sunk_offset(key_of(line)) != at:
         return True
     money = state.money_of(key_of(line))
     taken = money.paid.minus(dict(money.waste).get(SURPLUS, NOTHING))
@@ -124,7 +130,7 @@ def _fault(state: State, line: bytes, at: int, *, is_complete: bool) -> str | No
     if not _is_true(state, line, at):
         return "whole, but not of this program or with another text"
     if is_complete and not _is_paid(state, line, at):
-        return "of records with another cost than the replies that they were made of"
+        return "of results with another cost than the replies that they were made of"
     return None
 
 
@@ -143,16 +149,17 @@ def _is_true(state: State, line: bytes, at: int) -> bool:
 def _check_sink(
     folder: Path, journal: int, state: State, found: Verification, files: ExitStack, *, at_work: bool
 ) -> None:
+    name = sink_in(_DISK, journal) or SINK
     try:
-        sink = os.open(folder / SINK, os.O_RDONLY | os.O_CLOEXEC)
+        sink = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        found.problems.append(f"{SINK} is missing")
+        found.problems.append(f"{name} is missing")
         return
     files.callback(os.close, sink)
     size = os.fstat(sink).st_size
     good, batch = agreeing(_DISK, sink, projected(_DISK, journal, state), 0)
     if (good < size or batch) and not (at_work and good == size):
-        found.problems.append(f"{SINK} is from byte {good} on not what the journal says")
+        found.problems.append(f"{name} is from byte {good} on not what the journal says")
 
 
 def _check_index(folder: Path, state: State, end: int, found: Verification) -> None:
