@@ -1,0 +1,124 @@
+"""Write the page: its parts put together, and nothing in it that could run but its own script."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from string import Template
+
+from ...export import ExportError
+from ..values import Report, Shown
+from .courses import over_time
+from .elements import Html, element, together
+from .embedding import embedded
+from .funnel import funnel
+from .judged import judge
+from .kinds import kinds
+from .measures import diversity, lengths
+from .money import money
+from .overview import overview
+from .packing import Found, packed
+from .quality import quality
+from .samples import rejected, worst
+
+_SCRIPTS = ("dom", "text", "data", "search", "list", "evidence", "reader", "browser", "page")
+"""Put together in this order to the one script of the page."""
+
+
+def write_html(report: Report, records: Iterable[Shown], articles: Found, out: Path) -> None:
+    """Write one page with everything: it needs no network, and no other file.
+
+    `articles` are asked for by content hash, each a few times at most; records whose article is not there are shown
+    without it. Records that the report itself shows are in its browser, whether or not `records` has them. The file
+    appears when it is complete, in place of an earlier one; its folders are made.
+
+    Raises:
+        ExportError: `out` cannot be written.
+    """
+    before, after = _around(report)
+    data = embedded(packed(_each_once(chain(records, report.worst, *report.rejected.values())), articles))
+    try:
+        with _opened(out) as write:
+            for piece in chain([before], data, [after]):
+                write(piece)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+def _each_once(records: Iterable[Shown]) -> Iterator[Shown]:
+    seen: set[str] = set()
+    for record in records:
+        if record.id not in seen:
+            seen.add(record.id)
+            yield record
+
+
+def _around(report: Report) -> tuple[bytes, bytes]:
+    """Return the page as what comes before its data and what comes after it."""
+    style, script = _text("page.css"), "\n".join(_text(f"js/{name}.js") for name in _SCRIPTS)
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    page = Template(_text("page.html")).substitute(
+        policy=policy,
+        title=together([report.folder]),
+        style=style,
+        script=script,
+        report=_body(report),
+        browser=element("p", f"{report.browser}", id="scope") if report.browser else "",
+        data=_DATA,
+    )
+    before, _, after = page.partition(_DATA)
+    return before.encode(), after.encode()
+
+
+_DATA = "<!-- data -->"
+
+
+def _body(report: Report) -> Html:
+    judged = (judge(report.judged),) if report.judged else ()
+    return together(
+        [
+            overview(report),
+            funnel(report.funnel),
+            quality(report.quality),
+            over_time(report.timeline),
+            kinds(report.types),
+            lengths(report),
+            diversity(report.diversity),
+            money(report),
+            *judged,
+            worst(report.worst),
+            rejected(report.rejected),
+        ]
+    )
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+@contextmanager
+def _opened(out: Path) -> Iterator[Callable[[bytes], int]]:
+    """Open `out` so that readers see the old page or the complete new one; a pipe or device is simply written to."""
+    if out.exists() and not out.is_file():
+        with out.open("wb") as file:
+            yield file.write
+        return
+    target = out.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file.write
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
