@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,30 +11,17 @@ import anyio
 import anyio.to_thread
 
 from . import local
-from .assembly import (
-    connection_of,
-    engine_of,
-    job_of,
-    locally,
-    options_of,
-    salvage_of,
-    specs_besides,
-    specs_of,
-    terms_of,
-    weights_of,
-)
+from .assembly import job_of, locally, options_of, salvage_of, specs_of, weights_of
 from .background import background, threaded
 from .batches import OPEN_ARTICLES, batches_of
-from .bounds import budget_of
 from .consent import Consent
 from .domain.classifiers import Classifier
 from .engine.batches.engine import BatchEngine
 from .engine.client import Client
 from .engine.engine import Engine
 from .engine.pricing import origin
-from .engine.spec import ModelSpec
+from .equipment import equipped
 from .logbook import Logbook, Now, open_logbook, utc_now
-from .logs import get_logger
 from .offers import check_offers
 from .pipeline.batch_book import JournalledBatches
 from .pipeline.flow import Flow
@@ -44,13 +30,11 @@ from .pipeline.salvage import Salvage
 from .rereading import take_up
 from .settings import Settings
 from .sources import Options
-from .store.committer import Committer, committing
+from .store.committer import Committer
 from .store.handle import Run
 from .store.names import SINK
 from .store.run import open_run
 from .types import Article
-
-log = get_logger()
 
 
 @dataclass(slots=True)
@@ -135,11 +119,7 @@ async def open_work(
     most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
     run = await exits.enter_async_context(threaded(open_run(folder, most_loss_usd=most_loss_usd, sink=SINK)))
     resumed = await anyio.to_thread.run_sync(take_up, run, job)
-    holding = _Holding(folder)
-    committer = await exits.enter_async_context(committing(run, terms_of(settings, holding.disk_said)))
-    if client is None:
-        client = await exits.enter_async_context(connection_of(settings, specs, base_url))
-    engine = holding.engine = await _engine_for(run, settings, client, specs)
+    committer, client, engine = await equipped(run, settings, specs, client, base_url, exits)
     origins = {spec.name: origin(spec.price) for spec in specs}
     logbook = await open_logbook(folder, run, settings, job.pack, origins)
     salvage = salvage_of(settings, logbook.run, specs, engine)
@@ -162,37 +142,6 @@ async def open_work(
     exits.push_async_callback(work.end_logbook)
     await exits.enter_async_context(background(work.keep_logbook))
     return work
-
-
-async def _engine_for(run: Run, settings: Settings, client: Client, specs: Sequence[ModelSpec]) -> Engine:
-    """Return the engine of a run, which knows also the models of batches that have not been collected."""
-    models = [one.model for one in run.state.submissions.open()]
-    left = await anyio.to_thread.run_sync(specs_besides, settings, specs, models)
-    return engine_of(settings, client, (*specs, *left), budget_of(settings, run.state.ledger))
-
-
-class _Holding:
-    """Lets the disk hold the engine back, which is made after it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.engine: Engine | None = None
-        self._folder = folder
-
-    def disk_said(self, trouble: str | None) -> None:
-        """Send nothing while what comes back could not be kept."""
-        if trouble is None:
-            log.warning("disk_writes_again", folder=str(self._folder))
-            if self.engine:
-                self.engine.resume()
-            return
-        log.warning(
-            "disk_refuses",
-            folder=str(self._folder),
-            error=trouble,
-            what="no call is sent until it takes lines again: make room, or stop; replies are held till then",
-        )
-        if self.engine:
-            self.engine.pause(f"{self._folder} cannot be written: {trouble}")
 
 
 def _open_articles(settings: Settings, engine: Engine, *, in_batches: bool) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from ..judging.values import Judged
 from ..types import Format
 
 Unit = Literal["share", "count", "usd", "tokens", "number"]
@@ -161,26 +162,6 @@ class ArticleText:
     url: str | None
     format: Format
     content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a judge said; rates are over real records, recall and precision over planted controls."""
-
-    model: str
-    records: int
-    accepted: int
-    items: Mapping[str, float]
-    """Question to the share of records that it was answered with yes for."""
-    controls: int
-    recall: float | None
-    """Share of planted defects that the judge refused."""
-    precision: float | None
-    """Share of planted defects in the controls that it refused."""
-    kappa: float | None
-    trusted: bool
-    """Recall is high enough for records to be chosen by it."""
-    cost_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
