@@ -21,6 +21,9 @@ FILLED_BY_CODE: Mapping[str, frozenset[str]] = {
     "decide.predicate": frozenset({"name", "applies_when"}),
     "training.md": frozenset({"instruction", "input", "output"}),
     "again.generate": frozenset({"complaints"}),
+    "judge.record": frozenset({"name", "guidance"}),
+    "judge.again": frozenset({"complaints"}),
+    "judge.quotation": frozenset({"quoted_topic", "quoted_beginning"}),
 }
 """Variables that the code fills in, by where they may be used."""
 
@@ -59,6 +62,32 @@ class DecideTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeTexts:
+    """What is said to a model that judges records."""
+
+    system: str
+    """How records are judged, and what each question means."""
+    record: str
+    """What stands between the article and the record; a template of the type's `name` and `guidance`."""
+    closing: str
+    """What follows the record."""
+    again: str
+    """Asks for a judgement once more; `complaints` says what was wrong."""
+    function: str
+    """What the function is for that the model calls."""
+    quote: str
+    """What the quote beside an answer is."""
+    questions: Mapping[str, str]
+    """Name to question, in the order in which they are asked."""
+    quotation: str
+    """The instruction of a control that is known to be good: asks for a statement of the article word for word, by its
+    `quoted_topic` and `quoted_beginning`."""
+    quotation_name: str
+    quotation_guidance: str
+    """What the type of these controls is called, and what it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pack:
     """A checked pack: every template in it can be filled."""
 
@@ -78,6 +107,7 @@ class Pack:
     input_rules: Mapping[InputMode, str]
     """What `input_rules` in the generation prompt stands for, by mode."""
     record: RecordTexts
+    judge: JudgeTexts
     training: str
     """A record as one text to train on, end marker included."""
     prior: Prior | None = None

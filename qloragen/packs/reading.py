@@ -14,12 +14,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..domain.pack import FILLED_BY_CODE, DecideTexts, Pack, Prompt, RecordTexts
+from ..domain.pack import FILLED_BY_CODE, DecideTexts, JudgeTexts, Pack, Prompt, RecordTexts
 from ..domain.prior import Prior, Range
 from ..domain.template import fill, flaws, variables
 from ..errors import PackError
 from ..types import InstructionType
-from .schema import PackTable, PriorTable, RangeTable, TypeTable, entry_name, mistakes
+from .schema import JudgeTable, PackTable, PriorTable, RangeTable, TypeTable, entry_name, mistakes
 
 MARKER = "=== ARTICLE ==="
 """The line of a prompt at which the article stands."""
@@ -126,10 +126,16 @@ def _variable_mistakes(table: PackTable, texts: Mapping[str, str]) -> Iterator[s
     for key, text in table.templates():
         for flaw in flaws(text, {*table.variables, *FILLED_BY_CODE.get(key, ())}):
             yield f"{key} {flaw.what}"
+    yield from _missing_variables(table)
+
+
+def _missing_variables(table: PackTable) -> Iterator[str]:
     if "applies_when" not in variables(table.decide.predicate):
         yield "decide.predicate does not use ${applies_when}, so that all types would be judged alike"
     if "complaints" not in variables(table.again.generate):
         yield "again.generate does not use ${complaints}, so that a model would not learn what was wrong"
+    if table.judge and "complaints" not in variables(table.judge.again):
+        yield "judge.again does not use ${complaints}, so that a model would not learn what was wrong"
 
 
 def _prompt_mistakes(place: Path, table: PackTable, texts: Mapping[str, str]) -> Iterator[str]:
@@ -184,6 +190,7 @@ def _split(text: str) -> tuple[str, str]:
 
 def _pack(table: PackTable, texts: Mapping[str, str], values: Mapping[str, str]) -> Pack:
     record = {key: fill(text, values) for key, text in table.record}
+    judge = table.judge or _default_judge()
     return Pack(
         name=table.name,
         version=table.version,
@@ -196,9 +203,24 @@ def _pack(table: PackTable, texts: Mapping[str, str], values: Mapping[str, str])
         generate_again=table.again.generate,
         input_rules={"evidence": fill(table.input.evidence, values), "written": fill(table.input.written, values)},
         record=RecordTexts(**record),
+        judge=_judge(judge, values),
         training=texts["training.md"].strip("\n"),
         prior=_prior(table.prior) if table.prior else None,
     )
+
+
+def _default_judge() -> JudgeTable:
+    """Return how the default pack judges, for packs that do not say; its texts use no variables of a pack."""
+    table = _read_table(default_folder() / TOML).judge
+    if table is None:
+        raise PackError(f"{default_folder() / TOML}: judge is missing; install qloragen again.")
+    return table
+
+
+def _judge(table: JudgeTable, values: Mapping[str, str]) -> JudgeTexts:
+    filled = {key: fill(text, values) for key, text in table.texts() if f"judge.{key}" not in FILLED_BY_CODE}
+    questions = {key: filled.pop(f"questions.{key}") for key, _ in table.questions}
+    return JudgeTexts(**filled, record=table.record, again=table.again, quotation=table.quotation, questions=questions)
 
 
 def _prior(table: PriorTable) -> Prior:

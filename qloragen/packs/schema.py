@@ -69,6 +69,39 @@ class AgainTable(_Table):
     generate: Text
 
 
+class QuestionsTable(_Table):
+    """The five questions that a judge answers about a record."""
+
+    stands_alone: OneLine
+    answerable: OneLine
+    supported: OneLine
+    answers: OneLine
+    fits: OneLine
+
+
+class JudgeTable(_Table):
+    """What is said to a model that judges records; see `JudgeTexts`."""
+
+    system: Text
+    record: Text
+    closing: Text
+    again: Text
+    function: Text
+    quote: Text
+    questions: QuestionsTable
+    quotation: OneLine
+    quotation_name: OneLine
+    quotation_guidance: OneLine
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield all of it, with its key."""
+        for key in type(self).model_fields:
+            if key != "questions":
+                yield key, getattr(self, key)
+        for key, question in self.questions:
+            yield f"questions.{key}", question
+
+
 class RangeTable(_Table):
     """A figure with its bounds."""
 
@@ -111,6 +144,8 @@ class PackTable(_Table):
     input: InputTable
     record: RecordTable
     again: AgainTable
+    judge: JudgeTable | None = None
+    """None: what the default pack says."""
     prior: PriorTable | None = None
     types: Annotated[list[TypeTable], Field(min_length=1)]
 
@@ -120,6 +155,8 @@ class PackTable(_Table):
         for table, value in tables:
             for key, text in value:
                 yield f"{table}.{key}", text
+        for key, text in self.judge.texts() if self.judge else ():
+            yield f"judge.{key}", text
         for index, entry in enumerate(self.types):
             where = entry_name(index, entry.slug)
             yield f"applies_when of {where}", entry.applies_when
