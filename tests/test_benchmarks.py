@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,22 @@ def test_the_same_records_are_made_in_the_old_way_and_in_cheaper_ones(tmp_path):
     old, default = rows["the predecessor's way"], rows["+ shared prefixes: qloragen's default"]
     assert old["records"] == default["records"] > 0
     assert old["USD/1,000"] > default["USD/1,000"] > rows["--flex"]["USD/1,000"] > rows["decisions --flex"]["USD/1,000"]
+
+
+def test_packs_are_asked_for_the_same_records_and_kept_replies_are_judged_again(tmp_path):
+    pack = shutil.copytree(BENCHMARKS.parent / "prompts", tmp_path / "pack")
+    (pack / "generate.md").write_text(
+        (pack / "generate.md").read_text("utf-8").replace("A record has", "It has"), "utf-8"
+    )
+    args = ["--short", "--simulated", "--packs", "prompts", str(pack), "--replies", str(tmp_path / "replies.jsonl")]
+
+    found = run("first_pass.py", tmp_path, *args)
+    replies = (tmp_path / "replies.jsonl").read_bytes()
+    again = run("first_pass.py", tmp_path, *args)
+
+    assert [row["records"] for row in found["packs"]] == [6, 6]
+    assert len(replies.splitlines()) == 12
+    assert (again, (tmp_path / "replies.jsonl").read_bytes()) == (found, replies)
 
 
 def test_near_duplicates_are_counted_and_looked_for(tmp_path):
