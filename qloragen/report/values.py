@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..judging.values import Judged
 from ..types import Format
+from .fields import fields_of
 
 Unit = Literal["share", "count", "usd", "tokens", "number"]
 
@@ -193,4 +194,13 @@ class Report:
     """Reason to a few that were refused for it."""
     judged: Judged | None
     browser: str = ""
-    """In words, which records are handed over to be browsed, where those are not all."""
+    """In words, which records are handed over to be browsed."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the report as JSON values; costs are decimal strings, times are ISO 8601."""
+        return fields_of(self)
+
+    @property
+    def failed(self) -> tuple[Goal, ...]:
+        """The rows of the quality table whose goal is not reached."""
+        return tuple(goal for goal in self.quality if goal.passed is False)
