@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import count, cycle, islice
 from pathlib import Path
 from random import Random
 
@@ -30,14 +30,14 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples/articles"
 FORMATS: dict[str, Format] = {".md": "markdown", ".html": "html", ".adoc": "asciidoc", ".rst": "rst", ".txt": "text"}
 REASONS = ("copy", "unsupported_number", "near_duplicate", "missing_evidence", "placeholder")
 FLAGS = ("weakly_grounded", "contact")
-BEGAN = datetime(2026, 11, 28, 9, 30, tzinfo=timezone.utc)
+BEGAN = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 
 
-def sample_articles(count: int) -> dict[str, ArticleText]:
-    """Return `count` articles: those of the examples again and again, each with a heading of its own."""
+def sample_articles(wanted: int) -> dict[str, ArticleText]:
+    """Return `wanted` articles: those of the examples again and again, each with a heading of its own."""
     files = sorted(EXAMPLES.iterdir())
     articles = {}
-    for number in range(count):
+    for number in range(wanted):
         file = files[number % len(files)]
         edition = f"{file.stem.replace('-', ' ').capitalize()}, edition {number // len(files) + 1}"
         content = f"{edition}\n\n{file.read_text('utf-8')}"
@@ -46,35 +46,43 @@ def sample_articles(count: int) -> dict[str, ArticleText]:
     return articles
 
 
-def shown_records(articles: dict[str, ArticleText], count: int) -> list[Shown]:
-    """Return `count` records, every eleventh of them rejected and every thirteenth flagged."""
-    slugs = [type.slug for type in load_pack().types]
-    return list(islice(_endless(articles, slugs, Random(7)), count))
+def shown_records(articles: dict[str, ArticleText], wanted: int) -> list[Shown]:
+    """Return `wanted` records, every eleventh of them rejected and every thirteenth flagged."""
+    slugs = [kind.slug for kind in load_pack().types]
+    return list(islice(_endless(articles, slugs, _dice(7)), wanted))
+
+
+def _dice(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - examples
 
 
 def _endless(articles: dict[str, ArticleText], slugs: list[str], random: Random) -> Iterator[Shown]:
-    number = 0
-    while True:
-        for hash, article in articles.items():
-            yield _shown(number, hash, article, slugs[number % len(slugs)], random)
-            number += 1
+    numbers = count()
+    for content_hash, article in cycle(articles.items()):
+        paragraphs = split_paragraphs(article.content, article.format)
+        for number in islice(numbers, 5):
+            yield _shown(number, content_hash, article.title, paragraphs, slugs[number % len(slugs)], random)
 
 
-def _shown(number: int, hash: str, article: ArticleText, slug: str, random: Random) -> Shown:
-    paragraphs = split_paragraphs(article.content, article.format)
+def _shown(
+    number: int, content_hash: str, title: str | None, paragraphs: tuple[str, ...], slug: str, random: Random
+) -> Shown:
     first = random.randrange(1, len(paragraphs) - 1)
     evidence = paragraphs[first : first + random.choice((1, 1, 2))]
-    topic = " ".join(evidence[0].split()[:9]).rstrip(".,:")
+    words = [word.strip("#=*`-.,:<>") for word in evidence[0].split()]
+    topic = " ".join([word for word in words if word][:9])
+    steps = "1. The rate of writes; `nodetool tpstats` shows it.\n2. The size on disk."
+    code = f"```sh\nnodetool status {number}\n```"
     reason = REASONS[number % len(REASONS)] if number % 11 == 10 else None
     return Shown(
         id=digest(f"record {number}"),
         article_id=f"a{number}",
-        title=article.title,
-        content_hash=hash,
+        title=title,
+        content_hash=content_hash,
         type_slug=slug,
-        instruction=f"Explain to an operator what follows for capacity planning when “{topic}” holds, and what to watch. (No. {number})",
+        instruction=f"Explain what follows for capacity planning when “{topic}”, and what to watch. (No. {number})",
         input="\n\n".join(evidence),
-        output=f"Watch three things.\n\n1. The rate of writes; `nodetool tpstats` shows it.\n2. The size on disk.\n\n```sh\nnodetool status {number}\n```\n\n{' '.join(evidence[0].split()[:70])}.",
+        output=f"Watch three things.\n\n{steps}\n\n{code}\n\n{' '.join(evidence[0].split()[:70])}.",
         grounded=round(random.uniform(0.6, 1), 3),
         supported=round(random.betavariate(6, 2), 3),
         flags=(random.choice(FLAGS),) if number % 13 == 12 else (),
@@ -112,12 +120,20 @@ def a_report(records: list[Shown], articles: int, *, folder: str = "runs/cassand
         diversity=Diversity(
             records=len(accepted),
             unique_instructions=len({record.instruction for record in accepted}),
-            leading=(("explain how", 412), ("compare the", 310), ("describe why", 268), ("list the", 120), ("what happens", 95)),
+            leading=(
+                ("explain how", 412),
+                ("compare the", 310),
+                ("describe why", 268),
+                ("list the", 120),
+                ("what happens", 95),
+            ),
             distinct={"instruction": (0.12, 0.41, 0.66), "input": (0.1, 0.43, 0.71), "output": (0.11, 0.44, 0.73)},
             entropy=0.94,
         ),
         spent=(
-            Spent("gpt-4.1", articles, cost * Decimal("0.62"), 0.31, cost * Decimal("0.62") / max(len(accepted), 1) * 1000),
+            Spent(
+                "gpt-4.1", articles, cost * Decimal("0.62"), 0.31, cost * Decimal("0.62") / max(len(accepted), 1) * 1000
+            ),
             Spent("gpt-4o-mini", len(records) + 61, cost * Decimal("0.38"), 0.72, Decimal("0.118")),
         ),
         in_vain=(InVain("unsupported_number", 31, Decimal("0.0102"), 0), InVain("timeout", 4, Decimal(0), 4)),
@@ -130,7 +146,13 @@ def a_report(records: list[Shown], articles: int, *, folder: str = "runs/cassand
             model="gpt-4.1",
             records=200,
             accepted=188,
-            items={"stands alone": 0.98, "answerable from input": 0.955, "claims supported": 0.94, "answers what was asked": 0.97, "fits its type": 0.9},
+            items={
+                "stands alone": 0.98,
+                "answerable from input": 0.955,
+                "claims supported": 0.94,
+                "answers what was asked": 0.97,
+                "fits its type": 0.9,
+            },
             controls=10,
             recall=0.9,
             precision=0.93,
@@ -145,7 +167,14 @@ def _funnel(accepted: int, rejected: list[Shown], articles: int) -> tuple[Step, 
     many = accepted + len(rejected)
     reasons = {reason: sum(record.reason == reason for record in rejected) for reason in REASONS}
     return (
-        Step("pieces", articles + 24, articles, {"duplicate": 15, "too_short": 7, "malformed": 2}, {}, "files and rows of the source"),
+        Step(
+            "pieces",
+            articles + 24,
+            articles,
+            {"duplicate": 15, "too_short": 7, "malformed": 2},
+            {},
+            "files and rows of the source",
+        ),
         Step("articles", articles, articles, {}, {}, "texts that differ"),
         Step("classified", articles, articles - 2, {"nothing_applies": 2}, {}, "articles with their types"),
         Step("pairs", many, many, {}, {"shared prefix": many // 2}, "an article and a type"),
@@ -157,39 +186,64 @@ def _funnel(accepted: int, rejected: list[Shown], articles: int) -> tuple[Step, 
 
 def _goals(many: int, accepted: int) -> tuple[Goal, ...]:
     return (
-        Goal("accepted at the first ask", 0.957, "share", "≥ 95 %", True, many),
-        Goal("accepted in the end", accepted / max(many, 1), "share", "≥ 98 %", False, many, note="Of all pairs that were asked for."),
-        Goal("grounded inputs", 0.998, "share", "≥ 99 %", True, accepted),
-        Goal("judged useful", 0.94, "share", "≥ 90 %", True, 200, low=0.898, high=0.965),
-        Goal("distinct-2 of instructions", 0.41, "number", "≥ 0.35", True, accepted),
-        Goal("median prompt", 470, "tokens", "", None, accepted),
-        Goal("cost per 1,000 records", 0.31, "usd", "≤ $0.50", True, accepted),
-        Goal("semantic twins", None, "share", "≤ 1 %", None, 0, note="Nothing to measure it by: no embeddings."),
+        Goal("accepted at the first ask", 0.957, "share", "≥ 95 %", passed=True, of=many),
+        Goal(
+            "accepted in the end",
+            accepted / max(many, 1),
+            "share",
+            "≥ 98 %",
+            passed=False,
+            of=many,
+            note="Of all pairs that were asked for.",
+        ),
+        Goal("grounded inputs", 0.998, "share", "≥ 99 %", passed=True, of=accepted),
+        Goal("judged useful", 0.94, "share", "≥ 90 %", passed=True, of=200, low=0.898, high=0.965),
+        Goal("distinct-2 of instructions", 0.41, "number", "≥ 0.35", passed=True, of=accepted),
+        Goal("median prompt", 470, "tokens", "", passed=None, of=accepted),
+        Goal("cost per 1,000 records", 0.31, "usd", "≤ $0.50", passed=True, of=accepted),
+        Goal(
+            "semantic twins", None, "share", "≤ 1 %", passed=None, of=0, note="Nothing to measure it by: no embeddings."
+        ),
     )
 
 
 def _type_rows(records: list[Shown]) -> tuple[TypeRow, ...]:
     rows = []
-    for type in load_pack().types:
-        mine = [record for record in records if record.type_slug == type.slug]
+    for kind in load_pack().types:
+        mine = [record for record in records if record.type_slug == kind.slug]
         good = sum(record.reason is None for record in mine)
         rows.append(
             TypeRow(
-                type.number, type.slug, len(mine) + type.number % 3, good, good - good // 20, len(mine) - good,
-                good / max(len(records), 1), 0.81, 460.0 + type.number, Decimal(len(mine)) * Decimal("0.00012"),
-            )  # fmt: skip
+                kind.number,
+                kind.slug,
+                len(mine) + kind.number % 3,
+                good,
+                good - good // 20,
+                len(mine) - good,
+                good / max(len(records), 1),
+                0.81,
+                460.0 + kind.number,
+                Decimal(len(mine)) * Decimal("0.00012"),
+            )
         )
     return tuple(rows)
 
 
 def _timeline(records: int, rejected: int, cost: float) -> tuple[Point, ...]:
-    random, points, done, time = Random(3), [], 0.0, BEGAN
+    random, points, done, time = _dice(3), [], 0.0, BEGAN
     for step in range(200):
         time += timedelta(seconds=5) + (timedelta(hours=9) if step == 120 else timedelta())
         done += random.uniform(0.2, 1) * (0.2 if 60 <= step < 70 else 1)
         points.append((time, done))
     return tuple(
-        Point(time, int(records * at / done), int(records * at / done), int(rejected * at / done), int(900 * records * at / done), Decimal(str(round(cost * (at / done) ** 1.1, 6))))
+        Point(
+            time,
+            int(records * at / done),
+            int(records * at / done),
+            int(rejected * at / done),
+            int(900 * records * at / done),
+            Decimal(str(round(cost * (at / done) ** 1.1, 6))),
+        )
         for time, at in points
     )
 
@@ -197,5 +251,5 @@ def _timeline(records: int, rejected: int, cost: float) -> tuple[Point, ...]:
 def hostile(record: Shown, text: str) -> Shown:
     """Return `record` with `text` wherever a text may stand."""
     return replace(
-        record, title=text, type_slug=text, instruction=text, input=text, output=text, flags=(text,), reason=text, detail=text
-    )  # fmt: skip
+        record, title=text, type_slug=text, instruction=text, input=text, output=text, flags=(text,), detail=text
+    )

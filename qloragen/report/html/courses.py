@@ -8,8 +8,8 @@ from itertools import pairwise
 from ..values import Point
 from .elements import Html, element
 from .figures import count, number, span, usd
-from .plots import Line, Mark, lines_plot
-from .scales import round_marks, time_marks
+from .plots import Axes, Line, Mark, lines_plot
+from .scales import decimals, round_marks, time_marks
 from .tables import figure, section
 from .timing import Course, course, rates
 
@@ -18,10 +18,10 @@ def over_time(points: Sequence[Point]) -> Html:
     """Return throughput and spend over the time that the run worked; pauses are cut out, and told."""
     run = course(points)
     if run.length <= 0:
-        return section("time", "Over time", said="There is too little to draw: the run has one moment only.")
+        return section("Over time", said="There is too little to draw: the run has one moment only.")
     paused = sum(pause.length for pause in run.pauses)
     said = f"{span(run.length)} of work" + (f", and {span(paused)} of pauses that are left out." if paused else ".")
-    return section("time", "Over time", element("div", _throughput(run), _spend(run), class_="figures"), said=said)
+    return section("Over time", element("div", _throughput(run), _spend(run), class_="figures"), said=said)
 
 
 def _throughput(run: Course) -> Html:
@@ -34,7 +34,7 @@ def _throughput(run: Course) -> Html:
     last = run.points[-1]
     mean = 60 * last.records / run.length
     said = f"{count(last.records)} records in {span(run.length)} of work: {number(mean)} a minute on average"
-    drawn = lines_plot("Records per minute", said, lines, _times(run), _levels(marks, "{:g} a minute"), _cuts(run))
+    drawn = lines_plot("Records per minute", said, lines, Axes(_times(run), _levels(marks, " a minute"), _cuts(run)))
     return figure(drawn, "Records per minute", [("accepted", "good"), ("rejected", "bad")])
 
 
@@ -43,7 +43,7 @@ def _spend(run: Course) -> Html:
     marks = round_marks(spent[-1][1])
     lines = [Line("spent", "plain", _scaled(spent, run.length, marks[-1]))]
     said = f"{usd(run.points[-1].cost_usd)} for {count(run.points[-1].calls)} calls in {span(run.length)} of work"
-    drawn = lines_plot("Spend", said, lines, _times(run), _levels(marks, "${:g}"), _cuts(run))
+    drawn = lines_plot("Spend", said, lines, Axes(_times(run), _levels(marks, "", "$"), _cuts(run)))
     return figure(drawn, f"Spend, {usd(run.points[-1].cost_usd)} in all", [("US dollars, running total", "plain")])
 
 
@@ -55,8 +55,10 @@ def _times(run: Course) -> list[Mark]:
     return [Mark(at / run.length, span(at) if at else "0") for at in time_marks(run.length)]
 
 
-def _levels(marks: Sequence[float], form: str) -> list[Mark]:
-    return [Mark(at / marks[-1], form.format(at)) for at in marks]
+def _levels(marks: Sequence[float], unit: str, sign: str = "") -> list[Mark]:
+    """Return the marks of the upright axis, the highest of them with its unit."""
+    places = decimals(marks)
+    return [Mark(at / marks[-1], f"{sign}{at:,.{places}f}{unit if at == marks[-1] else ''}") for at in marks]
 
 
 def _cuts(run: Course, apart: float = 0.2) -> list[Mark]:

@@ -18,7 +18,7 @@ class Html(str):
     __slots__ = ()
 
 
-def element(name: str, *inside: str, **attributes: str | int | float | None) -> Html:
+def element(name: str, *inside: str, **attributes: str | float | None) -> Html:
     """Return an element with `inside` in it.
 
     Attributes are named as in HTML but for `_`, which stands for a hyphen and, at the end, for nothing (`class_`);

@@ -32,7 +32,7 @@ def usd(value: Decimal | float | None) -> str:
         return NONE
     if value == 0 or abs(value) >= 1:
         return f"${value:,.2f}"
-    places = next((at for at in range(2, 8) if abs(value) >= 10 ** (1 - at)), 8)
+    places = next((at for at in range(2, 8) if abs(float(value)) >= 0.1**at * 10), 8)
     return f"${value:.{places}f}"
 
 

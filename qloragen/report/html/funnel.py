@@ -29,7 +29,7 @@ def funnel(steps: tuple[Step, ...]) -> Html:
         Column("Where and why"),
     )
     grid = table("Funnel", columns, (_row(step, largest) for step in steps))
-    return section("funnel", "Funnel", grid, said=said)
+    return section("Funnel", grid, said=said)
 
 
 def _adds_up(step: Step) -> bool:

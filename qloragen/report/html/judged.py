@@ -35,4 +35,4 @@ def judge(values: Judged) -> Html:
         for item, yes in values.items.items()
     )
     grid = element("div", listed(facts, "facts"), table("Share of records with yes", columns, rows), class_="figures")
-    return section("judge", "Judge", grid, said=said)
+    return section("Judge", grid, said=said)

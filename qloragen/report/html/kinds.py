@@ -27,7 +27,7 @@ def kinds(rows: tuple[TypeRow, ...]) -> Html:
     most = max((max(row.pairs, row.accepted + row.rejected) for row in rows), default=0)
     grid = table("Instruction types", _COLUMNS, (_row(row, max(most, 1)) for row in rows))
     keys = (element("span", element("i", class_=look), look_name, class_="key") for look_name, look in _LEGEND)
-    return section("types", "Types", element("p", *keys, class_="legend"), grid)
+    return section("Types", element("p", *keys, class_="legend"), grid)
 
 
 _LEGEND = (("accepted", "good"), ("rejected", "bad"), ("open", "open"))

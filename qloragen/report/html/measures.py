@@ -16,13 +16,13 @@ def lengths(report: Report) -> Html:
     over = count(report.over_context)
     said = f"In tokens, counted with {report.tokenizer}. Training prompts longer than the training's context: {over}."
     if not report.lengths:
-        return section("lengths", "Lengths", said="There are no records to measure.")
+        return section("Lengths", said="There are no records to measure.")
     marks = doubling_marks(min(row.p5 for row in report.lengths), max(row.p95 for row in report.lengths))
     axis = [Mark(on_doubling(mark, marks), count(mark)) for mark in marks]
     told = "; ".join(f"{row.field} {_told(row)}" for row in report.lengths)
-    title = "Tokens, 5th to 95th percentile, with the median"
+    title = "Tokens: 5th percentile – median – 95th percentile"
     drawn = ranges_plot(title, told, [_range(row, marks) for row in report.lengths], axis)
-    return section("lengths", "Lengths", figure(drawn, title), said=said)
+    return section("Lengths", figure(drawn, title), said=said)
 
 
 def _told(row: Lengths) -> str:
@@ -42,11 +42,11 @@ def diversity(values: Diversity) -> Html:
         ("entropy of the types", number(values.entropy)),
     )
     return section(
-        "diversity",
         "Diversity",
         listed(facts, "facts"),
         element("div", _distinct(values), _leading(values), class_="figures"),
-        said="Distinct-n is the share of runs of n words that differ from all others; entropy is 1 where all types are equally frequent.",
+        said="Distinct-n is the share of different runs of n words among all of them; entropy is 1 where all types are "
+        "equally frequent.",
     )
 
 

@@ -27,7 +27,7 @@ def money(report: Report) -> Html:
     said = f"{usd(report.cost_usd)} in all, {usd(report.per_thousand_usd)} per 1,000 accepted records."
     spent = table("Cost by model", _MODELS, map(_spent, report.spent))
     vain = (table("Paid in vain, as part of that", _IN_VAIN, map(_in_vain, report.in_vain)),) if report.in_vain else ()
-    return section("cost", "Cost", element("div", spent, *vain, class_="figures"), said=said)
+    return section("Cost", element("div", spent, *vain, class_="figures"), said=said)
 
 
 def _spent(row: Spent) -> tuple[str, ...]:

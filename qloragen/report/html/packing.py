@@ -32,17 +32,17 @@ def packed(records: Iterable[Shown], articles: Found) -> Iterator[bytes]:
     told: set[str] = set()
     at_hand: OrderedDict[str, Paragraphs] = OrderedDict()
     for record in records:
-        hash = record.content_hash
-        if hash not in at_hand:
-            article = articles.get(hash)
-            at_hand[hash] = split_paragraphs(article.content, article.format) if article else ()
-            if article and hash not in told:
-                yield _line("article", _article(hash, article, at_hand[hash]))
-            told.add(hash)
+        text = record.content_hash
+        if text not in at_hand:
+            article = articles.get(text)
+            at_hand[text] = split_paragraphs(article.content, article.format) if article else ()
+            if article and text not in told:
+                yield _line("article", _article(text, article, at_hand[text]))
+            told.add(text)
             if len(at_hand) > _AT_HAND:
                 at_hand.popitem(last=False)
-        at_hand.move_to_end(hash)
-        yield _line("record", _record(record, at_hand[hash]))
+        at_hand.move_to_end(text)
+        yield _line("record", _record(record, at_hand[text]))
 
 
 def _line(kind: str, fields: Mapping[str, object]) -> bytes:
@@ -50,9 +50,9 @@ def _line(kind: str, fields: Mapping[str, object]) -> bytes:
     return json.dumps([kind, fields], separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _article(hash: str, article: ArticleText, paragraphs: Paragraphs) -> dict[str, object]:
+def _article(content_hash: str, article: ArticleText, paragraphs: Paragraphs) -> dict[str, object]:
     return {
-        "hash": hash,
+        "hash": content_hash,
         "title": article.title,
         "url": article.url,
         "format": article.format,

@@ -26,6 +26,7 @@ from .overview import overview
 from .packing import Found, packed
 from .quality import quality
 from .samples import rejected, worst
+from .tables import anchor
 
 _SCRIPTS = ("dom", "text", "data", "search", "list", "evidence", "reader", "browser", "page")
 """Put together in this order to the one script of the page."""
@@ -62,14 +63,15 @@ def _each_once(records: Iterable[Shown]) -> Iterator[Shown]:
 def _around(report: Report) -> tuple[bytes, bytes]:
     """Return the page as what comes before its data and what comes after it."""
     style, script = _text("page.css"), "\n".join(_text(f"js/{name}.js") for name in _SCRIPTS)
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    own = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
     page = Template(_text("page.html")).substitute(
         policy=policy,
         title=together([report.folder]),
         style=style,
         script=script,
         report=_body(report),
-        browser=element("p", f"{report.browser}", id="scope") if report.browser else "",
+        browser=element("p", report.browser, id="scope") if report.browser else "",
         data=_DATA,
     )
     before, _, after = page.partition(_DATA)
@@ -80,21 +82,21 @@ _DATA = "<!-- data -->"
 
 
 def _body(report: Report) -> Html:
-    judged = (judge(report.judged),) if report.judged else ()
+    parts = {
+        "Funnel": funnel(report.funnel),
+        "Quality": quality(report.quality),
+        "Over time": over_time(report.timeline),
+        "Types": kinds(report.types),
+        "Lengths": lengths(report),
+        "Diversity": diversity(report.diversity),
+        "Cost": money(report),
+        **({"Judge": judge(report.judged)} if report.judged else {}),
+        "Worst accepted": worst(report.worst),
+        "Rejected": rejected(report.rejected),
+    }
+    links = (element("a", title, href=f"#{anchor(title)}") for title in parts)
     return together(
-        [
-            overview(report),
-            funnel(report.funnel),
-            quality(report.quality),
-            over_time(report.timeline),
-            kinds(report.types),
-            lengths(report),
-            diversity(report.diversity),
-            money(report),
-            *judged,
-            worst(report.worst),
-            rejected(report.rejected),
-        ]
+        [element("nav", *links, class_="contents", aria_label="Contents"), overview(report), *parts.values()]
     )
 
 

@@ -1,4 +1,4 @@
-"""Plots as SVG that fits any width: places in per cent, letters in their own size, lines in a stretched inner drawing."""
+"""Plots as SVG of any width: places in per cent, letters in their own size, lines in a stretched inner drawing."""
 
 from __future__ import annotations
 
@@ -44,10 +44,17 @@ def drawing(title: str, description: str, height: int, parts: Sequence[str]) -> 
     )
 
 
-def lines_plot(
-    title: str, description: str, lines: Sequence[Line], x: Sequence[Mark], y: Sequence[Mark], cuts: Sequence[Mark] = ()
-) -> Html:
-    """Return lines with the area below each, over an axis; `cuts` are places of the x axis that something is said of."""
+class Axes(NamedTuple):
+    """What is written along the axes of a plot."""
+
+    x: Sequence[Mark]
+    y: Sequence[Mark]
+    cuts: Sequence[Mark] = ()
+    """Places of the x axis that something is said of."""
+
+
+def lines_plot(title: str, description: str, lines: Sequence[Line], axes: Axes) -> Html:
+    """Return lines with the area below each."""
     height = 190
     room = height - _TOP - BOTTOM
     inner = element(
@@ -55,9 +62,12 @@ def lines_plot(
         *(shape for line in lines for shape in _line(line)),
         y=_TOP, width="100%", height=room, viewBox="0 0 1000 1000", preserveAspectRatio="none",
     )  # fmt: skip
-    grid = together(_level(mark, _TOP + room * (1 - mark.at)) for mark in y)
-    axis = together(below(mark, height - 6) for mark in x)
-    return drawing(title, description, height, [grid, inner, *(_cut(mark, _TOP, _TOP + room) for mark in cuts), axis])
+    heights = [(mark, _TOP + room * (1 - mark.at)) for mark in axes.y]
+    grid = (_level(mark, at) for mark, at in heights)
+    marks = (element("text", mark.said, x="0", y=f"{at - 5:.1f}", class_="mark") for mark, at in heights if mark.at)
+    axis = (below(mark, height - 6) for mark in axes.x)
+    stops = (_cut(mark, _TOP, _TOP + room) for mark in axes.cuts)
+    return drawing(title, description, height, [*grid, inner, *marks, *stops, *axis])
 
 
 def _line(line: Line) -> tuple[Html, Html]:
@@ -71,12 +81,7 @@ def _line(line: Line) -> tuple[Html, Html]:
 
 
 def _level(mark: Mark, y: float) -> Html:
-    return together(
-        [
-            element("line", x1="0", x2="100%", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="base" if mark.at == 0 else "grid"),
-            element("text", mark.said if mark.at else "", x="0", y=f"{y - 5:.1f}", class_="mark"),
-        ]
-    )
+    return element("line", x1="0", x2="100%", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid" if mark.at else "base")
 
 
 def below(mark: Mark, y: float) -> Html:

@@ -11,7 +11,7 @@ from .tables import Column, muted, section, table
 def quality(goals: tuple[Goal, ...]) -> Html:
     """Return the quality table."""
     columns = (Column("Measure"), Column("Value", "n"), Column("Goal"), Column("Result"), Column("Measured on", "n"))
-    return section("quality", "Quality", table("Quality against its goals", columns, map(_row, goals)))
+    return section("Quality", table("Quality against its goals", columns, map(_row, goals)))
 
 
 def _row(goal: Goal) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def _row(goal: Goal) -> tuple[str, ...]:
         together([goal.name, *([element("div", goal.note, class_="muted")] if goal.note else [])]),
         _value(goal),
         goal.goal or muted(NONE),
-        verdict(goal.passed),
+        _verdict(goal),
         count(goal.of),
     )
 
@@ -32,8 +32,9 @@ def _value(goal: Goal) -> Html:
     return together([value, element("div", between, class_="muted", title="95 % interval")])
 
 
-def verdict(passed: bool | None) -> Html:
-    """Return whether something is passed, by word, sign and colour; None: it is only told."""
-    if passed is None:
-        return muted("told only")
-    return element("span", "✓ passed" if passed else "✗ missed", class_=f"verdict {'good' if passed else 'bad'}")
+def _verdict(goal: Goal) -> Html:
+    """Return whether the goal is reached, by word, sign and colour."""
+    if goal.passed is None:
+        return muted("not measured" if goal.value is None else "told only")
+    good = goal.passed
+    return element("span", "✓ passed" if good else "✗ missed", class_=f"verdict {'good' if good else 'bad'}")

@@ -14,25 +14,25 @@ from .tables import section
 def worst(records: tuple[Shown, ...]) -> Html:
     """Return the accepted records that look worst, each leading to where it is read."""
     if not records:
-        return section("worst", "Worst accepted", said="No record is accepted yet.")
+        return section("Worst accepted", said="No record is accepted yet.")
     said = "The accepted records that the checks think least of: read these first."
-    return section("worst", "Worst accepted", _cards(records), said=said)
+    return section("Worst accepted", _cards(records), said=said)
 
 
 def rejected(records: Mapping[str, tuple[Shown, ...]]) -> Html:
     """Return a few rejected records for each reason."""
     if not records:
-        return section("rejected", "Rejected", said="Nothing was rejected.")
+        return section("Rejected", said="Nothing was rejected.")
     groups = (
         element(
             "details",
-            element("summary", worded(reason), " ", element("span", count(len(few)), class_="muted")),
+            element("summary", worded(reason), " ", element("span", f"{count(len(few))} shown", class_="muted")),
             _cards(few),
             open="",
         )
         for reason, few in records.items()
     )
-    return section("rejected", "Rejected", *groups, said="A few for each reason.")
+    return section("Rejected", *groups, said="A few for each reason.")
 
 
 def _cards(records: Iterable[Shown]) -> Html:

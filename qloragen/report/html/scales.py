@@ -28,9 +28,9 @@ def _round_up(value: float) -> float:
     return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= value * (1 - 1e-9))
 
 
-def whole_marks(highest: float, wanted: int = 4) -> tuple[float, ...]:
-    """Return the same for what is counted: no mark stands between two whole numbers."""
-    return round_marks(max(highest, wanted), wanted)
+def decimals(values: Sequence[float]) -> int:
+    """Return how many decimals it takes to tell the values as they are, 9 at most."""
+    return next((places for places in range(9) if all(abs(round(one, places) - one) < 1e-10 for one in values)), 9)
 
 
 def time_marks(seconds: float, wanted: int = 5) -> tuple[float, ...]:

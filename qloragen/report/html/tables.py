@@ -32,13 +32,19 @@ def _cells(columns: Sequence[Column], row: Sequence[str]) -> Iterable[Html]:
     first, *others = zip(columns, row, strict=True)
     yield element("th", first[1], scope="row")
     for column, inside in others:
-        yield element("td", inside, class_=column.look)
+        yield element("td", inside, class_=column.look, data_head=column.head or None)
 
 
-def section(id: str, title: str, *inside: str, said: str = "") -> Html:
+def anchor(title: str) -> str:
+    """Return the id of the section with this title."""
+    return title.lower().replace(" ", "-")
+
+
+def section(title: str, *inside: str, said: str = "") -> Html:
     """Return a section of the report; `said` is a sentence below its title."""
-    head = (element("h2", title, id=f"{id}-title"), *((element("p", said, class_="said"),) if said else ()))
-    return element("section", *head, *inside, id=id, aria_labelledby=f"{id}-title")
+    name = anchor(title)
+    head = (element("h2", title, id=f"{name}-title"), *((element("p", said, class_="said"),) if said else ()))
+    return element("section", *head, *inside, id=name, aria_labelledby=f"{name}-title")
 
 
 def figure(drawing: Html, title: str, legend: Sequence[tuple[str, str]] = ()) -> Html:

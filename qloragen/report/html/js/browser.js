@@ -20,6 +20,10 @@ class Browser {
     at("filters").addEventListener("input", changed);
     at("filters").addEventListener("reset", changed);
     at("filters").addEventListener("submit", (event) => event.preventDefault());
+    at("more").addEventListener("click", () => {
+      const open = at("filters").classList.toggle("open");
+      at("more").setAttribute("aria-expanded", String(open));
+    });
     at("article").addEventListener("input", () => this.offerNames());
     at("article").addEventListener("focus", () => this.offerNames());
   }
@@ -146,7 +150,7 @@ class Browser {
 function row(entry) {
   return [
     make("div", { class: "line" }, tags(entry)),
-    make("div", { class: "said" }, shortened(entry.instruction, 220) || "(no instruction)"),
+    make("div", { class: "asked" }, shortened(entry.instruction, 220) || "(no instruction)"),
     make("div", { class: "under" },
       make("span", { class: "name" }, shortened(entry.name, 90)),
       make("span", { class: "measures" }, `supported ${entry.supported.toFixed(2)} · grounded ${entry.grounded.toFixed(2)}`)),

@@ -5,7 +5,7 @@ const BEYOND = 8; // rows kept above and below what is in sight
 class List {
   /** `draw(entry, index)` returns what is inside a row; `opened(index)` is called for the row that is wanted. */
   constructor(scroller, rows, draw, opened) {
-    Object.assign(this, { scroller, rows, draw, opened, entries: [], active: 0, drawn: new Map() });
+    Object.assign(this, { scroller, rows, draw, opened, entries: [], active: 0, drawn: new Map(), height: 0 });
     scroller.addEventListener("scroll", soon(() => this.update()), { passive: true });
     new ResizeObserver(soon(() => this.update())).observe(scroller);
     rows.addEventListener("click", (event) => {
@@ -14,16 +14,21 @@ class List {
     });
   }
 
-  get height() {
-    this.rowHeight ??= parseFloat(getComputedStyle(this.scroller).getPropertyValue("--row"));
-    return this.rowHeight;
+  /** Take up the height of a row, in pixels, which the style sheet decides by the room that there is. */
+  measure() {
+    const height = parseFloat(getComputedStyle(this.scroller).getPropertyValue("--row"));
+    if (height === this.height) return;
+    this.height = height;
+    this.clear();
+    this.rows.style.height = `${this.entries.length * height}px`;
+    this.reveal();
   }
 
   show(entries, active = 0) {
     this.entries = entries;
     this.active = Math.max(0, Math.min(active, entries.length - 1));
-    this.rows.style.height = `${entries.length * this.height}px`;
-    this.clear();
+    this.height = 0;
+    this.measure();
     this.scroller.scrollTop = 0;
     this.reveal();
     this.update();
@@ -55,6 +60,7 @@ class List {
   }
 
   update() {
+    this.measure();
     const { scrollTop, clientHeight } = this.scroller;
     if (!clientHeight) return;
     const first = Math.max(0, Math.floor(scrollTop / this.height) - BEYOND);

@@ -46,8 +46,9 @@ class Reader {
   bar() {
     const { act } = this;
     return make("header", { class: "bar-of-reader" },
-      make("button", { type: "button", click: act.close, "aria-keyshortcuts": "Escape" }, "← Back"),
-      make("span", { class: "muted place" }, `${grouped(this.place + 1)} of ${grouped(this.count)}`),
+      make("button", { type: "button", click: act.close, "aria-keyshortcuts": "Escape", "aria-label": "Back to the list" }, "← ", make("span", { class: "word" }, "Back")),
+      make("span", { class: "place" }, `${grouped(this.place + 1)} of ${grouped(this.count)}`),
+      make("span", { class: "muted whence" }, shortened(this.entry.name, 120)),
       make("button", { type: "button", click: act.previous, "aria-keyshortcuts": "k", "aria-label": "Previous record", disabled: this.place === 0 }, "↑"),
       make("button", { type: "button", click: act.next, "aria-keyshortcuts": "j", "aria-label": "Next record", disabled: this.place + 1 >= this.count }, "↓"),
       make("button", { type: "button", click: () => this.toggleRaw(), "aria-pressed": String(this.raw), "aria-keyshortcuts": "r" }, "As written"),
@@ -70,7 +71,7 @@ class Reader {
   field(title, text, look, inside) {
     const length = make("span", { class: "muted" }, counted(text.length, "character"));
     const shown = text ? inside : make("p", { class: "muted" }, "empty");
-    return make("section", { class: `field ${look}` }, make("h2", {}, title, " ", length), make("div", { class: "text" }, shown));
+    return make("section", { class: `field ${look}` }, make("h2", {}, title, " ", length), make("div", { class: "body" }, shown));
   }
 
   set(text) {
