@@ -22,6 +22,8 @@ from .errors import (
 )
 from .estimation import Estimate, aestimate, estimate
 from .oneshot import Outcome, agenerate, export, generate, reparse, summary
+from .report.gather import quality_report
+from .report.values import Report
 from .session import Session
 from .settings import Settings
 from .store.verify import Verification
@@ -45,6 +47,7 @@ __all__ = [
     "QloragenError",
     "QuotaExhausted",
     "Record",
+    "Report",
     "RequestFailed",
     "RunLocked",
     "RunStopped",
@@ -65,6 +68,7 @@ __all__ = [
     "estimate",
     "export",
     "generate",
+    "quality_report",
     "rebuild",
     "reparse",
     "retry",

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import calibrate, estimate, generate, look, simulate, upkeep
+from . import calibrate, estimate, generate, look, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
@@ -17,6 +17,7 @@ _COMMANDS = {
     "estimate": estimate.estimate,
     "calibrate": calibrate.calibrated,
     "status": look.status,
+    "report": report.report,
     "reparse": generate.reparse,
     "export": look.export_records,
     "verify": upkeep.verify,

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from ..calibrating import SAMPLE
+from ..report.browsing import MOST as MOST_BROWSED
 from . import simulate
 from .bounds import add_bounds, bounded
 
@@ -23,7 +24,8 @@ exit codes:
   0    done
   2    the command, a setting, the pack or the source cannot be used, or nobody has agreed to what has changed;
        nothing was started
-  3    done, but some items failed (see `qloragen status`); verify: something is wrong
+  3    done, but some items failed (see `qloragen status`); verify: something is wrong;
+       report --strict: a goal is not reached
   4    a limit of money, tokens or calls is reached
   5    stopped by key, quota, model, provider or disk
   130  stopped by Ctrl-C (SIGINT)
@@ -157,6 +159,28 @@ def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write one page with everything, and records to be browsed"
+    )
+    parser.add_argument(
+        "--most",
+        type=_count,
+        default=MOST_BROWSED,
+        metavar="N",
+        help=f"records and rejected pairs that the page holds at most ({MOST_BROWSED})",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        type=Path,
+        metavar="FILE",
+        help="count tokens by this tokenizer.json, with the extra `tokenizer`; they are estimated when left out",
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 3 when a goal of the quality table is missed")
+
+
 def _reparse(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
     _pack_knob(parser)
@@ -197,6 +221,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "estimate": ("say what articles would cost, in this way and in others; calls only for --sample", _estimate),
     "calibrate": ("compare classification by decisions with a strong model's on a sample, for a threshold", _calibrate),
     "status": ("show what a run has come to and what it has cost", _status),
+    "report": ("show what a run's records are like: funnel, quality, types, lengths, diversity, cost", _report),
     "reparse": ("apply today's parser and checks to the replies a run has paid for; makes no call", _reparse),
     "export": ("write training files from the records of a run", _export),
     "verify": ("check every line, id and sum of a run; changes nothing", _folder),

@@ -42,6 +42,8 @@ def browsing(cells: Cells, most: int) -> Browsing:
 
 
 def _some(part: int, whole: int, noun: str, what: str) -> str:
+    if not whole:
+        return f"no {what} {noun}s"
     if part == whole:
         return f"all {counted(whole, f'{what} {noun}')}"
     return f"{part:,} of {whole:,} {what} {noun}s"

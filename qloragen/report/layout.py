@@ -1,0 +1,57 @@
+"""Tables and paragraphs of text that fit a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from textwrap import wrap
+from typing import Literal
+
+from ..logs import escape
+from ..words import counted
+
+Tone = Literal["heading", "pass", "fail"]
+Paint = Callable[[str, Tone], str]
+"""Returns a text as it is to look."""
+
+WIDTH = 100
+_GAP = 2
+_LEAST = 24
+"""Columns that the last cell of a row has at least."""
+
+
+def columns(rows: Sequence[Sequence[str]], align: str) -> str:
+    """Return rows as lines of `WIDTH` columns at most; `align` has `<` or `>` for each cell but the last one, which is
+    to the left and goes on below itself where it is too long."""
+    if not rows:
+        return ""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(align))]
+    indent = sum(widths) + _GAP * len(widths)
+    return "\n".join(line for row in rows for line in _lines(row, align, widths, indent))
+
+
+def _lines(row: Sequence[str], align: str, widths: Sequence[int], indent: int) -> Iterator[str]:
+    cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=False))
+    first, *others = wrap(escape(row[-1]), max(_LEAST, WIDTH - indent)) or [""]
+    yield f"{(_GAP * ' ').join((*cells, first))}".rstrip()
+    for line in others:
+        yield indent * " " + line
+
+
+def paragraph(text: str, indent: int, most_lines: int) -> Iterator[str]:
+    """Yield a text in lines with so much space before them; what is beyond `most_lines` is left out, and said to be."""
+    lines = [escape(line) for part in text.splitlines() for line in wrap(part, WIDTH - indent)]
+    for line in lines[:most_lines]:
+        yield indent * " " + line
+    if len(lines) > most_lines:
+        yield f"{indent * ' '}[{counted(len(lines) - most_lines, 'more line')}]"
+
+
+def section(heading: str, *parts: str) -> str:
+    """Return parts below a heading, a blank line between them; nothing where they are all empty."""
+    there = "\n\n".join(part for part in parts if part)
+    return f"{heading}\n{there}" if there else ""
+
+
+def listed(counts: Iterable[tuple[str, int]]) -> str:
+    """Return counts in words: `3 schema, 1 copy`."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts)
