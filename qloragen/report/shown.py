@@ -106,7 +106,7 @@ def _fields(completion: Completion) -> Mapping[str, object] | None:
         fields = orjson.loads(completion.arguments or "")
     except orjson.JSONDecodeError:
         return None
-    return fields if isinstance(fields, dict) else None
+    return fields if isinstance(fields, dict) and fields.keys() & {"instruction", "output"} else None
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
