@@ -70,7 +70,7 @@ def _shown(
     first = random.randrange(1, len(paragraphs) - 1)
     evidence = paragraphs[first : first + random.choice((1, 1, 2))]
     words = [word.strip("#=*`-.,:<>") for word in evidence[0].split()]
-    topic = " ".join([word for word in words if word][:9])
+    topic = " ".join([word for word in words if word][:6])
     steps = "1. The rate of writes; `nodetool tpstats` shows it.\n2. The size on disk."
     code = f"```sh\nnodetool status {number}\n```"
     reason = REASONS[number % len(REASONS)] if number % 11 == 10 else None
@@ -80,7 +80,7 @@ def _shown(
         title=title,
         content_hash=content_hash,
         type_slug=slug,
-        instruction=f"Explain what follows for capacity planning when “{topic}”, and what to watch. (No. {number})",
+        instruction=f"Explain (No. {number}) what follows for capacity planning when “{topic}”, and what to watch.",
         input="\n\n".join(evidence),
         output=f"Watch three things.\n\n{steps}\n\n{code}\n\n{' '.join(evidence[0].split()[:70])}.",
         grounded=round(random.uniform(0.6, 1), 3),

@@ -30,9 +30,10 @@ def usd(value: Decimal | float | None) -> str:
     """Return dollars: with cents from one dollar on, and with two figures that say something below it."""
     if value is None:
         return NONE
-    if value == 0 or abs(value) >= 1:
+    size = abs(float(value))
+    if size == 0 or size >= 1:
         return f"${value:,.2f}"
-    places = next((at for at in range(2, 8) if abs(float(value)) >= 0.1**at * 10), 8)
+    places = next((places for places in range(2, 8) if size >= 10 * 0.1**places), 8)
     return f"${value:.{places}f}"
 
 

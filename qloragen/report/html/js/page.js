@@ -125,6 +125,7 @@ async function start() {
   browser = new Browser(entries);
   if (!at("browser").hidden) route();
   document.documentElement.dataset.ready = "";
+  prepare(entries);
 }
 
 start().catch((error) => {
