@@ -29,11 +29,6 @@ SHOWS: Mapping[str, Shows] = {
     "configuration": "option",
     "comparison": "pair",
 }
-    "code-analysis": "code",
-    "caveats": "caution",
-    "configuration": "option",
-    "comparison": "pair",
-}
 DEFAULT = load_pack()
 PACK = replace(DEFAULT, types=tuple(replace(kind, shows=SHOWS.get(kind.slug)) for kind in DEFAULT.types))
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -45,8 +40,8 @@ PARAGRAPH = (
 SETTING = "The `keep_days` option decides how long a snapshot is kept; its default is 7."
 LAMPS = Article(
     "lamps",
-    "The old lamps of the harbour shine every night. Sailors see them from far away. Nobody has forgotten the keeper of the "
-    f"light.\n\n{SETTING}\n\nThe tower stands on a rock of grey stone. Gulls live there all year.",
+    "The old lamps of the harbour shine every night. Sailors see them from far away. Nobody has forgotten their "
+    f"keeper.\n\n{SETTING}\n\nThe tower stands on a rock of grey stone. Gulls live there all year.",
 )
 CONFIGURATION = next(kind for kind in PACK.types if kind.shows == "option")
 
@@ -56,7 +51,8 @@ def cleans() -> Sequence[Clean]:
     articles = articles_of([ROOT / "examples" / "articles", ROOT / "benchmarks" / "fields" / "taxes.jsonl"])
     articles.append(Article("long", "\n\n".join(article.content for article in articles[-9:])))
     made = [clean for mode in ("evidence", "written") for clean in clean_records(articles, PACK, mode, 7)]
-    return [*made, Clean(Draft("What does `keep_days` do?", SETTING, SETTING), LAMPS, CONFIGURATION, PACK, "written", made)]
+    draft = Draft("What does `keep_days` do?", SETTING, SETTING)
+    return [*made, Clean(draft, LAMPS, CONFIGURATION, PACK, "written", made)]
 
 
 def seeded(seed: object) -> Random:
