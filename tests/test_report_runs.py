@@ -94,7 +94,11 @@ async def test_replies_that_are_read_again_stand_as_they_are_read_now(folder):
 
 async def test_what_was_made_by_another_model_or_of_another_text_is_not_mixed_in(folder):
     async with Simulated() as server:
-        options: dict[str, Any] = {"base_url": server.base_url, "accept_changes": True, "generate_model": "gpt-5.4-mini"}
+        options: dict[str, Any] = {
+            "base_url": server.base_url,
+            "accept_changes": True,
+            "generate_model": "gpt-5.4-mini",
+        }
         await qloragen.agenerate([article(0, "It is new."), article(1)], folder, **options)
 
     found = sound_report(folder)

@@ -31,7 +31,7 @@ def columns(rows: Sequence[Sequence[str]], align: str) -> str:
 
 def _lines(row: Sequence[str], align: str, widths: Sequence[int], indent: int) -> Iterator[str]:
     cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=False))
-    first, *others = wrap(escape(row[-1]), max(_LEAST, WIDTH - indent)) or [""]
+    first, *others = _wrapped(row[-1], max(_LEAST, WIDTH - indent)) or [""]
     yield f"{(_GAP * ' ').join((*cells, first))}".rstrip()
     for line in others:
         yield indent * " " + line
@@ -39,11 +39,16 @@ def _lines(row: Sequence[str], align: str, widths: Sequence[int], indent: int) -
 
 def paragraph(text: str, indent: int, most_lines: int) -> Iterator[str]:
     """Yield a text in lines with so much space before them; what is beyond `most_lines` is left out, and said to be."""
-    lines = [escape(line) for part in text.splitlines() for line in wrap(part, WIDTH - indent)]
+    lines = [line for part in text.splitlines() for line in _wrapped(part, WIDTH - indent)]
     for line in lines[:most_lines]:
         yield indent * " " + line
     if len(lines) > most_lines:
         yield f"{indent * ' '}[{counted(len(lines) - most_lines, 'more line')}]"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return a text in lines of so many columns, without anything that a terminal could obey."""
+    return wrap(escape(text.expandtabs(4)), width)
 
 
 def section(heading: str, *parts: str) -> str:

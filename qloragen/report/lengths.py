@@ -18,6 +18,7 @@ class Lengthening:
 
     def __init__(self, tokens: TokenCount, pack: Pack | None, context_tokens: int) -> None:
         self._count = tokens.count
+        self._most_per_byte = tokens.most_per_byte
         self._pack = pack
         self._context_tokens = context_tokens
         self._fields: dict[str, Counter[int]] = {"instruction": Counter(), "input": Counter(), "output": Counter()}
@@ -32,9 +33,9 @@ class Lengthening:
         self._prompts.setdefault(made.slug, Counter())[self._count(self._prompt(made))] += 1
 
     def look(self, made: Made) -> None:
-        """See whether a record fits the context; most are so short that this takes no counting."""
+        """See whether a record fits the context; many are so short that this takes no counting."""
         prompt = self._prompt(made)
-        if len(prompt.encode("utf-8", "replace")) > self._context_tokens:  # no token is shorter than a byte
+        if self._most_per_byte * len(prompt.encode("utf-8", "replace")) > self._context_tokens:
             self.over_context += self._count(prompt) > self._context_tokens
 
     def lengths(self) -> tuple[Lengths, ...]:

@@ -36,9 +36,11 @@ class TokenCount:
     name: str
     """In words."""
     count: Callable[[str], int]
+    most_per_byte: int
+    """No text has more tokens than so many for each of its bytes."""
 
 
-ESTIMATED = TokenCount("estimated", estimate_tokens)
+ESTIMATED = TokenCount("estimated", estimate_tokens, 2)
 
 
 def counted_by(file: Path | None) -> TokenCount:
@@ -56,4 +58,8 @@ def counted_by(file: Path | None) -> TokenCount:
         tokenizer = kind.from_file(str(file))
     except Exception as error:  # it raises nothing narrower
         raise SettingsError(f"{file} is no tokenizer.json: {error}.") from error
-    return TokenCount(f"counted by {file.name}", lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids))
+
+    def count(text: str) -> int:
+        return len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    return TokenCount(f"counted by {file.name}", count, 1)
