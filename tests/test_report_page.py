@@ -483,7 +483,7 @@ def test_nothing_is_wider_than_the_window(see, small, width):
     page.locator(".row").nth(3).click()
 
     expect(page.locator("#reader .instruction")).to_be_in_viewport()
-    for part in page.locator("#reader, #reader .record, #reader .source").all():
+    for part in page.locator("#reader, #reader .record, #reader .source, #reader button").all():
         assert part.evaluate("node => node.getBoundingClientRect().right") <= width
 
 

@@ -57,7 +57,7 @@ def _times(run: Course) -> list[Mark]:
 
 def _levels(marks: Sequence[float], unit: str, sign: str = "") -> list[Mark]:
     """Return the marks of the upright axis, the highest of them with its unit."""
-    places = decimals(marks)
+    places = decimals(marks) if not sign else max(decimals(marks), 2)
     return [Mark(at / marks[-1], f"{sign}{at:,.{places}f}{unit if at == marks[-1] else ''}") for at in marks]
 
 

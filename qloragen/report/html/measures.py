@@ -14,7 +14,7 @@ from .tables import Column, figure, listed, section, table
 def lengths(report: Report) -> Html:
     """Return how long the fields are: the middle nine tenths of the records, and the median."""
     over = count(report.over_context)
-    said = f"In tokens, counted with {report.tokenizer}. Training prompts longer than the training's context: {over}."
+    said = f"In tokens ({report.tokenizer}). Training prompts longer than the training's context: {over}."
     if not report.lengths:
         return section("Lengths", said="There are no records to measure.")
     marks = doubling_marks(min(row.p5 for row in report.lengths), max(row.p95 for row in report.lengths))
@@ -43,8 +43,7 @@ def diversity(values: Diversity) -> Html:
     )
     return section(
         "Diversity",
-        listed(facts, "facts"),
-        element("div", _distinct(values), _leading(values), class_="figures"),
+        element("div", element("div", listed(facts, "facts"), _distinct(values)), _leading(values), class_="figures"),
         said="Distinct-n is the share of different runs of n words among all of them; entropy is 1 where all types are "
         "equally frequent.",
     )

@@ -10,7 +10,13 @@ from .tables import Column, muted, section, table
 
 def quality(goals: tuple[Goal, ...]) -> Html:
     """Return the quality table."""
-    columns = (Column("Measure"), Column("Value", "n"), Column("Goal"), Column("Result"), Column("Measured on", "n"))
+    columns = (
+        Column("Measure"),
+        Column("Value", "n"),
+        Column("Goal"),
+        Column("Result"),
+        Column("Out of", "n", "How many records, or whatever else, it was measured on"),
+    )
     return section("Quality", table("Quality against its goals", columns, map(_row, goals)))
 
 
@@ -18,7 +24,7 @@ def _row(goal: Goal) -> tuple[str, ...]:
     return (
         together([goal.name, *([element("div", goal.note, class_="muted")] if goal.note else [])]),
         _value(goal),
-        goal.goal or muted(NONE),
+        goal.goal.replace(">=", "≥").replace("<=", "≤") or muted(NONE),
         _verdict(goal),
         count(goal.of),
     )

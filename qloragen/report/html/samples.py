@@ -40,7 +40,8 @@ def _cards(records: Iterable[Shown]) -> Html:
 
 
 def _card(record: Shown) -> Html:
-    measures = f"supported {number(record.supported)} · grounded {number(record.grounded)}"
+    known = record.reason is None or record.supported or record.grounded
+    measures = f"supported {number(record.supported)} · grounded {number(record.grounded)}" if known else ""
     flags = (element("span", f"⚑ {worded(flag)}", class_="tag flag") for flag in record.flags)
     why = (element("span", f"✗ {worded(record.reason)}", class_="tag bad"),) if record.reason else ()
     return element(

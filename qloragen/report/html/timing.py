@@ -60,7 +60,7 @@ def rates(course: Course, of: Callable[[Point], int], bins: int = 48) -> tuple[t
         return ()
     stretches = min(bins, max(len(course.points) - 1, 1))
     edges = [course.length * at / stretches for at in range(stretches + 1)]
-    totals = [of(course.points[0]), *(_total(course, of, edge) for edge in edges[1:])]
+    totals = [of(course.points[0]), *(_total(course, of, edge) for edge in edges[1:-1]), of(course.points[-1])]
     minutes = course.length / stretches / 60
     steps = zip(pairwise(edges), pairwise(totals), strict=True)
     return tuple((edge, (after - before) / minutes) for span, (before, after) in steps for edge in span)

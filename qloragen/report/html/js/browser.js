@@ -153,6 +153,6 @@ function row(entry) {
     make("div", { class: "asked" }, shortened(entry.instruction, 220) || "(no instruction)"),
     make("div", { class: "under" },
       make("span", { class: "name" }, shortened(entry.name, 90)),
-      make("span", { class: "measures" }, `supported ${entry.supported.toFixed(2)} · grounded ${entry.grounded.toFixed(2)}`)),
+      entry.measured && make("span", { class: "measures" }, `supported ${entry.supported.toFixed(2)} · grounded ${entry.grounded.toFixed(2)}`)),
   ];
 }

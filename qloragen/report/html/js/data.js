@@ -28,6 +28,11 @@ class Entry {
     return this.title || this.source?.title || this.article || "";
   }
 
+  /** Whether the shares are known; a reply that could not be read has none. */
+  get measured() {
+    return this.reason === null || this.supported > 0 || this.grounded > 0;
+  }
+
   get length() {
     return this.instruction.length + this.input.length + this.output.length;
   }

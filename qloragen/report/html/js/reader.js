@@ -51,19 +51,18 @@ class Reader {
       make("span", { class: "muted whence" }, shortened(this.entry.name, 120)),
       make("button", { type: "button", click: act.previous, "aria-keyshortcuts": "k", "aria-label": "Previous record", disabled: this.place === 0 }, "↑"),
       make("button", { type: "button", click: act.next, "aria-keyshortcuts": "j", "aria-label": "Next record", disabled: this.place + 1 >= this.count }, "↓"),
-      make("button", { type: "button", click: () => this.toggleRaw(), "aria-pressed": String(this.raw), "aria-keyshortcuts": "r" }, "As written"),
+      make("button", { type: "button", click: () => this.toggleRaw(), "aria-pressed": String(this.raw), "aria-keyshortcuts": "r", title: "Show the texts as they are written" }, "Raw"),
     );
   }
 
   fields() {
     const { entry } = this;
     return [
-      make("p", { class: "tags" }, tags(entry)),
+      make("p", { class: "tags" }, tags(entry), entry.measured && [meter("supported", entry.supported), meter("grounded", entry.grounded)]),
       entry.detail && make("p", { class: "detail" }, visible(entry.detail)),
       this.field("Instruction", entry.instruction, "instruction", this.set(entry.instruction)),
       this.field("Input", entry.input, "input", entry.evidence ? this.paragraphs(entry.evidence) : this.set(entry.input)),
       this.field("Output", entry.output, "output", this.set(entry.output)),
-      make("p", { class: "facts-of-record" }, meter("supported", entry.supported), " ", meter("grounded", entry.grounded)),
       make("p", { class: "muted id" }, "id ", make("code", {}, visible(entry.id))),
     ];
   }
