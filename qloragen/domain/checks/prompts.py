@@ -1,0 +1,152 @@
+"""Prompts that come back: a type's name or guidance as instruction, sentences of the prompts, marks of their form."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple
+from functools import lru_cache
+from typing import NamedTuple
+
+from ...types import InstructionType
+from ..pack import RecordTexts
+from .case import Case, Check
+
+_WORD = re.compile(r"\w+")
+_SAYS_NOTHING = frozenset(
+    _WORD.findall(
+        "a an and any are article as at be by can describe describing discuss do does explain explaining for from give "
+        "how in instruction is it its main me of on or outline please provide question record section some summarise "
+        "summarising summarize summarizing summary tell text that the their this to topic type us what write you"
+    )
+)
+_LEAK_CHARS = 40
+"""A sentence of the prompts at least this long does not come up in a record by chance."""
+_SENTENCE_ENDS = re.compile(r"(?<=[.:;])\s+|\n+(?:- )?")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold())) - _SAYS_NOTHING
+
+
+# --------------------------------------------------------------------------------------------------------------- echo
+
+
+class _Prompts(NamedTuple):
+    """What the types of a pack say, as sets of words, and in which of them a word is."""
+
+    said: tuple[frozenset[str], ...]
+    names: int
+    """The first so many are names of types; the others guidances, their sentences, and when types apply."""
+    having: Mapping[str, tuple[int, ...]]
+
+
+_FEW_WORDS = 3
+"""Sets of no more words resemble others by chance."""
+
+
+@lru_cache(maxsize=16)
+def _prompts(types: tuple[InstructionType, ...]) -> _Prompts:
+    names = dict.fromkeys(_words(name) for kind in types for name in (kind.name, *kind.aliases))
+    texts = (text for kind in types for text in (kind.guidance, *_sentences(kind.guidance), kind.applies_when))
+    said = (*names, *dict.fromkeys(_words(text) for text in texts))
+    having: dict[str, list[int]] = {}
+    for at, words in enumerate(said):
+        for word in words:
+            having.setdefault(word, []).append(at)
+    return _Prompts(said, len(names), {word: tuple(places) for word, places in having.items()})
+
+
+def _echo(case: Case) -> str | None:
+    """Find an instruction that asks nothing beyond a type's name, or repeats what the prompts say of a type."""
+    words = _words(case.draft.instruction)
+    if not words or _repeats(words, _prompts(case.pack.types), case.thresholds.prompt_echo):
+        return "The instruction only repeats the type of the record; ask about something concrete and name it."
+    return None
+
+
+def _repeats(words: frozenset[str], prompts: _Prompts, share: float) -> bool:
+    in_common = Counter(at for word in words for at in prompts.having.get(word, ()))
+    for at, common in in_common.items():
+        said = prompts.said[at]
+        if at < prompts.names and common == len(words):
+            return True
+        if len(said) > _FEW_WORDS and common >= share * (len(words) + len(said) - common):
+            return True
+    return False
+
+
+# --------------------------------------------------------------------------------------------------------------- leak
+
+_MARKS = re.compile(
+    r"###\s*(?:instruction|context|input|response|output|end)\b:?|<\|(?:im_start|im_end|endoftext|eot_id)[^|\n]*\|>"
+    r"|\[/?INST\]|<</?SYS>>",
+    re.IGNORECASE,
+)
+"""Marks of training prompts and chat templates."""
+_LABEL = re.compile(r"(?:\*\*)?(?:instruction|output|response|answer|assistant|question)(?:\*\*)?:", re.IGNORECASE)
+
+
+def _leak(case: Case) -> str | None:
+    sentences = _secret_sentences(
+        case.type.guidance, case.pack.generate.system, case.pack.generate.closing, case.pack.record
+    )
+    for name, text, _ in case.written:
+        if any(sentence in text and sentence not in case.article for sentence in sentences):
+            return f"The {name} repeats a sentence of this prompt."
+        found = _mark(text)
+        if found is not None and found not in case.article:
+            return f"The {name} contains {found}, which belongs to the form of a record; write its text alone."
+    return None
+
+
+def _mark(text: str) -> str | None:
+    if label := _LABEL.match(text):
+        return label[0]
+    if "###" in text or "<|" in text or "INST]" in text or "SYS>>" in text:
+        return mark[0] if (mark := _MARKS.search(text)) else None
+    return None
+
+
+@lru_cache(maxsize=256)
+def _secret_sentences(guidance: str, system: str, closing: str, record: RecordTexts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_sentences("\n".join((guidance, system, closing, *astuple(record))))))
+
+
+def _sentences(text: str) -> Iterator[str]:
+    return (part for part in _SENTENCE_ENDS.split(text) if len(part) >= _LEAK_CHARS)
+
+
+# --------------------------------------------------------------------------------------------------- paragraph numbers
+
+_PARAGRAPH_NUMBER = re.compile(r"(?:^|(?<=\s))\[+\d{1,4}\]+(?=[\s.,;:]|$)")
+_PARAGRAPH = re.compile(r"\bparagraphs? (?:numbers? |nos?\. )?\[?\d{1,4}\b", re.IGNORECASE)
+
+
+def _paragraph_number(case: Case) -> str | None:
+    """Find the number of a paragraph, which means nothing to those who see the record alone."""
+    for name, text, lowered in case.answer:
+        found = _bracketed(text, case.article) if "[" in text else None
+        if found is None and "paragraph" in lowered and not case.article_has("paragraph"):
+            found = match[0] if (match := _PARAGRAPH.search(text)) else None
+        if found is not None:
+            return f"The {name} mentions the paragraph number {found}; numbers belong into the evidence alone."
+    return None
+
+
+def _bracketed(text: str, article: str) -> str | None:
+    found = (match[0] for match in _PARAGRAPH_NUMBER.finditer(text))
+    return next((number for number in found if number not in article), None)
+
+
+PROMPTS: tuple[Check, ...] = (
+    Check(
+        "prompt_echo",
+        "The instruction repeats the name or guidance of a type.",
+        _echo,
+        thresholds=("prompt_echo",),
+    ),
+    Check("prompt_leak", "A sentence of the prompts, or a mark of their form.", _leak),
+    Check("paragraph_number", "The number of a paragraph, which the record does not show.", _paragraph_number),
+)

@@ -1,0 +1,130 @@
+"""Talk about an article that those who see the record alone have never seen: "the author", "as mentioned above".
+
+Two kinds of phrases are told apart. Some are about a text whatever the field is: "according to the article", "the
+author recommends". Others are ordinary words of some fields, such as the articles of a law or the authors in a table of
+books: where the article has the noun beyond speaking of itself, it is a word like others. What the article itself says
+just so is never a defect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from .case import Case, Check, Part
+
+_NOUN = (
+    r"(?:article|passage|excerpt|section|document|paragraph|text|blog post|post|author|tutorial|readme|page|snippet)"
+)
+_GIVEN = r"(?:provided|given|above|following|preceding|original|supplied|aforementioned)"
+_TELLS = (
+    r"(?:says?|states?|mentions?|describes?|discusses|discuss|explains?|notes?|lists?|covers?|recommends?|highlights?|"
+    r"outlines?|emphasi[sz]es?|suggests?|points? out|advises?|warns?|argues?|presents?|introduces?|claims?|writes?|"
+    r"concludes?|focuses|talks? about|refers? to|shows?|provides?|details?)"
+)
+_CERTAIN = re.compile(
+    rf"\bth(?:e|is) (?:"
+    rf"(?:{_GIVEN} )?(?:article|passage|excerpt|text|author|readme|blog post|tutorial|paragraph)s? "
+    rf"(?:also |further |then |explicitly |only )?{_TELLS}\b"
+    rf"|{_GIVEN} (?:article|passage|excerpt|text|author|blog post|context|information|input|material)s?\b"
+    r"|(?:article|text|passage|excerpt|context|author) (?:does not|doesn['’]t|did not) "
+    r"(?:mention|say|state|specify|provide|explain|describe|discuss|cover|contain|include)\b)"
+    rf"|\b(?:according to|as per|based on|(?:stated|described|mentioned|explained|noted|discussed|shown|outlined) "
+    rf"(?:in|by)) "
+    rf"(?:the|this|that|these|your) (?:{_GIVEN} )?{_NOUN}s?\b"
+    rf"|\b(?:in|from|by|of) th(?:is|e {_GIVEN}) {_NOUN}\b"
+)
+_BACKWARDS = re.compile(
+    r"\b(?:mentioned|described|noted|stated|discussed|explained|outlined) (?:above|below|earlier|previously|before)\b"
+)
+_NOUNS = {
+    noun: re.compile(rf"\b(?:the|this) {noun}(?:s|['’]s)?\b(?! \d)", re.IGNORECASE)
+    for noun in ("article", "author", "passage", "excerpt", "blog post")
+}
+"""Nouns that are talk wherever they are no word of the article's own."""
+_STEMS = (
+    *("article", "passage", "excerpt", "section", "document", "paragraph", "text", "post", "author", "tutorial"),
+    *("readme", "page", "snippet", "information", "input", "material"),
+)
+_DIRECTIONS = ("above", "below", "earlier", "previously", "before")
+_ELSEWHERE = re.compile(
+    # German
+    r"\b(?:laut|gemäß|nach|in) (?:dem|diesem|dieser|der) (?:vorliegenden |obigen |gegebenen )?(?:artikel|"
+    r"textabschnitt|beitrag)\b"
+    r"|\b(?:der|dieser|im) (?:artikel|autor|textabschnitt) (?:beschreibt|erklärt|erwähnt|nennt|sagt|schreibt|"
+    r"empfiehlt)\b"
+    r"|\bwie oben (?:erwähnt|beschrieben|genannt)\b|\bim (?:obigen |vorliegenden )?(?:artikel|textabschnitt)\b"
+    # French
+    r"|\b(?:selon|d['’]après) (?:l['’]article|le texte|l['’]auteur|ce texte|cet article)\b|\bdans (?:cet|l['’]) "
+    r"?article\b"
+    r"|\bl['’](?:article|auteur) (?:explique|décrit|mentionne|indique|précise|recommande)\b"
+    r"|\bcomme (?:mentionné|indiqué|décrit) (?:ci-dessus|précédemment)\b"
+    # Spanish
+    r"|\b(?:según|de acuerdo con) (?:el|este) (?:artículo|texto|autor)\b|\ben (?:el|este) artículo\b"
+    r"|\bel (?:artículo|autor) (?:explica|describe|menciona|indica|señala|recomienda)\b"
+    r"|\bcomo se (?:mencionó|indicó|describió) (?:anteriormente|arriba)\b"
+    # Portuguese
+    r"|\b(?:segundo|de acordo com|conforme) (?:o|este) (?:artigo|texto|autor)\b|\bn(?:o|este) artigo\b"
+    r"|\bo (?:artigo|autor) (?:explica|descreve|menciona|indica|recomenda)\b"
+    r"|\bcomo mencionado (?:acima|anteriormente)\b"
+    # Chinese
+    r"|(?:根据|依据|按照)(?:本文|这篇文章|该文章|上述文章|文章|文中|所给文本)|(?:本文|这篇文章|该文|作者)(?:介绍|"
+    r"指出|提到|认为|描述|说明|讨论|建议)"
+    r"|如上(?:文)?所述|文章(?:中|里)?(?:提到|指出|介绍)"
+    # Japanese
+    r"|(?:この|本|上記の)(?:記事|文章)(?:では|によると|に|は|で)|(?:著者|筆者)(?:は|が|によると)|前述の(?:とおり|"
+    r"通り)|上述の(?:とおり|通り)"
+)
+_HINTS = (
+    "artikel",
+    "textabschnitt",
+    "l'article",
+    "cet article",
+    "l'auteur",
+    "le texte",
+    "el texto",
+    "o texto",
+    "artigo",
+    "el autor",
+)
+"""Parts of them that are ASCII."""
+
+
+def _talk(case: Case) -> str | None:
+    for part in case.written:
+        found = next((phrase for phrase in _phrases(part, case) if not case.article_has(phrase)), None)
+        if found is not None:
+            return (
+                f'The {part.name} speaks of a text that its reader cannot see ("{found[:60]}"); '
+                "write about the matter itself."
+            )
+    return None
+
+
+def _phrases(part: Part, case: Case) -> Iterator[str]:
+    lowered = part.lowered
+    if any(stem in lowered for stem in _STEMS):
+        yield from (match[0] for match in _CERTAIN.finditer(lowered))
+        for noun, pattern in _NOUNS.items():
+            if noun in lowered and not _own_word(case.article, noun):
+                yield from (match[0] for match in pattern.finditer(lowered))
+    if any(direction in lowered for direction in _DIRECTIONS):
+        yield from (match[0] for match in _BACKWARDS.finditer(lowered))
+    if not part.text.isascii() or any(hint in lowered for hint in _HINTS):
+        yield from (match[0] for match in _ELSEWHERE.finditer(lowered))
+
+
+_OWN_TIMES = 2
+
+
+@lru_cache(maxsize=256)
+def _own_word(article: str, noun: str) -> bool:
+    """Whether `noun` is a word of the article's field, beyond what the article says of itself."""
+    mentions = re.findall(rf"(?<!this )(?<!the )\b{noun}", article, re.IGNORECASE)
+    return len(mentions) >= _OWN_TIMES
+
+
+TALK: tuple[Check, ...] = (
+    Check("article_talk", "Talk about an article, author or passage that the record does not show.", _talk),
+)

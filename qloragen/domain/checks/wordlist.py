@@ -1,0 +1,8 @@
+"""Lists of words, written down as a text."""
+
+from __future__ import annotations
+
+
+def listed(words: str) -> frozenset[str]:
+    """Return the words of a text in which blanks part them."""
+    return frozenset(words.split())
