@@ -57,6 +57,12 @@ def test_a_run_is_made_and_opened_in_whatever_state_it_was_left(tmp_path):
     assert min(row["s"] for row in found["table"]) > 0
 
 
+def test_reports_of_a_run_are_timed_as_text_and_as_a_page(tmp_path):
+    found = run("report_speed.py", tmp_path, "--records", "40")
+
+    assert [row["what"] for row in found["table"]] == ["cells counted", "text", "page of 10,000"]
+
+
 def test_ways_to_classify_are_compared_with_the_strong_model(tmp_path):
     found = run("classifiers.py", tmp_path, "--short")
 
