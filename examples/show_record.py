@@ -1,24 +1,49 @@
-"""Print one whole record of a run, for reading: `python examples/show_record.py DIR`."""
+"""Print one whole record of a run, for reading, and how many were refused: `python examples/show_record.py DIR`.
+
+Where the checks have accepted none, the last one that they refused is shown, with the reasons.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 WIDTH = 100
 
 
-def last_complete(lines: Iterable[bytes]) -> Mapping[str, object] | None:
-    """Return the last whole record; a run that is still writing may end in the middle of a line."""
-    whole = [line for line in lines if line.endswith(b"\n") and line.strip()]
-    record = json.loads(whole[-1]) if whole else None
-    return record if isinstance(record, dict) else None
+Line = Mapping[str, object]
 
 
-def provenance(record: Mapping[str, object]) -> str:
+def lines_of(file: Path) -> Iterator[Line]:
+    """Yield what whole lines hold; a run that is still writing may end in the middle of one."""
+    with file.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n") and line.strip():
+                yield json.loads(line)
+
+
+def refused(journal: Iterable[Line]) -> Iterator[tuple[Line, str]]:
+    """Yield each record that was given up for good, with the last reply that there was to it."""
+    said: dict[object, str] = {}
+    for line in journal:
+        if line["t"] == "reply" and line["stage"] == "generate":
+            said[line["k"]] = answer(str(line["body"]))
+        elif line["t"] == "rejection" and line["k"] in said:
+            yield line, said[line["k"]]
+
+
+def answer(body: str) -> str:
+    """Return what a model answered: the arguments of the function that it called, or else its words."""
+    message = json.loads(body)["choices"][0]["message"]
+    calls = message.get("tool_calls") or ()
+    return str(calls[0]["function"]["arguments"] if calls else message.get("content"))
+
+
+def provenance(record: Line) -> str:
     """Return one line that says where the record comes from."""
     cost = record.get("cost_usd")
     parts = (
@@ -31,7 +56,7 @@ def provenance(record: Mapping[str, object]) -> str:
     return " · ".join(str(part) for part in parts)
 
 
-def readable(record: Mapping[str, object]) -> str:
+def readable(record: Line) -> str:
     """Return the record as paragraphs; code and other indented lines stay as they are."""
     blocks = [provenance(record)]
     for name in ("instruction", "input", "output"):
@@ -40,24 +65,40 @@ def readable(record: Mapping[str, object]) -> str:
     return "\n\n".join(blocks)
 
 
+def unfit(rejection: Line, said: str) -> str:
+    """Return a refused record as paragraphs, with what the checks say of it."""
+    about = " · ".join(str(rejection[name]) for name in ("type_slug", "article_id", "model"))
+    parts = (about, "REFUSED", f"  {rejection['reason']}: {rejection['detail']}", "REPLY", said)
+    return "\n\n".join("\n".join(piece for line in part.splitlines() for piece in wrapped(line)) for part in parts)
+
+
 def wrapped(line: str) -> list[str]:
     """Return `line` in pieces of the page's width, without anything that a terminal would obey."""
     line = "".join(sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}" for sign in line)
     return [line] if line.startswith((" ", "\t", "|")) else textwrap.wrap(line, WIDTH) or [""]
 
 
+def ending(accepted: int, rejections: Sequence[Line]) -> str:
+    """Return a line with how many records there are, and how many were refused for what."""
+    reasons = Counter(str(line["reason"]) for line in rejections)
+    listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    return f"records: {accepted} accepted, {len(rejections)} refused" + (f" ({listed})" if listed else "")
+
+
 def main(folder: str) -> int:
     """Print a record of the run in `folder`; return the exit status."""
     try:
-        with (Path(folder) / "records.jsonl").open("rb") as lines:
-            record = last_complete(lines)
+        accepted = list(lines_of(Path(folder) / "records.jsonl"))
+        rejections = list(refused(lines_of(Path(folder) / "journal.jsonl")))
     except OSError as error:
         print(f"There is no run in {folder}: {error.strerror}", file=sys.stderr)
         return 2
-    if record is None:
+    if not accepted and not rejections:
         print(f"The run in {folder} has no records yet.", file=sys.stderr)
         return 1
-    print(f"\n{'─' * WIDTH}\n{readable(record)}\n{'─' * WIDTH}")
+    shown = readable(accepted[-1]) if accepted else unfit(*rejections[-1])
+    print(f"\n{'─' * WIDTH}\n{shown}\n{'─' * WIDTH}")
+    print(ending(len(accepted), [line for line, _ in rejections]))
     return 0
 
 

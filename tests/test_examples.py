@@ -77,6 +77,17 @@ def test_a_record_is_shown_in_full(tmp_path, server):
         assert part in done.stdout
 
 
+def test_where_the_checks_accept_nothing_a_refused_record_is_shown_with_the_reason(tmp_path, server, monkeypatch):
+    monkeypatch.setenv("QLORAGEN_CHECKS", '{"max_output_bytes": 9}')
+    example("library.py", EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)
+
+    done = example("show_record.py", tmp_path / "run")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "REFUSED\n\n  too_long: " in done.stdout
+    assert re.search(r"records: 0 accepted, \d+ refused \(too_long \d+\)", done.stdout)
+
+
 def test_there_are_articles_of_several_kinds_and_formats():
     articles = [file for file in (EXAMPLES / "articles").iterdir() if file.is_file()]
 
