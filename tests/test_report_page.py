@@ -34,6 +34,7 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+expect.set_options(timeout=20_000)
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium or google-chrome on the PATH")
 
 SECOND = timedelta(seconds=1)
@@ -180,6 +181,7 @@ def test_the_worst_records_lead_to_where_they_are_read(see, small):
     expect(page.locator("#reader .instruction")).to_contain_text(instruction[:80])
     page.go_back()
     expect(page.locator("#report")).to_be_visible()
+    expect(card).to_be_in_viewport()
 
 
 @in_browser
@@ -296,6 +298,7 @@ def test_a_record_is_read_beside_its_article_at_the_paragraphs_of_its_input(see,
     expect(marked.first).to_be_in_viewport()
     page.keyboard.press("r")
     raw = page.locator("#reader .output pre.raw").text_content()
+    assert page.evaluate("document.activeElement.className") == "record"
     assert raw.startswith("Watch three things.\n\n1. The rate of writes; `nodetool tpstats` shows it.\n")
 
 

@@ -12,11 +12,12 @@ class Browser {
       previous: () => this.step(-1),
       next: () => this.step(1),
       close: () => this.close(),
+      raw: () => this.raw(),
       only: (entry) => this.ask({ ...ANYTHING, article: entry.name || entry.hash }),
     });
     this.wanted = null;
     this.fillChoices();
-    const changed = soon(() => this.ask(this.read()));
+    const changed = soon(() => this.changed());
     at("filters").addEventListener("input", changed);
     at("filters").addEventListener("reset", changed);
     at("filters").addEventListener("submit", (event) => event.preventDefault());
@@ -47,12 +48,22 @@ class Browser {
     this.remember("replace");
   }
 
+  /** Take up what the fields say, if that is something else than before. */
+  changed() {
+    const wanted = this.read();
+    if (!this.has(wanted)) this.ask(wanted);
+  }
+
+  has(wanted) {
+    return this.wanted !== null && Object.keys(wanted).every((name) => wanted[name] === this.wanted[name]);
+  }
+
   read() {
     return Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, at(id).value]));
   }
 
   find(wanted) {
-    if (this.wanted && Object.keys(wanted).every((name) => wanted[name] === this.wanted[name])) return;
+    if (this.has(wanted)) return;
     this.wanted = wanted;
     this.words = terms(wanted.q);
     this.found = matching(this.entries, wanted);
@@ -69,15 +80,17 @@ class Browser {
     this.list.update();
     this.list.reveal();
     this.highlight();
-    if (!known) this.reader.record.focus({ preventScroll: true });
     if (how) this.remember(known ? "replace" : how);
   }
 
   step(by) {
-    const index = Math.max(0, Math.min(this.list.active + by, this.found.length - 1));
-    const inSource = document.activeElement === this.reader.source;
-    this.open(index, "replace");
-    (inSource ? this.reader.source : this.reader.record).focus({ preventScroll: true });
+    this.open(Math.max(0, Math.min(this.list.active + by, this.found.length - 1)), "replace");
+  }
+
+  /** Show texts as they are written, or as they are read best. */
+  raw() {
+    this.reader.toggleRaw();
+    this.highlight();
   }
 
   close() {

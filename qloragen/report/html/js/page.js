@@ -2,11 +2,14 @@
 
 const THEME = "qloragen-theme";
 let browser = null;
+const left = { view: "", y: 0 }; // which place of the report was shown last, and how far it was scrolled
 
 /** Show the view that the address names: the records, or a place of the report. */
 function route() {
   const [view, query = ""] = decoded(location.hash.slice(1));
   const records = view === "records";
+  const reading = !at("report").hidden;
+  if (records && reading) left.y = scrollY;
   at("report").hidden = records;
   at("browser").hidden = !records;
   for (const [id, shown] of [["to-report", !records], ["to-records", records]]) {
@@ -15,7 +18,9 @@ function route() {
   }
   document.body.classList.toggle("browsing", records);
   if (records) browser?.follow(query);
-  else if (view) document.getElementById(view)?.scrollIntoView();
+  else if (!reading && view === left.view) scrollTo({ top: left.y, behavior: "instant" });
+  else if (view) at(view)?.scrollIntoView();
+  if (!records) left.view = view;
 }
 
 function decoded(hash) {
@@ -45,7 +50,7 @@ function keys() {
   if (!browser || at("browser").hidden) return everywhere;
   const { list, reader } = browser;
   if (reader.entry) {
-    return { ...everywhere, j: () => browser.step(1), k: () => browser.step(-1), r: () => reader.toggleRaw(), Escape: () => browser.close() };
+    return { ...everywhere, j: () => browser.step(1), k: () => browser.step(-1), r: () => browser.raw(), Escape: () => browser.close() };
   }
   const move = { j: () => list.go(list.active + 1), k: () => list.go(list.active - 1) };
   const away = document.activeElement !== at("list") && document.activeElement !== document.body;
@@ -74,6 +79,7 @@ function whileTyping(event) {
   const leaves = event.key === "Escape" || (event.target === at("query") && ["Enter", "ArrowDown"].includes(event.key));
   if (!leaves) return;
   event.preventDefault();
+  browser?.changed();
   at("list").focus();
 }
 
@@ -112,7 +118,6 @@ async function start() {
   dark.addEventListener("change", () => paint(theme()));
   at("theme").addEventListener("click", otherTheme);
   addEventListener("hashchange", route);
-  addEventListener("popstate", route);
   addEventListener("keydown", pressed);
   route();
   await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));

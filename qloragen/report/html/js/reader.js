@@ -18,18 +18,22 @@ function meter(name, value) {
 }
 
 class Reader {
-  /** `act` has what its buttons do: `previous`, `next`, `close`, `only(article)`. */
+  /** `act` has what its buttons do: `previous`, `next`, `close`, `raw`, `only(entry)`. */
   constructor(root, act) {
     Object.assign(this, { root, act, raw: false, entry: null });
   }
 
+  /** Show an entry; the focus stays with the part that had it, and comes to the record if it was elsewhere. */
   show(entry, place, count) {
+    const part = this.root.contains(document.activeElement) && document.activeElement.dataset.part;
     Object.assign(this, { entry, place, count });
-    this.record = make("div", { class: "record", tabindex: 0, role: "region", "aria-label": "Record" }, this.fields());
-    this.source = make("aside", { class: "source", tabindex: 0, role: "region", "aria-label": "Article" }, this.article());
+    this.record = make("div", { class: "record", "data-part": "record", tabindex: 0, role: "region", "aria-label": "Record" }, this.fields());
+    this.source = make("aside", { class: "source", "data-part": "source", tabindex: 0, role: "region", "aria-label": "Article" }, this.article());
     this.root.replaceChildren(this.bar(), make("div", { class: "beside" }, this.record, this.source));
     this.root.hidden = false;
     this.pointToEvidence();
+    const had = part ? this.root.querySelector(`[data-part="${part}"]:not(:disabled)`) : null;
+    (had ?? this.record).focus({ preventScroll: true });
   }
 
   hide() {
@@ -39,19 +43,21 @@ class Reader {
   }
 
   toggleRaw() {
+    const top = this.record.scrollTop;
     this.raw = !this.raw;
     this.show(this.entry, this.place, this.count);
+    this.record.scrollTop = top;
   }
 
   bar() {
     const { act } = this;
     return make("header", { class: "bar-of-reader" },
-      make("button", { type: "button", click: act.close, "aria-keyshortcuts": "Escape", "aria-label": "Back to the list" }, "← ", make("span", { class: "word" }, "Back")),
+      make("button", { type: "button", "data-part": "close", click: act.close, "aria-keyshortcuts": "Escape", "aria-label": "Back to the list" }, "← ", make("span", { class: "word" }, "Back")),
       make("span", { class: "place" }, `${grouped(this.place + 1)} of ${grouped(this.count)}`),
       make("span", { class: "muted whence" }, shortened(this.entry.name, 120)),
-      make("button", { type: "button", click: act.previous, "aria-keyshortcuts": "k", "aria-label": "Previous record", disabled: this.place === 0 }, "↑"),
-      make("button", { type: "button", click: act.next, "aria-keyshortcuts": "j", "aria-label": "Next record", disabled: this.place + 1 >= this.count }, "↓"),
-      make("button", { type: "button", click: () => this.toggleRaw(), "aria-pressed": String(this.raw), "aria-keyshortcuts": "r", title: "Show the texts as they are written" }, "Raw"),
+      make("button", { type: "button", "data-part": "previous", click: act.previous, "aria-keyshortcuts": "k", "aria-label": "Previous record", disabled: this.place === 0 }, "↑"),
+      make("button", { type: "button", "data-part": "next", click: act.next, "aria-keyshortcuts": "j", "aria-label": "Next record", disabled: this.place + 1 >= this.count }, "↓"),
+      make("button", { type: "button", "data-part": "raw", click: act.raw, "aria-pressed": String(this.raw), "aria-keyshortcuts": "r", title: "Show the texts as they are written" }, "Raw"),
     );
   }
 

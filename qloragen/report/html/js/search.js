@@ -3,10 +3,16 @@
 /** What may be asked for; the names are those of the page's address. */
 const ANYTHING = { q: "", outcome: "", type: "", flag: "", article: "", sort: "" };
 
+/** Order by a share, from the lowest (1) or from the highest (-1); entries whose shares are not known come last. */
+const by = (name, direction) => {
+  const rank = (entry) => (entry.measured ? direction * entry[name] : Infinity);
+  return (one, other) => (rank(one) === rank(other) ? 0 : rank(one) - rank(other));
+};
+
 const ORDERS = {
-  supported: (one, other) => one.supported - other.supported,
-  grounded: (one, other) => one.grounded - other.grounded,
-  "-supported": (one, other) => other.supported - one.supported,
+  supported: by("supported", 1),
+  grounded: by("grounded", 1),
+  "-supported": by("supported", -1),
   longest: (one, other) => other.length - one.length,
   shortest: (one, other) => one.length - other.length,
 };

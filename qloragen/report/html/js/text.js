@@ -64,7 +64,8 @@ function shaped(paragraph, shape) {
 /** Return elements for blocks. */
 function set(blocks, format = "markdown") {
   return blocks.flatMap(([kind, lines]) => {
-    if (kind === "code" || kind === "indented") return listing(kind === "code" ? unfenced(lines) : dedented(lines));
+    if (kind === "code") return listing(format === "html" ? untagged(lines) : unfenced(lines));
+    if (kind === "indented") return listing(dedented(lines));
     if (kind === "heading") return heading(lines, format);
     if (lines.every((line) => line.trimStart().startsWith("|"))) return listing(lines);
     return items(lines).map(({ mark, depth, text }) => {
@@ -81,6 +82,9 @@ function unfenced(lines) {
   const inside = DELIMITER.test(lines[0]) ? lines.slice(1) : lines;
   return inside.length && DELIMITER.test(inside.at(-1)) ? inside.slice(0, -1) : inside;
 }
+
+/** Return the lines of a `<pre>` element without its tags. */
+const untagged = (lines) => lines.join("\n").replace(/^\s*<pre\b[^>]*>\s*(?:<code\b[^>]*>)?/i, "").replace(/(?:<\/code>)?\s*<\/pre>\s*$/i, "").split("\n");
 
 function dedented(lines) {
   const depths = lines.filter((line) => line.trim()).map((line) => line.search(/\S/));
