@@ -21,7 +21,7 @@ def about_of(folder: Path, manifest: Manifest | None, state: State, standard: St
         "pack": f"{manifest.pack.name} {manifest.pack.version} ({manifest.pack.fingerprint[:8]})" if manifest else "",
         "made with": f"qloragen {manifest.qloragen}" if manifest else "",
         "note": standard.note,
-        "source": "" if knows_source(manifest) else "not known how many pieces it has: the last session has not ended",
+        "source": _source(manifest),
         "batches": f"{counted(open_batches, 'batch', 'batches')} at the provider" if open_batches else "",
         "damage": _damage(state.totals.damaged_lines),
     }
@@ -31,6 +31,11 @@ def about_of(folder: Path, manifest: Manifest | None, state: State, standard: St
 def knows_source(manifest: Manifest | None) -> bool:
     """Say whether the counts of the last session are final."""
     return manifest is not None and not manifest.running
+
+
+def _source(manifest: Manifest | None) -> str:
+    known = manifest is None or knows_source(manifest)
+    return "" if known else "not known how many pieces it has: the last session has not ended in good order, or goes on"
 
 
 def _state(folder: Path, manifest: Manifest | None) -> str:

@@ -74,17 +74,20 @@ def _share(value: float) -> str:
 
 
 def types(report: Report) -> str:
-    """Return a row for each type."""
+    """Return a row for each type that anything was asked of, and the names of the others; nothing without any."""
     head = ("", "type", "pairs", "accepted", "first call", "rejected", "share", "supported", "tokens", "USD", "")
+    asked = [row for row in report.types if row.pairs]
     rows = [
         (
             *(str(row.number or ""), row.slug, f"{row.pairs:,}", f"{row.accepted:,}"),
             *(f"{row.first_pass:,}", f"{row.rejected:,}", _share(row.share)),
             *(_or_dash(row.supported, ".2f"), _or_dash(row.tokens, ".0f"), _usd(row.cost_usd), ""),
         )
-        for row in report.types
+        for row in asked
     ]
-    return columns([head, *rows], "><>>>>>>>>") if rows else ""
+    others = ", ".join(row.slug for row in report.types if not row.pairs)
+    without = columns([("without any:", others)], "<") if others else ""
+    return "\n".join((columns([head, *rows], "><>>>>>>>>"), without)).rstrip() if rows else ""
 
 
 def lengths(report: Report) -> str:
