@@ -17,7 +17,8 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     middle = share + z2 / (2 * of)
     spread = _Z * sqrt(share * (1 - share) / of + z2 / (4 * of * of))
     whole = 1 + z2 / of
-    return max(0.0, (middle - spread) / whole), min(1.0, (middle + spread) / whole)
+    # Rounding must not put a share beside its own interval.
+    return max(0.0, min(share, (middle - spread) / whole)), min(1.0, max(share, (middle + spread) / whole))
 
 
 def quantile(histogram: Mapping[int, int], share: float) -> int | None:

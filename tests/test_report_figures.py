@@ -1,0 +1,144 @@
+"""The figures of a report against what they are by definition."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qloragen.report.choice import Sample
+from qloragen.report.diversity import Different, Leading, Runs
+from qloragen.report.figures import evenness, quantile, wilson
+from qloragen.report.gains import Gain
+from qloragen.report.layout import WIDTH, columns
+from qloragen.report.rows import Part, at_least, at_most
+from qloragen.report.timeline import MOST_POINTS, Timeline
+
+from .values import NOON, key
+
+
+@given(st.lists(st.integers(0, 50), min_size=1), st.floats(0, 1))
+def test_a_quantile_is_the_value_at_its_rank(values, share):
+    found = quantile(Counter(values), share)
+
+    assert found in values
+    assert sum(value <= found for value in values) >= share * len(values) - 1e-9
+    assert sum(value < found for value in values) <= max(share * len(values), 0) + 1e-9
+
+
+def test_nothing_has_no_quantile_and_no_evenness():
+    assert quantile({}, 0.5) is None
+    assert evenness([], 14) is None
+
+
+def test_evenness_is_one_where_all_kinds_are_equally_frequent_and_zero_of_a_single_one():
+    assert evenness([3, 3, 3], 3) == pytest.approx(1)
+    assert evenness([9, 0, 0], 3) == pytest.approx(0)
+    assert 0 < (evenness([8, 1], 2) or 0) < 1
+
+
+def test_an_interval_is_that_of_the_textbook():
+    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-3)
+    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)
+    assert wilson(0, 0) == (0, 1)
+
+
+@given(hits=st.integers(0, 200), more=st.integers(0, 200))
+def test_a_share_is_within_its_interval(hits, more):
+    if hits + more:
+        low, high = wilson(hits, hits + more)
+        assert 0 <= low <= hits / (hits + more) <= high <= 1
+
+
+def test_rows_are_passed_failed_or_unknown_and_samples_have_an_interval():
+    assert at_least("k", "name", Part(98, 100), 0.98).passed
+    assert at_least("k", "name", Part(97, 100), 0.98).passed is False
+    assert at_most("k", "name", Part(1, 100), 0).passed is False
+    assert at_most("k", "name", Part(None, 100), 0).passed is None
+    assert at_most("k", "name", Part(0, 0), 0).passed is None
+    assert at_most("k", "name", Part(0, 100), 0).high is None
+    assert at_most("k", "name", Part(0, 100, whole=False), 0).high == pytest.approx(0.037, abs=1e-3)
+
+
+def test_a_sample_is_about_as_large_as_it_is_to_be_and_always_the_same():
+    keys = [key(str(number)) for number in range(20_000)]
+
+    taken = [one for one in keys if Sample(1_000, len(keys)).takes(one)]
+
+    assert 850 < len(taken) < 1_150
+    assert taken == [one for one in keys if Sample(1_000, len(keys)).takes(one)]
+    assert all(Sample(20_000, len(keys)).takes(one) for one in keys)
+
+
+@given(st.lists(st.lists(st.integers(0, 40), max_size=30), max_size=20), st.integers(1, 3))
+def test_different_runs_of_words_are_counted_nearly_exactly(texts, size):
+    runs = Runs(size)
+    for words in texts:
+        runs.add(words)
+
+    all_runs = [tuple(words[at : at + size]) for words in texts for at in range(len(words) - size + 1)]
+    expected = len(set(all_runs)) / len(all_runs) if all_runs else 0
+    assert runs.distinct == pytest.approx(expected, rel=0.01)
+
+
+def test_texts_are_told_apart():
+    different = Different()
+    for text in ("a", "b", "a"):
+        different.add(text)
+
+    assert (different.unique, different.all) == (2, 3)
+
+
+def test_the_most_frequent_beginnings_are_found_among_very_many():
+    leading = Leading()
+    for number in range(30_000):
+        leading.add(f"word{number} alone")
+        if number % 10 == 0:
+            leading.add("How does it work?")
+
+    assert leading.most()[0][0] == "how does"
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 3), st.booleans()), max_size=300))
+def test_a_timeline_has_few_points_that_only_rise_and_end_at_the_sums(lines):
+    timeline, calls = Timeline(), 0
+    for second, count, is_dated in lines:
+        time = (NOON + timedelta(seconds=second)).isoformat() if is_dated else None
+        timeline.add(time, Gain(calls=count, cost_usd=Decimal(count)))
+        calls += count
+
+    points = timeline.points()
+
+    assert len(points) <= MOST_POINTS
+    assert [point.time for point in points] == sorted({point.time for point in points})
+    assert [point.calls for point in points] == sorted(point.calls for point in points)
+    if points:
+        assert (points[-1].calls, points[-1].cost_usd) == (calls, Decimal(calls))
+
+
+def test_a_timeline_begins_before_its_first_call_and_ends_after_its_last():
+    timeline = Timeline()
+    timeline.add("2026-11-23T12:00:00.5Z", Gain(calls=1))
+    timeline.add("2026-11-23T12:01:00Z", Gain(calls=1))
+
+    first, *_, last = timeline.points()
+
+    assert (first.calls, last.calls) == (0, 2)
+    assert first.time == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert last.time > datetime(2026, 11, 23, 12, 1, tzinfo=UTC)
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=10), st.text(max_size=300)), max_size=5))
+def test_rows_never_leave_the_width_of_a_terminal(rows):
+    clean = [
+        tuple(hashlib.sha256(cell.encode("utf-8", "replace")).hexdigest()[:10] for cell in row[:2]) for row in rows
+    ]
+
+    shown = columns([(*cells, row[2]) for cells, row in zip(clean, rows, strict=True)], "<>")
+
+    assert all(len(line) <= WIDTH for line in shown.splitlines())
