@@ -1,7 +1,10 @@
 """The report's page in a real browser: what it shows, how it is used, and that nothing in its texts can run."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,7 +26,7 @@ from qloragen.report.html.scales import doubling_marks, on_doubling, round_marks
 from qloragen.report.html.timing import course, rates
 from qloragen.report.values import Point, Report, Shown
 
-from .page_reports import BEGAN, a_report, hostile, sample_articles, shown_records
+from .page_reports import BEGAN, EXAMPLES, a_report, hostile, sample_articles, shown_records
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -191,6 +194,31 @@ def test_records_that_only_the_report_has_are_in_the_browser_too(see, tmp_path):
     page = see().open(written(tmp_path, a_report(records, 1), []), "#records?outcome=accepted")
 
     expect(page.locator("#count")).to_contain_text("9 of ")
+
+
+@in_browser
+def test_a_run_has_its_page_from_the_command_line(see, serve, tmp_path):
+    def command(*arguments: object) -> None:
+        server = {"QLORAGEN_BASE_URL": serve_from, "OPENAI_API_KEY": "k"}
+        done = subprocess.run(
+            [sys.executable, "-m", "qloragen", *map(str, arguments)],
+            env={**os.environ, **server},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode in (0, 3), done.stderr
+
+    serve_from = serve().base_url
+    command("generate", EXAMPLES, "--out", tmp_path / "run")
+    command("report", tmp_path / "run", "--html", tmp_path / "report.html")
+
+    page = see().open(tmp_path / "report.html", "#records?outcome=accepted")
+
+    records = (tmp_path / "run/records.jsonl").read_bytes().count(b"\n")
+    assert records > 10
+    expect(page.locator("#count")).to_contain_text(re.compile(rf"^{records} (of \d+ )?records$"))
+    page.locator(".row").first.click()
+    expect(page.locator("#reader .source .exact").first).to_be_in_viewport()
 
 
 # ------------------------------------------------------------------------------------------------------- the browser
