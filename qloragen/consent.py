@@ -87,7 +87,7 @@ class Consent:
     def _past(self) -> Past:
         classified, records = self._state.totals.classified, self._state.totals.records_by_type
         settled: dict[Stage, int] = {"classify": classified, "generate": sum(records.values())}
-        rates = Rates(self._state.ledger.bills, self._prices, settled, self._tiers)
+        rates = Rates(self._state.ledger.bills, self._prices, settled, self._tiers, self._job.record_asks)
         return Past(self._history, self._complete, classified, records, rates)
 
 

@@ -21,7 +21,7 @@ class Thresholds(BaseModel):
     actions: dict[str, Action] = Field(
         default_factory=dict, description="Code of a check to reject, flag or off, in place of what it does by itself"
     )
-    min_instruction_words: Count = Field(3, description="Fewest words of an instruction, in scripts that part words")
+    min_instruction_words: Count = Field(2, description="Fewest words of an instruction, in scripts that part words")
     min_instruction_bytes: Count = Field(
         8, description="Shortest instruction, in bytes of UTF-8: five characters of Chinese are a short sentence"
     )
@@ -55,6 +55,34 @@ class Thresholds(BaseModel):
     )
     chrome: Share = Field(
         0.5, description="Share of an input, by characters, from which navigation, notices and the like refuse it"
+    )
+    ungrounded: Share = Field(0.3, description="Share of an input's words that the article has; below it is refused")
+    weakly_grounded: Share = Field(
+        0.45, description="Share of an input's words that the article has, below which that is noted"
+    )
+    grounded_sentence: Share = Field(
+        0.38, description="Share of the words of an input's sentence that stand together in the article, if it is from there"
+    )
+    half_grounded: Share = Field(
+        0.33, description="Share of an input that may be in sentences which do not rest on the article"
+    )
+    unsupported: Share = Field(
+        0.28, description="Share of an output's words that instruction and input have; below it is refused"
+    )
+    supported_sentence: Share = Field(
+        0.35, description="Share of the words of an output's sentence that instruction and input have, if it is from there"
+    )
+    half_supported: Share = Field(
+        0.33, description="Share of an output that may be in sentences which do not rest on instruction and input"
+    )
+    near_duplicate: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] = Field(
+        0.6, description="Share of runs of three words in common (Jaccard) from which two outputs are near duplicates"
+    )
+    twin_instruction: Share = Field(
+        0.8, description="Share of telling words in common (Jaccard) from which two instructions of an article are twins"
+    )
+    alike: Share = Field(
+        0.6, description="Share of telling words in common (Jaccard) from which two instructions of an article are alike"
     )
     context_tokens: Annotated[int, Field(ge=256)] = Field(
         2_048, description="Context of the training: longer training prompts are refused"

@@ -463,3 +463,5 @@ class Rejection:
     cell: Cell
     reason: str
     detail: str
+    also: tuple[str, ...] = ()
+    """Codes of what else was wrong; see `Invalid.also`."""

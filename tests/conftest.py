@@ -15,6 +15,8 @@ settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+ALIKE_IS_FINE = '{"actions": {"exact_duplicate": "off", "near_duplicate": "off", "twin": "off", "alike": "off"}}'
+
 
 @pytest.fixture
 def anyio_backend():
@@ -27,6 +29,8 @@ def no_settings_from_outside(monkeypatch, tmp_path):
     for name in list(os.environ):
         if name.startswith(("QLORAGEN_", "OPENAI_")):
             monkeypatch.delenv(name)
+    # Most tests make records of articles that say nearly the same, or have one reply for all of them.
+    monkeypatch.setenv("QLORAGEN_CHECKS", ALIKE_IS_FINE)
     monkeypatch.chdir(tmp_path)
 
 

@@ -50,8 +50,8 @@ def parsed(arguments, mode="evidence", block=BLOCK, slug="concept"):
     return generate.parse(completion(text), block, KINDS[slug], PACK, mode)
 
 
-def ask(slug="concept", mode="evidence", complaints=(), block=BLOCK):
-    return generate.request(block, KINDS[slug], PACK, "gpt-6-luna", mode, complaints=complaints)
+def ask(slug="concept", mode="evidence", complaints=(), block=BLOCK, others=()):
+    return generate.request(block, KINDS[slug], PACK, "gpt-6-luna", mode, remarks=generate.Remarks(complaints, others))
 
 
 # ---------------------------------------------------------------------------------------------------------- request

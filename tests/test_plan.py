@@ -431,7 +431,9 @@ def test_cells_that_were_given_up_do_not_make_the_others_dear_without_bound():
     rates = Rates(BILLS, PRICES, {"classify": 1, "generate": 1})
 
     assert rates.cell_usd("classify", "sol") == 2 * CENT
-    assert rates.cell_usd("generate", "luna", "concept") == 3 * 2 * CENT
+    assert rates.cell_usd("generate", "luna", "concept") == 2 * 2 * CENT
+    thrice = Rates(BILLS, PRICES, {"classify": 1, "generate": 1}, record_asks=3)
+    assert thrice.cell_usd("generate", "luna", "concept") == 3 * 2 * CENT
 
 
 def test_a_type_without_bills_costs_what_the_others_of_the_model_do():

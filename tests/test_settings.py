@@ -28,6 +28,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "pack": [("/a", Path("/a")), ("/b", Path("/b")), ("/c", Path("/c"))],
     "input": [("written", "written"), ("evidence", "evidence"), ("written", "written")],
     "max_types": [("3", 3), ("4", 4), ("5", 5)],
+    "record_asks": [("3", 3), ("4", 4), ("1", 1)],
     "output_chars": [("300", 300), ("400", 400), ("500", 500)],
     "classifier": [("json", "json"), ("cascade", "cascade"), ("numbers", "numbers")],
     "decision_threshold": [("0.4", 0.4), ("0.3", 0.3), ("1", 1.0)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 
@@ -14,6 +15,7 @@ from .article_block import ArticleBlock, lay_out
 from .checks import Case, facts_of, inspect
 from .pack import Pack
 from .paragraphs import VERSION
+from .template import fill
 from .wording import wording
 
 MAX_COMPLETION_TOKENS: dict[InputMode, int] = {"evidence": 700, "written": 1_500}
@@ -24,7 +26,23 @@ charge the tokens-per-minute limit with this number, so it is kept tight; it dou
 _PROBE = Article(id="probe", content="A paragraph.\n\nAnother one.")
 """Stands for any article when a prompt is identified."""
 _FAULT = Invalid("probe", "A fault.")
+_OTHER = "Another instruction?"
 _USUAL = Thresholds()
+
+MOST_TOLD_CHARS = 2_000
+"""So much is told of an article's other records; the rest of them is left out."""
+
+
+class Remarks(NamedTuple):
+    """What is said at the end of a prompt, where there is anything to say."""
+
+    complaints: Sequence[Invalid] = ()
+    """What was wrong with earlier replies."""
+    others: Sequence[str] = ()
+    """Instructions of the article's other records."""
+
+
+NO_REMARKS = Remarks()
 
 
 def request(
@@ -34,21 +52,24 @@ def request(
     model: str,
     mode: InputMode,
     *,
-    complaints: Sequence[Invalid] = (),
+    remarks: Remarks = NO_REMARKS,
     output_chars: int = ASKED_OUTPUT_CHARS,
 ) -> Request:
     """Return the call for one record, whose output a schema holds to `output_chars` characters where it can.
 
     All that the calls about one article have in common comes first: the system message, the function, then the
-    article, up to `Message.shared`; the type's own prompt and the `complaints` about earlier replies come last.
+    article, up to `Message.shared`; the type's own prompt and the `remarks` come last.
     """
     article = block.numbered if mode == "evidence" else block.plain
     rules = {"input_rules": pack.input_rules[mode]}
     closing = pack.fill(f"\n\n{pack.generate.closing}", name=type.name, guidance=type.guidance, **rules)
-    if complaints:
-        listed = "\n".join(dict.fromkeys(f"- {complaint.detail}" for complaint in complaints))
+    if remarks.complaints:
+        listed = "\n".join(dict.fromkeys(f"- {complaint.detail}" for complaint in remarks.complaints))
         closing = f"{closing}\n\n{pack.fill(pack.generate_again, complaints=listed)}"
-    cut_off = sum(complaint.reason == "truncated" for complaint in complaints)
+    if remarks.others and pack.generate_others:
+        told = {**pack.variables, "instructions": _listed(remarks.others)}
+        closing = f"{closing}\n\n{fill(pack.generate_others, told)}"
+    cut_off = sum(complaint.reason == "truncated" for complaint in remarks.complaints)
     return Request(
         model=model,
         messages=(
@@ -66,9 +87,12 @@ def request(
 def fingerprint(type: InstructionType, pack: Pack, mode: InputMode) -> str:
     """Identify everything that a call for `type` is built from apart from article and model; no other type is in it."""
     first = request(lay_out(_PROBE), type, pack, "", mode)
-    again = request(lay_out(_PROBE), type, pack, "", mode, complaints=(_FAULT,))
+    again = request(lay_out(_PROBE), type, pack, "", mode, remarks=Remarks((_FAULT,)))
     paragraphs = VERSION if mode == "evidence" else 0
-    said = (wording(first.messages), wording(again.messages))
+    said = [wording(first.messages), wording(again.messages)]
+    if pack.generate_others:  # those without it keep the addresses that they had before there was such a thing
+        beside = request(lay_out(_PROBE), type, pack, "", mode, remarks=Remarks(others=(_OTHER,)))
+        said.append(wording(beside.messages))
     return digest(orjson.dumps([*said, first.function, paragraphs]).decode())
 
 
@@ -93,6 +117,18 @@ def parse(
         detail = " ".join(defect.detail for defect in found.defects)
         return Invalid(first.code, detail, also=tuple(defect.code for defect in others))
     return replace(draft, quality=found.quality)
+
+
+def _listed(instructions: Sequence[str]) -> str:
+    """Return instructions in lines of their own, the first ones as far as there is room."""
+    lines: list[str] = []
+    room = MOST_TOLD_CHARS
+    for instruction in instructions:
+        line = f"- {' '.join(instruction.split())}"
+        if len(line) < room:
+            lines.append(line)
+            room -= len(line) + 1
+    return "\n".join(lines)
 
 
 def _arguments(completion: Completion) -> str | Invalid:

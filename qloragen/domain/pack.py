@@ -21,6 +21,7 @@ FILLED_BY_CODE: Mapping[str, frozenset[str]] = {
     "decide.predicate": frozenset({"name", "applies_when"}),
     "training.md": frozenset({"instruction", "input", "output"}),
     "again.generate": frozenset({"complaints"}),
+    "again.others": frozenset({"instructions"}),
     "judge.record": frozenset({"name", "guidance"}),
     "judge.again": frozenset({"complaints"}),
     "judge.quotation": frozenset({"quoted_topic", "quoted_beginning"}),
@@ -110,6 +111,8 @@ class Pack:
     judge: JudgeTexts
     training: str
     """A record as one text to train on, end marker included."""
+    generate_others: str = ""
+    """Tells what an article's other records ask, in `instructions`; empty: it is not told."""
     prior: Prior | None = None
     """What the replies are likely to come to; None: the pack does not say."""
 

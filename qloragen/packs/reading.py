@@ -134,6 +134,8 @@ def _missing_variables(table: PackTable) -> Iterator[str]:
         yield "decide.predicate does not use ${applies_when}, so that all types would be judged alike"
     if "complaints" not in variables(table.again.generate):
         yield "again.generate does not use ${complaints}, so that a model would not learn what was wrong"
+    if table.again.others and "instructions" not in variables(table.again.others):
+        yield "again.others does not use ${instructions}, so that a model would not learn what there is already"
     if table.judge and "complaints" not in variables(table.judge.again):
         yield "judge.again does not use ${complaints}, so that a model would not learn what was wrong"
 
@@ -201,6 +203,7 @@ def _pack(table: PackTable, texts: Mapping[str, str], values: Mapping[str, str])
         decide=DecideTexts(table.decide.system, table.decide.predicate, table.decide.substance),
         generate=Prompt(*_split(texts["generate.md"])),
         generate_again=table.again.generate,
+        generate_others=table.again.others or "",
         input_rules={"evidence": fill(table.input.evidence, values), "written": fill(table.input.written, values)},
         record=RecordTexts(**record),
         judge=_judge(judge, values),

@@ -63,10 +63,11 @@ class RecordTable(_Table):
 
 
 class AgainTable(_Table):
-    """What is said when a reply could not be used."""
+    """What is said besides: when a reply could not be used, and about an article's other records."""
 
     classify: Text
     generate: Text
+    others: Text | None = None
 
 
 class QuestionsTable(_Table):
@@ -154,7 +155,7 @@ class PackTable(_Table):
         tables = (("decide", self.decide), ("input", self.input), ("record", self.record), ("again", self.again))
         for table, value in tables:
             for key, text in value:
-                yield f"{table}.{key}", text
+                yield f"{table}.{key}", text or ""
         for key, text in self.judge.texts() if self.judge else ():
             yield f"judge.{key}", text
         for index, entry in enumerate(self.types):

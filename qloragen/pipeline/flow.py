@@ -4,7 +4,7 @@ Rules:
 1. So many workers as `open_articles` says take articles one at a time and finish each before the next: that bounds
    memory, and a stop leaves little half done.
 2. Where it pays, the first generation of an article goes ahead alone. The others follow as soon as it is answered, and
-   find the article in the prompt cache; meanwhile other articles use the places.
+   find the article in the prompt cache, and are told what it has asked; meanwhile other articles use the places.
 3. What goes wrong with a cell ends the cell (see `settling`). What goes wrong with the run ends the taking of new work;
    calls in flight are finished and kept.
 """
@@ -12,7 +12,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -21,17 +20,17 @@ import anyio
 from ..errors import RunStopped
 from ..logs import get_logger
 from ..store.handle import Run
-from ..types import Article, Cell, Draft, InstructionType, Invalid, Record, Reply, Request, Skip
+from ..types import Article, InstructionType, Invalid, Record, Reply, Skip
 from .crew import Crew
-from .job import Job, OpenArticle, record_of
+from .job import Job, OpenArticle
+from .making import Maker
 from .prefix import Prefix
+from .reading import Reader
 from .salvage import NoSalvage, Salvage
 from .settling import Completer, Keeper, Settling
 from .shared import Shared
 from .tally import Tally
-
-MAX_GENERATE_ASKS = 3
-"""A record that is not valid is asked at most twice more, with what was wrong."""
+from .uniqueness import Siblings, Unique
 
 _NO_SALVAGE = NoSalvage()
 
@@ -68,6 +67,9 @@ class Flow:
         self._open_articles = open_articles
         self._sources: set[Shared[Article | Skip]] = set()
         self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, now=now)
+        self._reader = Reader(job)
+        self._unique = Unique(run, job)
+        self._maker = Maker(job, run, self._settling, self._reader, self._unique)
 
     async def process(self, source: Shared[Article | Skip], deliver: Deliver = drop, recall: Deliver = drop) -> None:
         """Work through `source` until it ends or the run stops; why it stopped is in `stopped`.
@@ -89,6 +91,7 @@ class Flow:
             return
         self.stopped = reason
         self._engine.stop(reason)
+        self._maker.loading.give_up(reason)
         for source in self._sources:
             source.close()
         log.warning("run_stopping", reason=type(reason).__name__)
@@ -114,6 +117,7 @@ class Flow:
     ) -> bool:
         """Finish an article, unless nobody wants its source any more; returns whether it is finished."""
         opened = OpenArticle(article)
+        await self._reader.lay_out(opened)
         missing: list[InstructionType] = []
         there: list[str] = []
         for kind in await self._classify(opened):
@@ -126,16 +130,32 @@ class Flow:
             else:
                 self.tally.rejected_before += 1
         await self._recall(there, recall)
-        prefix = Prefix(shared=self._worth_sharing(opened, missing))
-        async with anyio.create_task_group() as siblings:
-            for kind in missing:
+        finished = not missing or await self._generate_all(opened, missing, source, deliver)
+        if finished and self.stopped:
+            raise self.stopped
+        return finished
+
+    async def _generate_all(
+        self, opened: OpenArticle, types: list[InstructionType], source: Shared[Article | Skip], deliver: Deliver
+    ) -> bool:
+        """Make the records of these types; returns whether all were begun."""
+        prefix = Prefix(shared=self._worth_sharing(opened, types))
+        siblings = self._unique.siblings(opened.article)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._load)
+            for kind in types:
                 if source.closed and not self.stopped:
                     return False
-                siblings.start_soon(self._generate, opened, kind, prefix, deliver)
+                tasks.start_soon(self._generate, opened, kind, prefix, siblings, deliver)
                 await prefix.decided()
-        if self.stopped:
-            raise self.stopped
         return True
+
+    async def _load(self) -> None:
+        """Begin to take in what there is before the first reply asks for it."""
+        try:
+            await self._maker.loading.done()
+        except RunStopped as reason:
+            self.stop(reason)
 
     def _worth_sharing(self, opened: OpenArticle, types: list[InstructionType]) -> bool:
         if len(types) < 2:
@@ -159,7 +179,7 @@ class Flow:
                 settled = await self._settling.settle(
                     cell,
                     lambda refused, _: self._job.classification_request(opened, refused),
-                    self._job.read_classification,
+                    self._read_classification,
                     self._job.classifier.most_asks,
                 )
                 if settled:
@@ -167,12 +187,18 @@ class Flow:
                 await self._keeper.kept()
         return self._job.applicable(self._run.state.types_of(cell.key) or (), opened.article)
 
-    async def _generate(self, opened: OpenArticle, type: InstructionType, prefix: Prefix, deliver: Deliver) -> None:
+    async def _read_classification(self, replies: list[Reply]) -> tuple[int, ...] | Invalid:
+        return self._job.read_classification(replies)
+
+    async def _generate(
+        self, opened: OpenArticle, type: InstructionType, prefix: Prefix, siblings: Siblings, deliver: Deliver
+    ) -> None:
         cell = self._job.generation(opened.article, type)
         try:
             async with self._settling.alone(cell.key):
                 if not self._run.state.settled(cell.key):
-                    await self._make(cell, opened, type, prefix)
+                    self.tally.records += await self._maker.make(cell, opened, type, prefix, siblings)
+                    await self._keeper.kept()
             if deliver is not drop and self._run.state.record_offset(cell.key) is not None:
                 await self._keeper.durable()
                 await deliver(self._run.record(cell.key))
@@ -181,21 +207,3 @@ class Flow:
             self.stop(reason)
         finally:
             prefix.left()
-
-    async def _make(self, cell: Cell, opened: OpenArticle, type: InstructionType, prefix: Prefix) -> None:
-        def build(_: list[Reply], complaints: list[Invalid]) -> Request:
-            prefix.asks()
-            request = self._job.generation_request(opened, type, complaints, shared=prefix.shared)
-            return replace(request, follows=prefix.written)
-
-        def read(replies: list[Reply]) -> Draft | Invalid:
-            prefix.answered()
-            return self._job.read_generation(opened, type, replies[-1])
-
-        self._run.add_article(opened.article)
-        settled = await self._settling.settle(cell, build, read, MAX_GENERATE_ASKS)
-        if settled:
-            record = record_of(opened.article, type, settled.answer, settled.replies)
-            self._run.add_record(record, refused=settled.refused)
-            self.tally.records += 1
-        await self._keeper.kept()

@@ -67,6 +67,8 @@ class Job:
     asked for, and there again without one."""
     max_types: int | None = None
     """Most types taken for one article."""
+    record_asks: int = 2
+    """Most replies asked for one record: what is wrong with one is told when the next is asked for."""
     thresholds: Thresholds = field(default_factory=Thresholds)
     """What is good enough. Part of no address: replies are read again by others for nothing."""
     output_chars: int = ASKED_OUTPUT_CHARS
@@ -149,9 +151,16 @@ class Job:
         return tuple(requests)
 
     def generation_request(
-        self, opened: OpenArticle, type: InstructionType, complaints: Sequence[Invalid], *, shared: bool
+        self,
+        opened: OpenArticle,
+        type: InstructionType,
+        complaints: Sequence[Invalid],
+        others: Sequence[str] = (),
+        *,
+        shared: bool,
     ) -> Request:
-        """Return the call that makes the record of `type`, with what was wrong with earlier replies.
+        """Return the call that makes the record of `type`, with what was wrong with earlier replies, and what `others`
+        of the article ask.
 
         `shared`: other calls about the article are to find it in the prompt cache; else nothing is written there.
         """
@@ -161,7 +170,7 @@ class Job:
             self.pack,
             self.generate_model,
             self.input_mode,
-            complaints=complaints,
+            remarks=generate.Remarks(complaints, others),
             output_chars=self.output_chars,
         )
         if not shared:

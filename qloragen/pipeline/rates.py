@@ -12,9 +12,7 @@ from ..domain.classifiers import MOST_ASKS
 from ..engine.pricing import Price, cost
 from ..store.ledger import Account, Bill, total
 from ..types import Stage, Usage
-from .flow import MAX_GENERATE_ASKS
 
-_MOST_ASKS: Mapping[Stage, int] = {"classify": MOST_ASKS, "generate": MAX_GENERATE_ASKS}
 _APART = frozenset({"batch", "flex", "decisions"})
 """Tiers that no account has for calls that ask for none."""
 _LEFT = frozenset({None, "auto", "default"})
@@ -31,14 +29,17 @@ class Rates:
         prices: Mapping[str, Price | None],
         settled: Mapping[Stage, int],
         tiers: _Tiers = _AS_USUAL,
+        record_asks: int = 2,
     ) -> None:
         """`bills` are the run's own; `prices` are those of its models today, None where unknown; `settled` is how many
         cells the bills of a stage came to; `tiers` says as what calls of a stage and model are to be paid now (see
-        `Completion.tier`), where that is not left to the account."""
+        `Completion.tier`), where that is not left to the account; `record_asks` is how many replies are asked for one
+        record at most."""
         self._bills = bills
         self._prices = prices
         self._settled = settled
         self._tiers = tiers
+        self._most_asks: Mapping[Stage, int] = {"classify": MOST_ASKS, "generate": record_asks}
         self._known: dict[tuple[Stage, str, str | None], Decimal | None] = {}
 
     def cell_usd(self, stage: Stage, model: str, slug: str | None = None) -> Decimal | None:
@@ -92,7 +93,7 @@ class Rates:
 
     @cached_property
     def _calls_per_cell(self) -> Mapping[Stage, Decimal]:
-        return {stage: self._calls(stage, most) for stage, most in _MOST_ASKS.items()}
+        return {stage: self._calls(stage, most) for stage, most in self._most_asks.items()}
 
     def _calls(self, stage: Stage, most: int) -> Decimal:
         cells, by_model = self._settled.get(stage, 0), Counter[str]()

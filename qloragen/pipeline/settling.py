@@ -118,13 +118,13 @@ class Settling:
         self,
         cell: Cell,
         build: Callable[[list[Reply], list[Invalid]], Request],
-        read: Callable[[list[Reply]], Answer | Invalid],
+        read: Callable[[list[Reply]], Awaitable[Answer | Invalid]],
         max_asks: int,
     ) -> Settled[Answer] | None:
         """Return what the cell has come to; None once it is given up.
 
         Replies that an earlier process has paid for, and those that are salvaged, are read first. `build` gets the
-        replies so far and what was wrong with each.
+        replies so far and what was wrong with each. Nothing is awaited between the end of `read` and the return.
         """
         replies = self._run.replies(cell.key)
         for adopted in self._salvage.adopted(cell):
@@ -139,7 +139,7 @@ class Settling:
                 if reply is None:
                     return None
                 replies.append(reply)
-            answer = read(replies[: ask + 1])
+            answer = await read(replies[: ask + 1])
             if not isinstance(answer, Invalid):
                 taken = replies[: ask + 1]
                 return Settled(answer, taken, beside_of(taken, complaints, self._run.state.money_of(cell.key).paid))
@@ -188,7 +188,7 @@ class Settling:
             self._keeper.soon()
 
     def _reject(self, cell: Cell, invalid: Invalid, refused: Mapping[str, Paid]) -> None:
-        self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail), refused)
+        self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail, invalid.also), refused)
         self._tally.rejections += 1
         log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, reason=invalid.reason)
 

@@ -206,6 +206,9 @@ class Settings(BaseSettings):
     output_chars: Annotated[int, Field(ge=100)] = Field(
         1_500, description="Longest output, in characters, where a server holds replies to their schema"
     )
+    record_asks: Annotated[int, Field(ge=1, le=5)] = Field(
+        2, description="Replies asked for one record at most: a refused one is asked for again, with all reasons"
+    )
     structure: StructureChoice = Field(
         "auto", description="How structured answers are asked for; auto tries and remembers"
     )

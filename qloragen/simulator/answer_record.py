@@ -80,12 +80,16 @@ def _order(prompt: Prompt, reading: Reading) -> _Order:
     return _Order(theme, meaning(wanted), seed, turn, again)
 
 
+_COMPLAINS = re.compile(r"^[^\n]*\b(?:attempt|fault|refused|wrong)", re.IGNORECASE)
+"""Other lists after the task tell what there is already."""
+
+
 def _wanted(ask: str) -> tuple[str, str]:
     """Return the paragraph that says what is wanted, the one after a colon, and the complaints after it if any."""
     parts = [part for part in ask.split("\n\n") if part.strip()]
     at = next((at + 1 for at, part in enumerate(parts[:-1]) if part.rstrip().endswith(":")), 0)
     wanted = parts[at] if parts else ""
-    complaints = "\n".join(part for part in parts[at + 1 :] if "\n- " in part)
+    complaints = "\n".join(part for part in parts[at + 1 :] if "\n- " in part and _COMPLAINS.search(part))
     return wanted, complaints
 
 

@@ -1,10 +1,10 @@
 """Numbers by their bands: which of a million sketches have a part in common with this one?
 
 A sketch is so many numbers of 32 bits: the first of them are its bands, the last one is its particulars. Two sketches
-share a band when that band of theirs is alike, and so are their particulars. Each band has a table by open addressing, 60 to 80 % full and
-without keys, which are read from the sketch: 5 to 7 bytes for an entry. Flat arrays, since Python's dictionaries would
-take ten times as much; no file, since a million sketches fit in memory, and a disk can fail. Each table is in many
-corners, which grow one at a time: no growth takes long, however many sketches there are.
+share a band when that band of theirs is alike, and so are their particulars. Each band has a table by open addressing,
+60 to 80 % full and without keys, which are read from the sketch: 5 to 7 bytes for an entry. Flat arrays, since Python's
+dictionaries would take ten times as much; no file, since a million sketches fit in memory, and a disk can fail. Each
+table is in many corners, which grow one at a time: no growth takes long, however many sketches there are.
 """
 
 from __future__ import annotations

@@ -85,6 +85,15 @@ class _CellLine(_Line):
     input_mode: InputMode | None
 
 
+class RejectionLine(_CellLine):
+    """A cell that was given up for good."""
+
+    t: Literal["rejection"]
+    reason: str
+    detail: str
+    also: tuple[str, ...] = ()
+
+
 class _FailureLine(_CellLine):
     time: datetime
 
@@ -237,6 +246,12 @@ def types_line(cell: Cell, types: tuple[int, ...], refused: Refused) -> bytes:
 def rejection_line(rejection: Rejection, refused: Refused) -> bytes:
     """Return the journal line of a cell that is given up for good."""
     return framed(rejection.cell.key, "rejection", {**refused_fields(refused), **_refusal_fields(rejection)})
+
+
+def rejection_of(raw: bytes) -> Rejection:
+    """Return the rejection that a journal line holds; raises ValidationError when it holds none."""
+    line = RejectionLine.model_validate_json(raw)
+    return Rejection(_cell_of(line), line.reason, line.detail, line.also)
 
 
 def failure_line(failure: Rejection, time: datetime, *, counts: bool) -> bytes:
@@ -435,7 +450,8 @@ def _usage_of(line: _UsageLine) -> Usage:
 
 
 def _refusal_fields(rejection: Rejection) -> dict[str, object]:
-    return {**cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail}
+    also = {"also": rejection.also} if rejection.also else {}
+    return {**cell_fields(rejection.cell), "reason": rejection.reason, "detail": rejection.detail, **also}
 
 
 def cell_fields(cell: Cell) -> dict[str, object]:

@@ -1,0 +1,8 @@
+"""No record twice: exact and near duplicates across a run, and twins within an article."""
+
+from .codes import CODES, Known
+from .judging import Candidate, Unique
+from .loading import Loading
+from .siblings import Siblings
+
+__all__ = ["CODES", "Candidate", "Known", "Loading", "Siblings", "Unique"]

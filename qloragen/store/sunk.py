@@ -1,0 +1,44 @@
+"""The records of an open run as they lie in its sink, read without delay for whoever else is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from .files import Disk
+from .names import SINK
+from .scan import lines
+
+
+class Sunk(NamedTuple):
+    """What a record says, and which one it is."""
+
+    id: str
+    article_id: str
+    content_hash: str
+    type_slug: str
+    instruction: str
+    output: str
+
+
+def sunk(folder: Path) -> Iterator[Sunk]:
+    """Yield the records in the sink, in the order in which they were made; what is no record is passed over.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    with (folder / SINK).open("rb") as sink:
+        for _, line, ended in lines(Disk(), sink.fileno()):
+            if ended and (one := _read(line)) is not None:
+                yield one
+
+
+def _read(line: bytes) -> Sunk | None:
+    try:
+        fields = orjson.loads(line)
+        return Sunk(*(str(fields[name]) for name in Sunk._fields))
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
