@@ -18,7 +18,7 @@ from qloragen.domain.arguments import read_evidence, read_written
 from qloragen.domain.article_block import ArticleBlock, lay_out
 from qloragen.domain.classifiers import Numbers, Subject
 from qloragen.domain.pack import Pack
-from qloragen.domain.planting import Clean, Voice, asked_anew, paraphrased
+from qloragen.domain.planting import Clean, Voice, asked_anew, paraphrased, retold, shows_what_it_needs
 from qloragen.engine.body import encode
 from qloragen.engine.models import family
 from qloragen.simulator.answers import answer
@@ -26,7 +26,7 @@ from qloragen.sources import read_paths
 from qloragen.types import Article, Draft, InputMode, InstructionType, Request
 
 _MODEL = "gpt-4o-mini"
-_STRENGTHS = (0.3, 0.5, 0.6, 0.7, 0.8, 1.0)
+_STRENGTHS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 """How freely models write; a few stay near the text, a few hardly keep a word of it."""
 
 
@@ -40,14 +40,32 @@ def articles_of(paths: Sequence[Path]) -> list[Article]:
 
 
 def clean_records(articles: Sequence[Article], pack: Pack, mode: InputMode, seed: int) -> list[Clean]:
-    """Return the records of all types that the simulated model finds in the articles; the same for the same seed."""
+    """Return records of all types that the simulated model finds in the articles; the same for the same seed.
+
+    Those that anybody would call bad are left out: thin ones, answers that are the whole input or nothing but
+    questions, and records without what their type needs.
+    """
     found: list[Clean] = []
     random = Random(f"{seed}, {mode}")  # noqa: S311 - not for secrets
     for article in articles:
         block = lay_out(article)
         for kind, draft in simulated_records(block, pack, mode):
-            found.append(Clean(_in_other_words(draft, kind, mode, random), article, kind, pack, mode, found))
+            said = _in_other_words(draft, kind, mode, random)
+            if _is_clean(said, kind):
+                found.append(Clean(said, article, kind, pack, mode, found))
     return found
+
+
+_MOST_COPIED = 0.8
+_LEAST_WORDS = 35
+"""Of 500 inputs that a model wrote, 5 % had fewer than 55 words, and none had fewer than 19."""
+
+
+def _is_clean(draft: Draft, kind: InstructionType) -> bool:
+    thin = len(draft.input.split()) < _LEAST_WORDS
+    copied = len(draft.output) > _MOST_COPIED * len(draft.input)
+    asks = draft.output.count("?") >= draft.output.count(".")
+    return not (thin or copied or asks) and shows_what_it_needs(draft, kind)
 
 
 def simulated_records(block: ArticleBlock, pack: Pack, mode: InputMode) -> Iterator[tuple[InstructionType, Draft]]:
@@ -68,13 +86,14 @@ def _body(request: Request) -> dict[str, object]:
 
 def _in_other_words(draft: Draft, kind: InstructionType, mode: InputMode, random: Random) -> Draft:
     voice = Voice(random, random.choice(_STRENGTHS), filler=random.choice((0.1, 0.2, 0.3, 0.5)))
-    if random.random() < 0.6:
-        draft = replace(draft, instruction=asked_anew(draft.instruction, draft.input, kind, random))
     if mode == "written":
         code = kind.shows == "code" or random.random() < 0.5
-        draft = replace(draft, input=paraphrased(draft.input, voice, kept=draft.output, code=code))
-    if mode == "written" or random.random() < 0.5:
+        given, output = retold(draft.input, draft.output, voice, code=code)
+        draft = replace(draft, input=given, output=output)
+    elif random.random() < 0.5:
         draft = replace(draft, output=_restated(draft.output, voice))
+    if mode == "written" or random.random() < 0.6:
+        draft = replace(draft, instruction=asked_anew(draft.instruction, draft.input, kind, random))
     return draft
 
 

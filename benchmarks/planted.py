@@ -17,7 +17,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import get_args
@@ -31,8 +31,12 @@ from qloragen.domain.arguments import read_written
 from qloragen.domain.checks import Case, facts_of, inspect
 from qloragen.domain.planting import KINDS, Clean, Kind, Measured, Row, interval, measure
 from qloragen.packs import load_pack
+from qloragen.pipeline.uniqueness.codes import EXACT, NEAR, action_of
+from qloragen.pipeline.uniqueness.prints import Subject, print_of
+from qloragen.pipeline.uniqueness.records import Records
+from qloragen.pipeline.uniqueness.siblings import Siblings, sibling_of
 from qloragen.thresholds import Thresholds
-from qloragen.types import Article, Draft, InputMode, Invalid
+from qloragen.types import Article, Draft, InputMode, Invalid, digest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "articles"
@@ -72,7 +76,7 @@ def main() -> None:
     if not cleans:
         sys.exit("no records can be made about these articles")
     by_chance = Random(options.seed)  # noqa: S311 - not for secrets
-    found = measure(KINDS, cleans, refused, options.per_kind, by_chance)
+    found = measure(KINDS, cleans, Checks(), options.per_kind, by_chance)
     goals = goals_of(found)
     print(f"{len(articles)} articles ({options.half}), mode {options.mode}, {len(cleans)} clean records\n")
     harness.show([_shown(row) for row in found.rows])
@@ -107,8 +111,29 @@ def _options() -> argparse.Namespace:
 # --------------------------------------------------------------------------------------------------------- refusing
 
 
+class Checks:
+    """Refuses drafts as a run does: by the limits of a reply, by the checks, and as duplicates of accepted records."""
+
+    def __init__(self) -> None:
+        self._records: dict[InputMode, Records] = {}
+        self._siblings: dict[tuple[InputMode, str], Siblings] = {}
+
+    def __call__(self, clean: Clean, draft: Draft, kind: Kind | None) -> Sequence[str]:
+        """Return the codes of the reasons to refuse a draft; a clean one counts as accepted from then on if none."""
+        codes = refused(clean, draft, kind)
+        if kind is None:
+            records = self._records.setdefault(clean.mode, Records())
+            siblings = self._siblings.setdefault((clean.mode, clean.article.content_hash), Siblings())
+            return codes or _added(records, siblings, clean, draft)
+        if not kind.alike or codes:
+            return codes
+        records, siblings = Records(), Siblings()
+        _added(records, siblings, clean, clean.draft)
+        return _found(records, siblings, _again(clean, elsewhere="twin" not in kind.caught_by), draft)
+
+
 def refused(clean: Clean, draft: Draft, kind: Kind | None) -> Sequence[str]:
-    """Return the codes of the reasons to refuse a draft, found as a run finds them."""
+    """Return the codes of the reasons to refuse a draft for itself."""
     given = json.dumps({"instruction": draft.instruction, "input": draft.input, "output": draft.output})
     read = read_written(given)
     if isinstance(read, Invalid):
@@ -121,6 +146,36 @@ def refused(clean: Clean, draft: Draft, kind: Kind | None) -> Sequence[str]:
 def _with_furniture(article: Article, furniture: str) -> Article:
     """Return the article as it is where furniture of its page was taken for a part of it."""
     return Article(article.id, f"{article.content}\n\n{furniture}", article.title, article.url, article.format)
+
+
+def _again(clean: Clean, *, elsewhere: bool) -> Clean:
+    """Return where a record that says the same comes from: another article, or another type of the same."""
+    if elsewhere:
+        return replace(clean, article=Article("elsewhere", f"{clean.article.content}\n\nElsewhere."))
+    others = [kind for kind in clean.pack.types if kind != clean.type]
+    return replace(clean, type=others[0])
+
+
+def _added(records: Records, siblings: Siblings, clean: Clean, draft: Draft) -> Sequence[str]:
+    codes = _found(records, siblings, clean, draft)
+    if not codes:
+        records.add(print_of(_subject(clean), draft.instruction, draft.output))
+        siblings.put(sibling_of(_subject(clean).key, clean.type.number, draft.instruction, draft.output), -1)
+    return codes
+
+
+def _found(records: Records, siblings: Siblings, clean: Clean, draft: Draft) -> Sequence[str]:
+    subject, instruction, output = _subject(clean), draft.instruction, draft.output
+    compared = siblings.compare(sibling_of(subject.key, clean.type.number, instruction, output), THRESHOLDS)
+    like = records.find(print_of(subject, instruction, output), THRESHOLDS.near_duplicate)
+    across = [] if like is None else [EXACT if like.exact else NEAR]
+    codes = [*(found.code for found in compared), *across]
+    return [code for code in codes if action_of(THRESHOLDS, code) == "reject"]
+
+
+def _subject(clean: Clean) -> Subject:
+    key = digest(f"{clean.article.content_hash}, {clean.type.slug}")
+    return Subject(key, clean.article.id, clean.article.content_hash, clean.type.slug)
 
 
 # ---------------------------------------------------------------------------------------------------------- showing

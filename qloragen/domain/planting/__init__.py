@@ -7,10 +7,10 @@ from .alike import ALIKE
 from .asking import asked_anew
 from .astray import ASTRAY
 from .damage import DAMAGE
-from .evidence import EVIDENCE
+from .evidence import EVIDENCE, shows_what_it_needs
 from .kind import Clean, Kind
 from .measuring import Find, Measured, Row, interval, measure
-from .paraphrase import Voice, paraphrased
+from .paraphrase import Voice, paraphrased, retold
 from .prompts import PROMPTS
 from .unfinished import UNFINISHED
 
@@ -29,4 +29,6 @@ __all__ = [
     "interval",
     "measure",
     "paraphrased",
+    "retold",
+    "shows_what_it_needs",
 ]

@@ -41,27 +41,25 @@ def _near(clean: Clean, random: Random) -> Draft | None:
     return Draft(reworded(draft.instruction, voice), given, output)
 
 
-_OPENERS = ("In short, ", "Essentially, ", "As a rule, ", "Simply put, ")
-
-
 def _twin(clean: Clean, random: Random) -> Draft | None:
-    """Put the same question in other words, and give an answer that overlaps: in other words, in another order."""
-    draft, voice = clean.draft, Voice(random, 0.4, filler=0.1)
+    """Put the same question in other words, and give an answer that overlaps: a sentence less, or another order."""
+    draft, voice = clean.draft, Voice(random, 0.08, filler=0.0)
     found = list(prose(draft.output))
     if len(found) < 2:
         return None
     asked = asked_anew(draft.instruction, draft.input, clean.type, random)
     if asked == draft.instruction:
         asked = reworded(f"Please tell me: {lowered(draft.instruction)}", Voice(random, 0.9, filler=0.0))
-    if len(found) > 2 and random.random() < 0.5:
+    if len(found) > _MANY and random.random() < 0.5:
         found.pop(random.randrange(len(found)))
     else:
         found = [*found[1:], found[0]]
-    said = " ".join(reworded(sentence, voice) for sentence in found)
-    if random.random() < 0.3:
-        said = f"{random.choice(_OPENERS)}{lowered(said)}"
     given = draft.input if clean.mode == "evidence" else " ".join(reworded(one, voice) for one in prose(draft.input))
-    return Draft(asked, given or draft.input, said)
+    return Draft(asked, given or draft.input, " ".join(reworded(sentence, voice) for sentence in found))
+
+
+_MANY = 3
+"""From more sentences on, one may be missing and the answer is still much the same."""
 
 
 ALIKE: tuple[Kind, ...] = (

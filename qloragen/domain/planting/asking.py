@@ -55,8 +55,11 @@ _BEFORE = ("", "", "", "I have just started in this field. ", "Quick question: "
 
 def asked_anew(instruction: str, context: str, type: InstructionType, random: Random) -> str:
     """Return another question about what `instruction` asks about, fit for the type."""
-    about = subject(instruction, context)
-    other = next((name for name in names(instruction) if name not in about and about not in name), "")
+    about, known = subject(instruction, context), context.casefold()
+    asked = [name for name in names(instruction) if name.casefold() in known]
+    if type.shows == "pair" and asked:
+        about = asked[0]
+    other = next((name for name in (*asked, *names(context)) if name not in about and about not in name), "")
     forms = _BY_EVIDENCE.get(type.shows, _BY_EVIDENCE[None])
     if type.shows == "pair" and not other:
         return instruction

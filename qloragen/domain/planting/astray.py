@@ -149,9 +149,14 @@ def _number_changed(clean: Clean, random: Random) -> Draft | None:
     match = random.choice(places)
     for _ in range(_TRIES):
         other = _another(match[0], random)
-        if not _has(draft, other):
+        if not _has(draft, other) and _value(other) != _value(match[0]):
             return _put(clean, match, other)
     return None
+
+
+def _value(number: str) -> str:
+    """Return a number without what does not change it."""
+    return number.replace(",", "").lstrip("0")
 
 
 def _has(draft: Draft, number: str) -> bool:
@@ -181,8 +186,8 @@ def _number_mixed_up(clean: Clean, random: Random) -> Draft | None:
     if not places:
         return None
     match = random.choice(places)
-    around = _around(draft.input, match[0])
-    others = [number for number in given if number != match[0] and number not in around]
+    around = f"{_around(draft.input, match[0])} {_around(draft.input, match[0].replace(',', ''))}"
+    others = [number for number in given if _value(number) != _value(match[0]) and number not in around]
     like = [number for number in others if _like(number, match[0])]
     return _put(clean, match, random.choice(like or others)) if others else None
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 
-from ...types import Draft
+from ...types import Draft, InstructionType
 from .kind import Clean, Kind, kind
 from .paraphrase import Voice, paraphrased
 from .text import code_in, names, paragraphs, prose, some
@@ -75,6 +75,30 @@ _OPTION = re.compile(
 
 def _no_option(text: str) -> bool:
     return _OPTION.search(text) is None
+
+
+_STRONG = re.compile(
+    r"(?i)\b(?:not|never|cannot|must|should|avoid\w*|warn\w*|caution\w*|careful\w*|limit\w*|restrict\w*|fail\w*|risk\w*"
+    r"|unsupported|deprecated|los[est]\w*|danger\w*|problems?|errors?|however|only|but)\b|n['’]t\b"
+)
+_IN_LINE = re.compile(r"`[^`\n]*[ (;=][^`\n]*`|<pre|<code>[^<]*[ (;=]")
+_SETTING = re.compile(r"`[^`\n]+`|<code|\w_\w|[a-z][A-Z]|--\w|\b\w+ ?[=:] ?\w|(?i:\b(?:default|options?|settings?)\b)")
+
+
+def shows_what_it_needs(draft: Draft, wanted: InstructionType) -> bool:
+    """Tell whether a draft has what its type needs; one without it is not clean."""
+    match wanted.shows:
+        case "code":
+            return code_in(draft.input) != "" or _IN_LINE.search(draft.input) is not None
+        case "caution":
+            return _STRONG.search(draft.input) is not None
+        case "option":
+            return _SETTING.search(draft.input) is not None
+        case "pair":
+            asked = names(draft.instruction)
+            return sum(name.casefold() in draft.input.casefold() for name in asked) > 1
+        case _:
+            return True
 
 
 def _one_sided(clean: Clean, random: Random) -> Draft | None:

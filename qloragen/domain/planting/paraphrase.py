@@ -13,7 +13,7 @@ from random import Random
 
 from .figures import other_forms
 from .synonyms import PHRASES, SYNONYMS
-from .text import code_in, in_common, lowered, prose
+from .text import STEP, code_in, in_common, lowered, prose, sentences, without_code
 
 
 @dataclass
@@ -29,8 +29,8 @@ class Voice:
 
     def word(self, word: str) -> str:
         """Return a word or another one for it, in the same case."""
-        others = SYNONYMS.get(word) or SYNONYMS.get(word.lower())
-        if not others:
+        others = SYNONYMS.get(word.lower())
+        if not others or not (word.islower() or word.istitle()):
             return word
         known = self._chosen.get(word)
         if known is None or self.random.random() < _OTHERWISE:
@@ -48,10 +48,38 @@ def paraphrased(text: str, voice: Voice, *, kept: str = "", code: bool = False) 
 
     Sentences that say what `kept` says are not left out; with `code` the blocks of code follow as they are.
     """
-    found = _fewer([one for one in prose(text) if _POINTS.search(one) is None] or _bare(text), kept, voice.random)
+    return _told(_fewer(_worth_telling(text), kept, voice.random), voice, code_in(text) if code else "")
+
+
+def retold(given: str, output: str, voice: Voice, *, code: bool = False) -> tuple[str, str]:
+    """Return an input and an output that rests on it, both in other words, out of some that belong together.
+
+    What the input does not say any more is left out of the output too; an output in numbered steps stays one.
+    """
+    found = _fewer(_worth_telling(given), output, voice.random)
+    asked = (one for line in output.split("\n") for one in sentences(STEP.sub("", line)))
+    said = list(dict.fromkeys(same for one in asked for same in _same(one, found))) or list(found[:3])
+    if len(said) == len(found) > 1:
+        said.pop()
+    answer = [reworded(_turned(one, voice.random), voice) for one in said]
+    steps = STEP.match(output) is not None and len(said) > 1
+    told = "\n".join(f"{number}. {one}" for number, one in enumerate(answer, 1)) if steps else " ".join(answer)
+    return _told(found, voice, code_in(given) if code else ""), told
+
+
+def _same(sentence: str, found: Sequence[str]) -> Sequence[str]:
+    """Return the sentence that says the same as this one, if there is any."""
+    best = max(found, key=lambda one: in_common(sentence, one) + in_common(one, sentence))
+    return [best] if in_common(sentence, best) >= _SAYS and in_common(best, sentence) >= _SAYS else []
+
+
+def _told(found: Sequence[str], voice: Voice, block: str) -> str:
     said = " ".join(_merged([reworded(_turned(sentence, voice.random), voice) for sentence in found], voice.random))
-    block = code_in(text) if code else ""
     return f"{said}\n\n{_fenced(block)}" if block else said
+
+
+def _worth_telling(text: str) -> Sequence[str]:
+    return [one for one in prose(text) if _POINTS.search(one) is None] or _bare(text)
 
 
 _POINTS = re.compile(
@@ -63,7 +91,7 @@ _POINTS = re.compile(
 
 def _bare(text: str) -> Sequence[str]:
     """Return the lines of a text without sentences, as far as there are any."""
-    lines = (line.strip(" \t#=*|-:") for line in text.split("\n") if "```" not in line)
+    lines = (line.strip(" \t#=*|-:") for line in without_code(text).split("\n"))
     return [f"{line}." if line[-1].isalnum() else line for line in lines if " " in line] or [text]
 
 

@@ -60,17 +60,17 @@ choice/alternative | choice option/selection | limitation restriction/constraint
 limitation/constraint | information details/facts | detail particular/point | fact truth/point | idea notion/concept |
 concept idea/notion | rule principle/regulation | failure breakdown/fault | error fault/mistake | mistake error/slip |
 loss forfeiture/damage | risk danger/hazard | performance speed/efficiency | speed pace/rate | time period/duration |
-moment instant/point | day date/24 hours | period span/stretch | range span/spread | size extent/volume | level
-degree/tier | value figure/amount | difference distinction/gap | behavior conduct/way of working | behaviour
-conduct/way of working | operation action/procedure | procedure process/routine | process procedure/course | program
-application/tool | project undertaking/effort | structure layout/form | design plan/layout | model scheme/pattern |
-pattern form/template | strategy plan/policy | policy rule/strategy | overview summary/outline | description
-account/explanation | documentation manual/reference | support backing/help | usage use/consumption | quality
-standard/grade | condition state/circumstance | state condition/status | reference pointer/mention | community
-group/public | people persons/folk | work effort/labour | improvement enhancement/gain | addition supplement/extra |
-increase rise/growth | reduction decrease/cut | mixture blend/mix | surface top/face | container vessel/pot | season
-time of year/period | payment remittance/sum | income earnings/revenue | patient sick person/case | symptom
-sign/indication | treatment therapy/care | colony hive/group | temperature heat/warmth
+moment instant/point | period span/stretch | range span/spread | size extent/volume | level degree/tier | value
+figure/amount | difference distinction/gap | behavior conduct/way of working | behaviour conduct/way of working |
+operation action/procedure | procedure process/routine | process procedure/course | program application/tool | project
+undertaking/effort | structure layout/form | design plan/layout | model scheme/pattern | pattern form/template |
+strategy plan/policy | policy rule/strategy | overview summary/outline | description account/explanation |
+documentation manual/reference | support backing/help | usage use/consumption | quality standard/grade | condition
+state/circumstance | state condition/status | reference pointer/mention | community group/public | people persons/folk
+| work effort/labour | improvement enhancement/gain | addition supplement/extra | increase rise/growth | reduction
+decrease/cut | mixture blend/mix | surface top/face | container vessel/pot | season time of year/period | payment
+remittance/sum | income earnings/revenue | patient sick person/case | symptom sign/indication | treatment therapy/care
+| colony hive/group | temperature heat/warmth
 """
 _OTHERS = """
 important crucial/key | large big/sizeable | big large/great | small little/minor | many numerous/a lot of | several

@@ -38,10 +38,15 @@ def code_in(text: str) -> str:
     return "\n\n".join(match[0].strip("\n") for match in _CODE_BLOCK.finditer(text))
 
 
+def without_code(text: str) -> str:
+    """Return `text` with blank lines for its blocks of code."""
+    return _CODE_BLOCK.sub("\n\n", text)
+
+
 @lru_cache(maxsize=1_024)
 def prose(text: str) -> tuple[str, ...]:
     """Return the sentences of `text`, without markup, headings and code."""
-    text = _HEADING.sub("\n\n", _CODE_BLOCK.sub("\n\n", text))
+    text = _HEADING.sub("\n\n", without_code(text))
     text = _ITEM.sub("\n\n", _LINK.sub(lambda match: match[1] or match[2] or match[3] or "", text))
     text = _MARKS.sub(
         " ",
@@ -62,12 +67,14 @@ def sentences(text: str) -> Sequence[str]:
     return [sentence for part in _END.split(text) if (sentence := " ".join(part.split()))]
 
 
-_FEWEST_WORDS = 4
+_FEWEST_WORDS, _LEAST_LETTERS = 4, 0.88
+_NO_LETTER = re.compile(r"[^\w\s`]|[\d_]")
 
 
 def _is_prose(sentence: str) -> bool:
-    plain = sentence.count("|") + sentence.count("{") + sentence.count("//") <= 1
-    return plain and sentence.count(" ") >= _FEWEST_WORDS and sentence[-1] in ".!?" and not sentence[0].islower()
+    """Tell whether a sentence is one, and no row of a table, line of a log or piece of code."""
+    shaped = sentence.count(" ") >= _FEWEST_WORDS and sentence[-1] in ".!?" and not sentence[0].islower()
+    return shaped and len(_NO_LETTER.findall(sentence)) <= (1 - _LEAST_LETTERS) * len(sentence)
 
 
 @lru_cache(maxsize=256)
@@ -96,7 +103,7 @@ def in_common(text: str, with_text: str) -> float:
 # --------------------------------------------------------------------------------------------- names and numbers
 
 _NAME = re.compile(
-    r"`([\w.][^`\n]{1,50})`"
+    r"`([\w.][\w.\-:/]{1,50})`"
     r"|(?<![\w.`/-])([A-Za-z][A-Za-z0-9]*(?:[_.-][A-Za-z0-9]+)*[_][A-Za-z0-9]+|[A-Z]+[a-z]+(?:[A-Z][a-z0-9]*)+|[A-Z]{3,8})(?![\w`])"
     r"|(?<=[a-z,] )([A-Z][a-z][\w-]+(?: [A-Z][\w-]+){0,2})"
 )
