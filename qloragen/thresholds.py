@@ -56,21 +56,24 @@ class Thresholds(BaseModel):
     chrome: Share = Field(
         0.5, description="Share of an input, by characters, from which navigation, notices and the like refuse it"
     )
-    ungrounded: Share = Field(0.3, description="Share of an input's words that the article has; below it is refused")
+    ungrounded: Share = Field(
+        0.3, description="Share of an input's words that the article has, of which less is refused"
+    )
     weakly_grounded: Share = Field(
-        0.45, description="Share of an input's words that the article has, below which that is noted"
+        0.45, description="Share of an input's words that the article has, of which less is noted"
     )
     grounded_sentence: Share = Field(
-        0.38, description="Share of the words of an input's sentence that stand together in the article, if it is from there"
+        0.38,
+        description="Share of a sentence's words that stand together in the article, if an input has it from there",
     )
     half_grounded: Share = Field(
         0.33, description="Share of an input that may be in sentences which do not rest on the article"
     )
     unsupported: Share = Field(
-        0.28, description="Share of an output's words that instruction and input have; below it is refused"
+        0.28, description="Share of an output's words that instruction and input have, of which less is refused"
     )
     supported_sentence: Share = Field(
-        0.35, description="Share of the words of an output's sentence that instruction and input have, if it is from there"
+        0.35, description="Share of a sentence's words that instruction and input have, if an output has it from there"
     )
     half_supported: Share = Field(
         0.33, description="Share of an output that may be in sentences which do not rest on instruction and input"
@@ -79,10 +82,12 @@ class Thresholds(BaseModel):
         0.6, description="Share of runs of three words in common (Jaccard) from which two outputs are near duplicates"
     )
     twin_instruction: Share = Field(
-        0.8, description="Share of telling words in common (Jaccard) from which two instructions of an article are twins"
+        0.8,
+        description="Share of telling words in common (Jaccard) from which two instructions of an article are twins",
     )
     alike: Share = Field(
-        0.6, description="Share of telling words in common (Jaccard) from which two instructions of an article are alike"
+        0.6,
+        description="Share of telling words in common (Jaccard) from which two instructions of an article are alike",
     )
     context_tokens: Annotated[int, Field(ge=256)] = Field(
         2_048, description="Context of the training: longer training prompts are refused"

@@ -11,6 +11,7 @@ from ...thresholds import Action, Thresholds
 from ...types import Draft, InputMode, InstructionType, Quality
 from ..pack import Pack
 from .facts import ArticleFacts
+from .said import Said
 
 
 class Part(NamedTuple):
@@ -54,6 +55,12 @@ class Case:
         )
 
     @cached_property
+    def words(self) -> tuple[list[str], list[str], list[str]]:
+        """The words of instruction, input and output as blanks part them, in lower case."""
+        instruction, given, output = self.parts
+        return instruction.lowered.split(), given.lowered.split(), output.lowered.split()
+
+    @cached_property
     def answer(self) -> tuple[Part, Part]:
         """Instruction and output, which a model writes in every mode."""
         instruction, _, output = self.parts
@@ -63,6 +70,17 @@ class Case:
     def written(self) -> tuple[Part, ...]:
         """The fields that a model has written word by word."""
         return self.parts if self.mode == "written" else self.answer
+
+    @property
+    def written_words(self) -> tuple[tuple[Part, list[str]], ...]:
+        """The fields that a model has written, with their words."""
+        texts = zip(self.parts, self.words, strict=True)
+        return tuple(text for text in texts if self.mode == "written" or text[0].name != "input")
+
+    @cached_property
+    def said(self) -> Said:
+        """The fields in words."""
+        return Said(self.draft, self.facts, self.pack.variables)
 
     def article_has(self, lowered: str) -> bool:
         """Whether the article has a text that is in lower case, in whatever case."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from ...types import Quality
 from .case import Case, Check, Defect, Inspection
+from .grounding import GROUNDING
 from .surface import SURFACE
 
-CHECKS: tuple[Check, ...] = (*SURFACE,)
+CHECKS: tuple[Check, ...] = (*SURFACE, *GROUNDING)
 """Every check, the fatal and cheap ones first; no code is there twice."""
 
 BY_CODE: Mapping[str, Check] = {check.code: check for check in CHECKS}
@@ -27,4 +28,5 @@ def inspect(case: Case) -> Inspection:
             defects.append(Defect(check.code, detail))
         else:
             flags.append(check.code)
-    return Inspection(tuple(defects), Quality(flags=tuple(flags)))
+    said = case.said
+    return Inspection(tuple(defects), Quality(round(said.grounded, 3), round(said.supported, 3), tuple(flags)))

@@ -1,0 +1,84 @@
+"""Sentences that say almost the same as a known one, with another number or name in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import NamedTuple
+
+from .tokens import Word
+from .words import Sentence, Words
+
+_LEAST_SHARED, _ALIKE = 3, 0.7
+"""Stems that two sentences share at least, and which share of the stems of the one that is judged."""
+_LONGEST = 80
+"""Words of a sentence that is compared; longer ones are tables and listings."""
+_MOST = 200
+"""Sentences of a text that are compared with."""
+_MOST_CHANGED = 3
+"""Words in a row that may have taken the place of others."""
+
+
+class Swap(NamedTuple):
+    """Words of a sentence, and what stands in their place in the sentence that is known."""
+
+    here: tuple[Word, ...]
+    there: tuple[Word, ...]
+    first: bool
+    """One of the sentences begins with them, so that a capital says nothing."""
+
+
+class Known:
+    """What texts say, sentence by sentence."""
+
+    def __init__(self, *texts: Words) -> None:
+        self._sentences = [sentence for text in texts for sentence in text.sentences][:_MOST]
+
+    @cached_property
+    def _run(self) -> str:
+        return f" {' '.join(_key(word) for sentence in self._sentences for word in sentence.words)} "
+
+    def says(self, sentence: Sentence) -> bool:
+        """Tell whether it is there word for word, words aside that say nothing."""
+        return f" {' '.join(map(_key, sentence.words))} " in self._run
+
+    def most_like(self, sentence: Sentence) -> Sentence | None:
+        """Return the sentence that says almost the same, if there is one."""
+        stems = sentence.stems
+        best = max(self._sentences, key=lambda known: len(stems & known.stems), default=None)
+        if best is None or len(best.words) > _LONGEST:
+            return None
+        shared = len(stems & best.stems)
+        return best if shared >= max(_LEAST_SHARED, _ALIKE * len(stems)) else None
+
+
+def swaps(sentences: Sequence[Sentence], known: Known) -> Iterator[Swap]:
+    """Yield what has changed in sentences that are otherwise as they are known."""
+    for sentence in sentences:
+        if not _LEAST_SHARED < len(sentence.words) <= _LONGEST or known.says(sentence):
+            continue
+        twin = known.most_like(sentence)
+        if twin is not None:
+            yield from _changed(sentence, twin)
+
+
+def _changed(here: Sentence, there: Sentence) -> Iterator[Swap]:
+    a, b = here.words, there.words
+    matcher = SequenceMatcher(None, list(map(_key, a)), list(map(_key, b)), autojunk=False)
+    for what, start, end, known_start, known_end in matcher.get_opcodes():
+        if what == "replace" and max(end - start, known_end - known_start) <= _MOST_CHANGED:
+            left, right = a[start:end], b[known_start:known_end]
+            if len(left) > 1 or len(right) > 1:
+                left, right = _others(left, there), _others(right, here)
+            if left and right:
+                yield Swap(left, right, first=start == 0 or known_start == 0)
+
+
+def _others(words: Sequence[Word], sentence: Sentence) -> tuple[Word, ...]:
+    """Return the words that are not in the sentence at another place."""
+    return tuple(word for word in words if sentence.stems.isdisjoint(word.parts))
+
+
+def _key(word: Word) -> str:
+    return word.value or word.stem

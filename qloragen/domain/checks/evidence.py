@@ -1,0 +1,126 @@
+"""Whether the input of a record shows what its type is about: a question about code needs code to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from ...types import InputMode, Shows
+from .case import Case
+
+# ------------------------------------------------------------------------------------------------------------- code
+
+_CODE = re.compile(
+    r"```|~~~|<pre\b|<code\b|^-{4,}$|::[ \t]*\n\s*\n[ \t]|^(?: {4}|\t)\s*\S"  # blocks
+    r"|^[ \t]*(?:[$>#%]|\w+[$#>]) \S"  # prompts of a shell
+    r"|`[^`\n]+[ =(:/.<-][^`\n]*`"  # more than a name between backticks
+    r"|(?<!\w)--?[a-z][\w-]+|\b\w+\([^()\n]*\)|[;{}][ \t]*$|[=!<>]=|:=|->|=>|</?\w+>"
+    r"|^[ \t]*[\w.-]+[ \t]*[=:][ \t]*[^\s=:][^\n.]*$|\b\w+=\S"  # settings
+    r"|\b(?:SELECT|CREATE|ALTER|DROP|INSERT INTO|UPDATE|DELETE FROM|GRANT)\b.+\b(?:[A-Z]{3,}|\w+_\w+)\b",
+    re.MULTILINE,
+)
+
+
+def _code(case: Case) -> bool:
+    return _CODE.search(case.draft.input) is not None
+
+
+# ---------------------------------------------------------------------------------------------------------- caution
+
+_CAUTION = re.compile(
+    r"\b(?:not|never|cannot|can['’]t|won['’]t|don['’]t|doesn['’]t|isn['’]t|aren['’]t|avoid\w*|warn\w*|caution\w*|danger\w*"
+    r"|risk\w*|careful\w*|beware|unsafe|unsupported|unavailable|unless|otherwise|limit\w*|restrict\w*|deprecat\w*"
+    r"|discourag\w*|fail\w*|error\w*|exception\w*|los[est]\w*|break\w*|broken|problem\w*|issue\w*|pitfall\w*|drawback\w*"
+    r"|disadvantage\w*|harm\w*|bad(?:ly)?|wrong\w*|slow\w*|must|only|at (?:most|least)|no more|maximum|minimum|instead"
+    r"|important\w*|note|however|too|downside\w*|trade-?offs?|expensive|costl?y?|without|worse|bug\w*|crash\w*|vulnerab\w*"
+    # German, French, Spanish and Portuguese
+    r"|nicht|kein\w*|nie(?:mals)?|achtung|vorsicht\w*|warnung\w*|gefahr\w*|gefähr\w*|risik\w*|vermeid\w*|grenz\w*|fehler\w*"
+    r"|problem\w*|muss|müssen|nur|höchstens|mindestens|verlier\w*|verlust\w*|allerdings|jedoch|wichtig\w*|ohne|sonst"
+    r"|ne|pas|jamais|attention|avertissement\w*|risque\w*|évite\w*|limit\w*|erreur\w*|problème\w*|seulement|doit|doivent"
+    r"|sans|sinon|cependant|toutefois|important\w*|perd\w*|échou\w*|échec\w*|dangereu\w*|prudence|aucun\w*"
+    r"|no|nunca|jamás|cuidado|advertencia\w*|peligro\w*|riesgo\w*|evit\w*|límite\w*|errore?s?|sólo|solo|debe\w*|sin"
+    r"|embargo|importante\w*|perder\w*|pérdida\w*|fall[aoe]\w*|não|perigo\w*|risco\w*|erro|erros|somente|apenas|deve\w*|sem"
+    r"|porém|atenção|aviso\w*)\b",
+    re.IGNORECASE,
+)
+_ENOUGH_LITTLE_WORDS = 0.2
+"""Share of little words such as "of", in the languages whose words for cautions are known, by which one knows them."""
+
+
+def _caution(case: Case) -> bool:
+    return _CAUTION.search(case.draft.input) is not None or not _in_known_language(case)
+
+
+def _in_known_language(case: Case) -> bool:
+    words = [word for word in case.said.input.words if word.text[:1].isalpha()]
+    return sum(not word.stem for word in words) >= _ENOUGH_LITTLE_WORDS * len(words)
+
+
+# ---------------------------------------------------------------------------------------------------------- options
+
+_KEY = re.compile(r"^[ \t]*[\w.-]+[ \t]*[=:]|`[^`\n]+`|\b\w+=\S|<code", re.MULTILINE)
+
+
+def _option(case: Case) -> bool:
+    return any(word.shape == "code" for word in case.said.input.words) or _KEY.search(case.draft.input) is not None
+
+
+# ------------------------------------------------------------------------------------------------------------- pair
+
+_COMPARING = frozenset(
+    ("advant", "better", "both", "choos", "compar", "contra", "differ", "distin", "pros", "versus", "prefer", "simila")
+)
+"""Stems of words that only say that two things are compared."""
+
+
+def _pair(case: Case) -> bool:
+    asked = [word for word in case.said.instruction.words if word.parts and word.stem not in _COMPARING]
+    known = case.said.input.stems
+    return len({word.stem for word in asked if not known.isdisjoint(word.parts)}) > 1 or (
+        any(word.shape == "wide" for word in asked)
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------ steps
+
+_NUMBERED = re.compile(r"^[ \t]*(?:\(?\d{1,3}[.)]|[-*+•]|\.{1,3}|#\.|[a-z][.)])[ \t]+\S|<li\b", re.MULTILINE)
+_ORDER = re.compile(
+    r"\b(?:first(?:ly)?|then|next|finally|afterwards|after(?: that)?|before|once|step\w*|follow\w*"
+    r"|zuerst|dann|danach|anschließend|schließlich|schritt\w*|d'abord|ensuite|puis|enfin|étape\w*|primero|luego|después|paso\w*|primeiro|depois|passo\w*)\b",
+    re.IGNORECASE,
+)
+_IMPERATIVE = re.compile(
+    r"(?:^|[.!?:;,][)\"']*\s+|\b(?:and|then|to|or|can|should|must|you)\s+)(?:[A-Z][a-z]+|[a-z]{2,})\s+"
+    r"(?:the|a|an|your|it|them|this|these|that|all|each|any|some|one|two|another|with|in|on|to|from|for|up|\d|[`<\"A-Z_])",
+    re.MULTILINE,
+)
+
+
+def _steps(case: Case) -> bool:
+    text = case.draft.input
+    if _code(case) or _NUMBERED.search(text) is not None or _ORDER.search(text) is not None:
+        return True
+    return len(_IMPERATIVE.findall(text)) > 1 or not text.isascii()
+
+
+# ------------------------------------------------------------------------------------------------------------ check
+
+_SHOWN: Mapping[Shows, tuple[Callable[[Case], bool], str]] = {
+    "code": (_code, "the code, query, command or configuration that the record is about"),
+    "caution": (_caution, "the limit, risk or warning that the record is about"),
+    "option": (_option, "the setting that the record is about, spelled as it is"),
+    "pair": (_pair, "both of the things that the instruction compares, under the names that it gives them"),
+    "steps": (_steps, "the steps or commands that the output lists"),
+}
+_REMEDIES: Mapping[InputMode, str] = {
+    "evidence": "name the paragraphs that have it among the evidence",
+    "written": "write it into the input",
+}
+
+
+def missing_evidence(case: Case) -> str | None:
+    """Find an input without what the record's type is about."""
+    if case.type.shows is None:
+        return None
+    shown, what = _SHOWN[case.type.shows]
+    return None if shown(case) else f"The input does not show {what}; {_REMEDIES[case.mode]}."

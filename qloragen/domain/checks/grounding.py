@@ -1,0 +1,141 @@
+"""Whether a draft says what its article says: the input rests on the article, the output on the input."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from .case import Case, Check
+from .evidence import missing_evidence
+from .length import over_context
+from .names import swapped_name, unknown_name
+from .numbers import wrong_number
+from .said import telling
+from .words import share
+
+_TELLING_STEMS = 4
+"""Stems of a sentence that can be judged by itself."""
+_LENIENT = 0.75
+"""What is asked of languages whose words take other forms, of what is asked of English."""
+
+
+def _ungrounded(case: Case) -> str | None:
+    if case.said.grounded >= _least(case, case.thresholds.ungrounded):
+        return None
+    return "The input is not from the article; use its facts and its words for them."
+
+
+def _weakly_grounded(case: Case) -> str | None:
+    return "Much of the input is not in the article." if case.said.grounded < case.thresholds.weakly_grounded else None
+
+
+def _half_grounded(case: Case) -> str | None:
+    said = case.said
+    if said.verbatim:
+        return None
+    stretches, thresholds = said.facts.profile.stretches, case.thresholds
+    sentences = [(len(stems), _nearby(stems, stretches)) for stems in telling(said.input.sentences, _TELLING_STEMS)]
+    if _low(sentences, _least(case, thresholds.grounded_sentence)) < thresholds.half_grounded:
+        return None
+    return "Part of the input is not from the article; write only what stands there, sentence by sentence."
+
+
+def _least(case: Case, share: float) -> float:
+    return share * _LENIENT if case.said.inflected else share
+
+
+def _nearby(stems: frozenset[str], stretches: Mapping[str, tuple[int, ...]]) -> float:
+    """Return which share of `stems` stands together in one stretch of the article."""
+    found: Counter[int] = Counter()
+    for stem in stems:
+        found.update(stretches.get(stem, ()))
+    return max(found.values(), default=0) / len(stems)
+
+
+def _low(sentences: Iterable[tuple[int, float]], least: float) -> float:
+    """Return which share of what is said, by stems, is in sentences with less than `least`."""
+    low = total = 0
+    for size, value in sentences:
+        total += size
+        low += size if value < least else 0
+    return low / total if total else 0.0
+
+
+def _unsupported(case: Case) -> str | None:
+    said, thresholds = case.said, case.thresholds
+    if said.supported < _least(case, thresholds.unsupported):
+        return "The output says other things than the input; answer from the input alone."
+    if said.supported < 1:
+        known = said.known
+        sentences = [(len(stems), share(stems, known)) for stems in telling(said.output.sentences, _TELLING_STEMS)]
+        if _low(sentences, _least(case, thresholds.supported_sentence)) >= thresholds.half_supported:
+            return "Part of the output is not in the input; leave out what does not stand there."
+    return None
+
+
+def _unsupported_number(case: Case) -> str | None:
+    said = case.said
+    wrong = wrong_number(said.output, said.numbers, said.known, said.swaps)
+    if wrong is not None:
+        return f"The output {wrong} the input says; copy every number together with what it is about."
+    if not said.verbatim:
+        wrong = wrong_number(said.input, said.facts.numbers, said.facts.profile.stems, ())
+        if wrong is not None:
+            return f"The input {wrong} the article says; copy every number together with what it is about."
+    return None
+
+
+def _unsupported_name(case: Case) -> str | None:
+    said = case.said
+    name = unknown_name(said.output, said.background)
+    if name is not None:
+        return f"The output names {name[:60]}, which neither instruction nor input does; use the names that are there."
+    pair = swapped_name(said.swaps, said.background)
+    if pair is not None:
+        return (
+            f"The output says {pair[0][:60]} where the input says {pair[1][:60]}; say of each name what belongs to it."
+        )
+    name = None if said.verbatim else unknown_name(said.input, said.article)
+    if name is not None:
+        return f"The input names {name[:60]}, which the article does not; use the names that stand there."
+    return None
+
+
+GROUNDING: tuple[Check, ...] = (
+    Check(
+        "ungrounded",
+        "The input has little in common with the article.",
+        _ungrounded,
+        thresholds=("ungrounded",),
+    ),
+    Check(
+        "half_grounded",
+        "Part of the input has little in common with the article.",
+        _half_grounded,
+        thresholds=("half_grounded", "grounded_sentence"),
+    ),
+    Check(
+        "weakly_grounded",
+        "The input has less in common with the article than usual.",
+        _weakly_grounded,
+        "flag",
+        ("weakly_grounded",),
+    ),
+    Check(
+        "unsupported",
+        "The output, or part of it, has little in common with instruction and input.",
+        _unsupported,
+        thresholds=("unsupported", "half_supported", "supported_sentence"),
+    ),
+    Check(
+        "unsupported_number", "A number that the input does not have, or has for something else.", _unsupported_number
+    ),
+    Check("unsupported_name", "A name that the input does not have, or has for something else.", _unsupported_name),
+    Check("missing_evidence", "The input does not show what its type is about.", missing_evidence),
+    Check(
+        "over_context",
+        "The training prompt is longer than the context of the training.",
+        over_context,
+        thresholds=("context_tokens",),
+    ),
+)

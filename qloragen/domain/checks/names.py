@@ -1,0 +1,130 @@
+"""Names that are not what the text says: identifiers, products and people that are absent from it, or change places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from .alike import Swap
+from .tokens import Word
+from .words import Words
+
+_HARMLESS = frozenset(
+    re.findall(
+        r"\S+",
+        "ai api app ascii aws cli cpu crud css csv db dns faq gc gpu gui html http https id ide io ip iso it json jvm "
+        "lan ml no nosql ok os pc pdf ram rest sdk sql ssd ssh ssl tcp tls tb ui url uri utc ux vm xml yaml yes true "
+        "false null monday tuesday wednesday thursday friday saturday sunday english german french spanish european "
+        "american",
+    )
+)
+"""Names that anybody uses for what a text says in other words."""
+_BEGINS = frozenset(("end", "line", "wrap", "mark"))
+"""Shapes of what stands before the beginning of a sentence."""
+_ACRONYM_CHARS = 3
+_ALIKE_CHARS = 4
+
+
+class Background(NamedTuple):
+    """What names may come from."""
+
+    text: str
+    """In lower case."""
+    stems: frozenset[str]
+    initials: Callable[[], str]
+    """The first letters of all words, in order."""
+    names: frozenset[str]
+    """Stems of what the article writes as a name inside of sentences."""
+    capitals: bool
+    """Words are capitalised for being names, and for nothing else."""
+
+
+def unknown_name(words: Words, known: Background) -> str | None:
+    """Return the first name in a text that is not known."""
+    return next((word.text for word in named(words, capitals=known.capitals) if not is_known(word, known)), None)
+
+
+def named(words: Words, *, capitals: bool) -> Iterator[Word]:
+    """Yield the names in a text: what shows that it is one, and with `capitals` also words such as Kafka.
+
+    At the beginning of a sentence, and in headings such as "Key Points:", capitals say nothing.
+    """
+    listed = words.words
+    begins = heading = True
+    for at, word in enumerate(listed):
+        shape = word.shape
+        if word.value or word.unit:
+            pass
+        elif shape == "code" or (
+            shape == "capital" and capitals and not begins and not (heading and _ends_heading(listed, at))
+        ):
+            yield word
+        begins = shape in _BEGINS
+        heading = begins or (heading and shape == "capital")
+
+
+def _ends_heading(words: Sequence[Word], at: int) -> bool:
+    """Tell whether nothing but capitalised words and a colon, or the end of the line, follow."""
+    following = next((word for word in words[at:] if word.shape != "capital"), None)
+    return following is None or following.shape in ("mark", "line", "wrap")
+
+
+def is_known(word: Word, known: Background) -> bool:
+    """Tell whether a name is there, in one form or another."""
+    stems = known.stems
+    if word.stem in stems or word.text.casefold() in _HARMLESS or word.stem in _HARMLESS:
+        return True
+    if any(character.isdecimal() for character in word.text):
+        return _stands_together(word.text, known.text)
+    if len(word.parts) > 1 and all(part in stems or part in _HARMLESS for part in word.parts[1:]):
+        return True
+    whole = word.text.casefold()
+    if len(whole) >= _ALIKE_CHARS and whole in known.text:
+        return True
+    return len(whole) >= _ACRONYM_CHARS and word.text.isupper() and whole in known.initials()
+
+
+_JOINT = r"[\W_]{0,2}"
+_PIECES = re.compile(r"[^\W\d_]+|\d+")
+
+
+def _stands_together(name: str, text: str) -> bool:
+    """Tell whether the letters and digits of a name stand side by side: SHA-1, SHA 1 and sha1 are the same."""
+    pieces = _PIECES.findall(name.casefold())
+    if len(pieces) == 1 and not pieces[0].isdecimal():
+        return pieces[0] in text
+    return re.search(rf"(?<![^\W_]){_JOINT.join(map(re.escape, pieces))}(?!\d)", text) is not None
+
+
+# ------------------------------------------------------------------------------------------------------------ swaps
+
+
+def swapped_name(swaps: Iterable[Swap], known: Background) -> tuple[str, str] | None:
+    """Return a name that stands in place of another one, and that one."""
+    for swap in swaps:
+        here, there = _names(swap.here, swap, known), _names(swap.there, swap, known)
+        if here and there and not any(_same(one, other) for one in here for other in there):
+            return here[0].text, there[0].text
+    return None
+
+
+def _names(words: Sequence[Word], swap: Swap, known: Background) -> tuple[Word, ...]:
+    return tuple(word for word in words if not word.value and _is_name(word, known, first=swap.first))
+
+
+def _is_name(word: Word, known: Background, *, first: bool) -> bool:
+    if word.shape == "code":
+        return not word.unit
+    return word.shape == "capital" and (not first or word.stem in known.names)
+
+
+def _same(one: Word, other: Word) -> bool:
+    """Tell whether one name is part of the other, or its initials."""
+    short, long = sorted((one, other), key=lambda word: len(word.text))
+    letters = _letters(short)
+    return letters in _letters(long) or letters == "".join(part[0] for part in long.parts[1:])
+
+
+def _letters(word: Word) -> str:
+    return "".join(filter(str.isalnum, word.text.casefold()))

@@ -1,0 +1,132 @@
+"""Numbers that are not what the text says: absent from it, or in it among other words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from .alike import Swap
+from .quantities import Neighbours, Quantity, equal_amounts, neighbours, quantities
+from .tokens import Word
+from .words import Words
+
+_MOST = 200
+"""Numbers of a text that are looked at: tables of them say little by the words around."""
+_OTHER_SIDE = 0.6
+"""What a neighbour is worth that has changed sides."""
+_SAME_UNIT = 0.5
+"""What a common unit is worth, beside being a neighbour."""
+_UNSAID, _SAID = (0.7, 0.5), (1.3, 0.8)
+"""How like another number's place must be, and how much more so than the number's own, where that other number is not
+said as well, and where it is. 0 and 0 would do for copied sentences; these leave paraphrases alone."""
+_SPELLED_CLEAR = 1.5
+"""The same for numbers in words, which often only count what is said."""
+_SPELLED = frozenset(map(str, range(2, 13)))
+"""Values of numbers in words that are looked at: "one" and "hundreds" mean nothing exact."""
+_COUNTERS = frozenset(("step", "schrit", "étap", "etap", "paso", "passo", "phas", "stufe"))
+"""Stems of words whose numbers order what a text says."""
+
+
+class Known(NamedTuple):
+    """A number, and where it stands."""
+
+    quantity: Quantity
+    near: Neighbours
+
+
+def known_numbers(words: Words) -> Iterator[Known]:
+    """Yield the first numbers of a text with their neighbours."""
+    listed = words.words
+    for number, quantity in enumerate(quantities(words)):
+        if number == _MOST:
+            return
+        yield Known(quantity, neighbours(listed, quantity, known=True))
+
+
+def wrong_number(words: Words, known: Sequence[Known], stems: frozenset[str], swaps: Iterable[Swap]) -> str | None:
+    """Return what is wrong with the first number of a text that contradicts what is `known`, as half a sentence.
+
+    `stems` are all stems of the text that the numbers are known from, `swaps` what has changed in its sentences.
+    """
+    found = tuple(quantities(words))
+    if not found:
+        return None
+    said = frozenset(quantity.key for quantity in found)
+    for quantity in found:
+        if _judged(quantity, words.words) and (wrong := _wrong(quantity, words.words, known, stems, said)):
+            return wrong
+    for swap in swaps:
+        here, there = (
+            [word for word in swap.here if word.shape == "number"],
+            [word for word in swap.there if word.value],
+        )
+        if here and there and here[0].value not in (word.value for word in there):
+            return f"has {here[0].text} where {there[0].text} stands in what"
+    return None
+
+
+def _judged(quantity: Quantity, words: Sequence[Word]) -> bool:
+    if words[quantity.at].shape == "code" or (quantity.at and words[quantity.at - 1].stem in _COUNTERS):
+        return False
+    return not quantity.spelled or quantity.value in _SPELLED
+
+
+def _wrong(
+    quantity: Quantity, words: Sequence[Word], known: Sequence[Known], stems: frozenset[str], said: frozenset[str]
+) -> str | None:
+    same = [entry for entry in known if _same(quantity, entry.quantity)]
+    if same and quantity.spelled:
+        return None
+    near = neighbours(words, quantity, known=False)
+    here = max((_likeness(near, entry.near) + _of_one_unit(quantity, entry.quantity) for entry in same), default=0.0)
+    elsewhere, other = _most_like(near, (entry for entry in known if entry not in same))
+    if not same and not quantity.spelled and not _stands_otherwise(quantity, known, stems):
+        return f"has {quantity.text}, which is not in what"
+    if other is not None and _replaces(elsewhere, here, said=other.key in said, spelled=quantity.spelled):
+        return f"has {quantity.text} where {other.text} stands in what"
+    return None
+
+
+def _replaces(elsewhere: float, here: float, *, said: bool, spelled: bool) -> bool:
+    """Tell whether a number has taken the place of another, which may be `said` as well, and so have a place."""
+    clear, margin = _SAID if said else _UNSAID
+    return elsewhere >= (max(clear, _SPELLED_CLEAR) if spelled else clear) and elsewhere >= here + margin
+
+
+_CHINESE = dict(zip("123456789", "一二三四五六七八九", strict=True)) | {"10": "十", "2": "两"}
+
+
+def _stands_otherwise(quantity: Quantity, known: Sequence[Known], stems: frozenset[str]) -> bool:
+    """Tell whether a number stands in an identifier, as a Chinese numeral, or in another unit."""
+    if quantity.value in stems or any(equal_amounts(quantity, entry.quantity) for entry in known):
+        return True
+    numeral = _CHINESE.get(quantity.value)
+    return numeral is not None and any(numeral in stem for stem in stems)
+
+
+def _same(one: Quantity, other: Quantity) -> bool:
+    if other.key in one.keys and (one.unit == other.unit or not one.unit or not other.unit or len(one.keys) > 1):
+        return True
+    return bool(one.unit) and equal_amounts(one, other)
+
+
+def _of_one_unit(one: Quantity, other: Quantity) -> float:
+    return _SAME_UNIT if one.unit and one.unit == other.unit else 0.0
+
+
+def _most_like(near: Neighbours, known: Iterable[Known]) -> tuple[float, Quantity | None]:
+    best, found = 0.0, None
+    for entry in known:
+        likeness = _likeness(near, entry.near)
+        if likeness > best:
+            best, found = likeness, entry.quantity
+    return best, found
+
+
+def _likeness(one: Neighbours, other: Neighbours) -> float:
+    """Return how much two places have in common: 2 for the same words next to them on both sides."""
+    total = 0.0
+    for stem in one.keys() & other.keys():
+        a, b = one[stem], other[stem]
+        total += min(abs(a), abs(b)) * (1.0 if a * b > 0 else _OTHER_SIDE)
+    return total

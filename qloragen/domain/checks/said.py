@@ -1,0 +1,87 @@
+"""A draft in words, beside what it has to rest on: what the checks of its grounding look at, each found out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from ...types import Draft
+from .alike import Known, Swap, swaps
+from .facts import ArticleFacts, initials
+from .names import Background
+from .numbers import Known as KnownNumber
+from .numbers import known_numbers
+from .words import Sentence, Words, share
+
+
+class Said:
+    """The fields of one draft in words."""
+
+    def __init__(self, draft: Draft, facts: ArticleFacts, variables: Mapping[str, str]) -> None:
+        self.draft = draft
+        self.facts = facts
+        self.instruction = Words(draft.instruction)
+        self.input = Words(draft.input)
+        self.output = Words(draft.output)
+        self._variables = _stems(" ".join(variables.values()))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The stems of instruction and input, which the output has to rest on."""
+        return self.instruction.stems | self.input.stems
+
+    @cached_property
+    def verbatim(self) -> bool:
+        """The input stands in the article word for word, paragraph by paragraph."""
+        content, text = self.facts.content, self.draft.input
+        return text in content or all(part in content for part in text.split("\n\n"))
+
+    @cached_property
+    def grounded(self) -> float:
+        """Share of the input's stems that the article has."""
+        return 1.0 if self.verbatim else share(self.input.stems, self.facts.profile.stems)
+
+    @cached_property
+    def supported(self) -> float:
+        """Share of the output's stems that instruction and input have."""
+        return share(self.output.stems, self.known)
+
+    @property
+    def inflected(self) -> bool:
+        """The language of the article is one whose words take other forms than stems allow for."""
+        return self.facts.profile.wide or not self.facts.profile.capitals
+
+    @cached_property
+    def numbers(self) -> Sequence[KnownNumber]:
+        """The numbers of instruction and input."""
+        return (*known_numbers(self.instruction), *known_numbers(self.input))
+
+    @cached_property
+    def swaps(self) -> Sequence[Swap]:
+        """What has changed in sentences of the output that are otherwise sentences of the input."""
+        return tuple(swaps(self.output.sentences, Known(self.instruction, self.input)))
+
+    @cached_property
+    def background(self) -> Background:
+        """What the names in the output may come from; what article and pack are about is known anyway."""
+        profile, draft = self.facts.profile, self.draft
+        text = f"{draft.instruction}\n{draft.input}"
+        stems = self.known | profile.subjects | self._variables
+        return Background(text.casefold(), stems, lambda: initials(text), profile.names, profile.capitals)
+
+    @cached_property
+    def article(self) -> Background:
+        """What the names in an input may come from that the model has written."""
+        facts = self.facts
+        stems = facts.profile.stems | self._variables
+        return Background(facts.lowered, stems, lambda: facts.initials, facts.profile.names, facts.profile.capitals)
+
+
+@lru_cache(maxsize=64)
+def _stems(text: str) -> frozenset[str]:
+    return Words(text).stems
+
+
+def telling(sentences: Sequence[Sentence], least: int) -> Iterator[frozenset[str]]:
+    """Yield the stems of the sentences that have at least so many."""
+    return (sentence.stems for sentence in sentences if len(sentence.stems) >= least)
