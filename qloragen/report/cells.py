@@ -45,8 +45,10 @@ class Cell(NamedTuple):
     @property
     def calls(self) -> int:
         """Calls that were paid for, as far as is known."""
-        sunk = sum(paid.calls for _, paid in self.money.sunk)
-        return self.money.paid.calls + sunk + self.unanswered.total()
+        money = self.money
+        if money.is_simple:
+            return money.paid.calls
+        return money.paid.calls + sum(paid.calls for _, paid in money.sunk) + self.unanswered.total()
 
     @property
     def unanswered(self) -> Counter[str]:
