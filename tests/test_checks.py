@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qloragen.domain.checks import Case, facts_of, inspect
+from qloragen.domain.checks.surface import SURFACE
 from qloragen.packs import load_pack
 from qloragen.thresholds import Thresholds
 from qloragen.types import Article, Draft
@@ -24,7 +25,8 @@ GOOD = Draft(
 
 def codes(draft, kind, article=ARTICLE):
     case = Case(draft, facts_of(Article("a", article)), kind, PACK, "evidence", Thresholds())
-    return [defect.code for defect in inspect(case).defects]
+    surface = {check.code for check in SURFACE}
+    return [defect.code for defect in inspect(case).defects if defect.code in surface]
 
 
 def reason(type="how-to", **fields):
@@ -73,7 +75,7 @@ def test_a_good_draft_passes_for_every_type():
         ("instruction", "What caveats apply to Medusa backups of large clusters?", None),
         ("instruction", "Explain the concept of a tombstone in Apache Cassandra.", None),
         ("instruction", KINDS["how-to"].guidance, "prompt_echo"),
-        ("output", "Only steps that the article gives, nothing more.", None),
+        ("output", "Only steps that are given there, nothing more than that.", None),
         ("output", f"Here it is. {PACK.record.evidence} Done.", "prompt_leak"),
         ("output", "I'm sorry, but there is no such thing in it.", "refusal"),
         ("output", "I cannot help with that request at all.", "refusal"),
@@ -82,7 +84,7 @@ def test_a_good_draft_passes_for_every_type():
         ("output", "I am unable to answer this question.", "refusal"),
         ("output", "I can reach the node after the firewall is open.", None),
         ("instruction", "I cannot reach the node after a restart; what now?", None),
-        ("output", GOOD.instruction, "copy"),
+        ("output", GOOD.instruction.replace("?", "."), "copy"),
         ("output", ARTICLE.upper(), "copy"),
         ("instruction", ARTICLE, "copy"),
         ("output", '{"instruction": "x", "output": "y"', "json_in_string"),

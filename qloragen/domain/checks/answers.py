@@ -68,7 +68,10 @@ _ASKS = re.compile(
     r"|por favor,? (?:resum|expli|descri|propor|forne|compar)|¿(?:puede|podría)s?\b|você pode(?:ria)?\b"
     r"|请(?:你|您)?(?:总结|概括|概述|解释|描述|说明|列出|比较)"
 )
-_TASK = re.compile(r"(?:please )?(?:summari[sz]e|explain|discuss|elaborate on|describe (?:the|how|what|why|in|a)\b)")
+_TASK = re.compile(
+    r"(?:please )?(?:summari[sz]e|explain|discuss|elaborate on|"
+    r"describe (?:how|what|why|in|the (?:main|key|process|purpose|steps|role|differences?|importance|concept|use))\b)"
+)
 _JAPANESE_REQUEST = re.compile(r"(?:要約|説明|記述|比較)してください。?$")
 _SENTENCE_END = re.compile(r"[.!。！](?:\s|$)|\n|```")
 _QUESTION_ENDS = ("?", "？")

@@ -27,6 +27,8 @@ _TECHNICAL = re.compile(r"[/\\_=:@#+&%$~^<>{}\d-]|\w\.\w|\(\)|[A-Z]{2}|[a-z][A-Z
 _LETTERS_END = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _FEWEST_WORDS = 8
 """Fewer words than this, on one line, may be a phrase: "Three replicas in each data centre"."""
+_VALUE_WORDS = 2
+"""So many words after a colon are a value: "Default: ten days"."""
 _TAIL_CHARS = 32
 """So much of an end is looked for in the article."""
 
@@ -68,7 +70,7 @@ def _unfinished(text: str, article: str) -> bool:
         return _half_a_word(words[-1], article)
     if _open_code(text) or text.count("(") > text.count(")"):
         return True
-    if words[-2].endswith(":"):
+    if any(word.endswith(":") for word in words[-_VALUE_WORDS - 1 : -1]):
         return False
     return not _TECHNICAL.search(words[-1]) and (len(words) >= _FEWEST_WORDS or _has_sentence(text))
 

@@ -7,22 +7,27 @@ from collections.abc import Sequence
 
 from .case import Case, Check
 
+_NOTICES = tuple(
+    (sign, re.compile(pattern))
+    for sign, pattern in (
+        ("cookies", r"(?:we|our partners|(?:this|our) (?:web)?site) (?:also )?uses? (?:\w+ ){0,2}cookies\b"),
+        ("cookies", r"(?:accept|reject|allow|manage)(?: all)? cookies\b"),
+        ("by ", r"by (?:continuing|using|clicking|browsing)\b[^.\n]{0,60}\b(?:cookies|you (?:agree|accept|consent))\b"),
+        ("another tab", r"you signed (?:in|out) (?:with|in) another tab\b"),
+        ("reload to refresh", r"reload to refresh your session\b"),
+        ("rights reserved", r"all rights reserved\b"),
+    )
+)
+"""What must be there for an expression to be tried, and the expression: sentences that only furniture has."""
 _PHRASES = tuple(
     (sign, re.compile(pattern))
     for sign, pattern in (
-        ("cookies", r"(?:we|site|website|partners)\b[^.\n]{0,40}\buses? (?:\w+ ){0,2}cookies\b"),
-        ("cookies", r"(?:accept|reject|allow|manage)(?: all)? cookies\b"),
         ("cookie ", r"cookie (?:policy|settings|preferences|notice|banner)\b"),
-        (
-            "by ",
-            r"\bby (?:continuing|using|clicking|browsing)\b[^.\n]{0,60}\b(?:cookies|you (?:agree|accept|consent))\b",
-        ),
         ("accept all", r"accept all\b"),
         ("reject all", r"reject all\b"),
         ("skip to", r"skip to (?:main )?(?:content|navigation)\b"),
         ("toggle ", r"toggle (?:the )?(?:navigation|menu|sidebar)\b"),
         ("back to top", r"back to top\b"),
-        ("rights reserved", r"all rights reserved\b"),
         ("privacy policy", r"privacy policy\b"),
         ("terms ", r"terms (?:of (?:service|use)|and conditions)\b"),
         ("©", r"©"),
@@ -32,8 +37,6 @@ _PHRASES = tuple(
         ("newsletter", r"join our newsletter\b"),
         ("share ", r"share (?:this )?on (?:twitter|x|facebook|linkedin|reddit)\b"),
         ("follow us", r"follow us\b"),
-        ("another tab", r"you signed (?:in|out) (?:with|in) another tab\b"),
-        ("reload to refresh", r"reload to refresh your session\b"),
         ("you must be ", r"you must be (?:signed|logged) in to\b"),
         ("star", r"\d[\d.,]*k? stars?\b|star \d[\d.,]*k?\b"),
         ("fork", r"\d[\d.,]*k? forks?\b|fork \d[\d.,]*k?\b"),
@@ -50,7 +53,9 @@ _PHRASES = tuple(
         (" read", r"\d+ min(?:ute)?s? read\b"),
     )
 )
-"""What must be there for an expression to be tried, and the expression: what nothing but furniture says."""
+"""The same of phrases that furniture has; in long sentences others have them too."""
+_SHORT = 12
+"""Words of a line or sentence in which such a phrase is furniture."""
 _MENU = frozenset(
     (
         *(
@@ -89,23 +94,27 @@ _LITTLE_ELSE = 0.3
 
 def _chrome(case: Case) -> str | None:
     lowered = case.parts[1].lowered
+    notices = [pattern for sign, pattern in _NOTICES if sign in lowered]
     phrases = [pattern for sign, pattern in _PHRASES if sign in lowered]
-    signs = {match[0] for pattern in phrases for match in pattern.finditer(lowered)}
+    signs = {match[0] for pattern in (*notices, *phrases) for match in pattern.finditer(lowered)}
     if not signs and len(_MENU.intersection(case.words[1])) < _FEWEST_MENU_WORDS:
         return None
-    share = _furniture(lowered, phrases)
+    share = _furniture(lowered, notices, phrases)
     if share >= case.thresholds.chrome or (len(signs) >= _MANY_SIGNS and share >= _LITTLE_ELSE):
         return "The input is a menu, notice or footer of a page; take paragraphs with something to learn in them."
     return None
 
 
-def _furniture(lowered: str, phrases: Sequence[re.Pattern[str]]) -> float:
+def _furniture(lowered: str, notices: Sequence[re.Pattern[str]], phrases: Sequence[re.Pattern[str]]) -> float:
     """Return which share of a text is furniture, by characters."""
     pieces = [piece for part in _PIECES.split(lowered) if (piece := part.strip(_BULLETS))]
     furniture = [
         piece
         for piece in pieces
-        if piece in _MENU or any(pattern.search(piece) for pattern in phrases) or _is_menu(piece)
+        if piece in _MENU
+        or any(pattern.search(piece) for pattern in notices)
+        or (len(piece.split()) <= _SHORT and any(pattern.search(piece) for pattern in phrases))
+        or _is_menu(piece)
     ]
     return sum(map(len, furniture)) / (sum(map(len, pieces)) or 1)
 

@@ -34,7 +34,6 @@ _PROSE_SHARE = 0.6
 _READ_CHARS = 4_000
 """What of an article is read for its language."""
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-_CHARACTERS_PER_WORD = 2
 _RELATED = (
     frozenset(("no", "nn", "da")),
     frozenset(("hr", "sr", "bs", "sh")),
@@ -86,12 +85,8 @@ def _article_language(content: str, words: int, score: float) -> str | None:
 
 
 def _count(text: str) -> int:
-    """Return how many words a text has; where no blanks part them, two characters count as one."""
-    return len(text.split()) if text.isascii() else max(len(text.split()), _unspaced(text))
-
-
-def _unspaced(text: str) -> int:
-    return len(_UNSPACED.findall(text)) // _CHARACTERS_PER_WORD
+    """Return how many words a text has; where no blanks part them, each character counts as one."""
+    return len(text.split()) if text.isascii() else max(len(text.split()), len(_UNSPACED.findall(text)))
 
 
 def _is_english(words: Sequence[str]) -> bool:

@@ -47,7 +47,7 @@ def _may_turn(part: Part, words: Sequence[str]) -> bool:
     return not few and (len(set(words)) < _VARIED * len(words) or len(part.text) > _LONG_WORDS * len(words))
 
 
-_LONG_TEXT = 100
+_LONG_TEXT = 60
 _LONG_WORDS = 12
 """Characters per word, on average, from which a text has no blanks, or words without an end."""
 

@@ -31,14 +31,14 @@ _ROLE_PARTS = re.compile(
     r"^(?:dev|users?|pmc|commits|issues|reviews|builds|notifications|announce|security)[-+]|-(?:subscribe|"
     r"unsubscribe|help|dev|users?|list|team)$"
 )
-_NOBODYS = re.compile(
-    r"(?:^|\.)(?:example|invalid|test|localhost|local|internal|lan|svc|cluster|acme|domain|mydomain|yourdomain|"
-    r"company|mycompany|"
-    r"yourcompany|email|mail|foo|bar|host|server|corp|site|website|contoso|some\w*)\.[a-z]{2,12}$"
-    r"|^(?:example|mail\.example|lists|list|groups|googlegroups|noreply|users\.noreply)\.|\.(?:apache\.org|"
-    r"example|invalid|test|local|"
-    r"localhost|internal)$|^(?:googlegroups\.com|groups\.io)$|(?:^|\.)(?:lists?|groups|noreply)\."
+_EXAMPLES = re.compile(
+    r"(?:^|\.)(?:example|invalid|test|localhost|local|internal|lan|svc|cluster|acme|domain|mydomain|yourdomain|company|"
+    r"mycompany|yourcompany|email|mail|foo|bar|foobar|host|server|corp|site|website|contoso|some\w*)\.[a-z]{2,12}$"
+    r"|^(?:mail\.)?example\.|\.(?:example|invalid|test|local|localhost|internal)$"
 )
+"""Domains that are made up."""
+_LISTS = re.compile(r"(?:^|\.)(?:lists?|groups|noreply)\.|\.apache\.org$|^(?:googlegroups\.com|groups\.io)$")
+"""Domains of lists and machines."""
 _NO_DOMAINS = listed(
     "class java py js ts md json yml yaml xml html htm txt jar sh conf cfg ini properties go rs rb c h cpp cs sql "
     "cql log gz zip tar local internal svc lan png jpg svg db service timer socket"
@@ -75,7 +75,7 @@ def _is_persons(local: str, domain: str) -> bool:
     if user in _ROLES or _ROLE_PARTS.search(user) or not re.search(r"[a-z]", user):
         return False
     ending = host.rsplit(".", 1)[-1]
-    return ending not in _NO_DOMAINS and not _NOBODYS.search(host) and not domain.isupper()
+    return not (ending in _NO_DOMAINS or domain.isupper() or _EXAMPLES.search(host) or _LISTS.search(host))
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -108,7 +108,7 @@ def _is_card(digits: str) -> bool:
 
 # ------------------------------------------------------------------------------------------------------ only noted
 
-_WEB = re.compile(r"(?:https?://|www\.)([\w.-]+)", re.IGNORECASE)
+_WEB = re.compile(r"(?:https?://|www\.)([\w.-]+)")
 _IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 
@@ -123,7 +123,7 @@ def _contact(case: Case) -> str | None:
 
 def _is_public(host: str) -> bool:
     if not _IP.fullmatch(host):
-        return "." in host and not _NOBODYS.search(host)
+        return "." in host and not _EXAMPLES.search(host)
     try:
         return IPv4Address(host).is_global
     except AddressValueError:

@@ -53,7 +53,7 @@ def _secret(case: Case) -> str | None:
 
 
 def _holds_secret(text: str) -> bool:
-    if "PRIVATE KEY-----" in text and any(_is_random(match[1]) for match in _BLOCK.finditer(text)):
+    if "PRIVATE KEY-----" in text and any(_is_drawn(match[1]) for match in _BLOCK.finditer(text)):
         return True
     suspects = [word for word in text.split() if len(word) >= _LONG_WORD and not word.isalpha()]
     return any(_is_key(word) for word in suspects) or (
@@ -90,7 +90,11 @@ def _is_random(key: str) -> bool:
         "",
         key,
     )
-    return not _DUMMY.search(body) and len(set(body)) >= _FEWEST_DIFFERENT and not _counts_up(body)
+    return not _DUMMY.search(body) and _is_drawn(body)
+
+
+def _is_drawn(body: str) -> bool:
+    return len(set(body)) >= _FEWEST_DIFFERENT and not _counts_up(body)
 
 
 _MOST_IN_ORDER = 0.4

@@ -23,20 +23,23 @@ _TELLS = (
     r"outlines?|emphasi[sz]es?|suggests?|points? out|advises?|warns?|argues?|presents?|introduces?|claims?|writes?|"
     r"concludes?|focuses|talks? about|refers? to|shows?|provides?|details?)"
 )
-_CERTAIN = re.compile(
-    rf"\bth(?:e|is) (?:"
+_SAYING = re.compile(
+    rf"th(?:e|is) (?:"
     rf"(?:{_GIVEN} )?(?:article|passage|excerpt|text|author|readme|blog post|tutorial|paragraph)s? "
     rf"(?:also |further |then |explicitly |only )?{_TELLS}\b"
     rf"|{_GIVEN} (?:article|passage|excerpt|text|author|blog post|context|information|input|material)s?\b"
     r"|(?:article|text|passage|excerpt|context|author) (?:does not|doesn['’]t|did not) "
     r"(?:mention|say|state|specify|provide|explain|describe|discuss|cover|contain|include)\b)"
-    rf"|\b(?:according to|as per|based on|(?:stated|described|mentioned|explained|noted|discussed|shown|outlined) "
-    rf"(?:in|by)) "
-    rf"(?:the|this|that|these|your) (?:{_GIVEN} )?{_NOUN}s?\b"
-    rf"|\b(?:in|from|by|of) th(?:is|e {_GIVEN}) {_NOUN}\b"
 )
+_REFERRING = re.compile(
+    r"(?:according to|as per|based on|"
+    r"(?:stated|described|mentioned|explained|noted|discussed|shown|outlined) (?:in|by)) "
+    rf"(?:the|this|that|these|your) (?:{_GIVEN} )?{_NOUN}s?\b"
+)
+_REFERS = ("according to", "as per", "based on", "ed in ", "ed by ", "shown ")
+_WITHIN = re.compile(rf"(?:in|from|by|of) th(?:is|e {_GIVEN}) {_NOUN}\b")
 _BACKWARDS = re.compile(
-    r"\b(?:mentioned|described|noted|stated|discussed|explained|outlined) (?:above|below|earlier|previously|before)\b"
+    r"(?:mentioned|described|noted|stated|discussed|explained|outlined) (?:above|below|earlier|previously|before)\b"
 )
 _NOUNS = {
     noun: re.compile(rf"\b(?:the|this) {noun}(?:s|['’]s)?\b(?! \d)", re.IGNORECASE)
@@ -105,7 +108,10 @@ def _talk(case: Case) -> str | None:
 def _phrases(part: Part, case: Case) -> Iterator[str]:
     lowered = part.lowered
     if any(stem in lowered for stem in _STEMS):
-        yield from (match[0] for match in _CERTAIN.finditer(lowered))
+        yield from (match[0] for match in _SAYING.finditer(lowered))
+        yield from (match[0] for match in _WITHIN.finditer(lowered))
+        if any(words in lowered for words in _REFERS):
+            yield from (match[0] for match in _REFERRING.finditer(lowered))
         for noun, pattern in _NOUNS.items():
             if noun in lowered and not _own_word(case.article, noun):
                 yield from (match[0] for match in pattern.finditer(lowered))
