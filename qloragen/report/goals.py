@@ -101,9 +101,9 @@ def _grounds(look: Look) -> Iterator[Goal]:
 def _sameness(look: Look) -> Iterator[Goal]:
     unique = Part(look.instructions.unique, look.records)
     yield at_least("unique_instructions", "instructions that are there once", unique, 0.98)
-    yield at_most(
-        "exact_duplicates", "repeats another record", Part(look.texts.all - look.texts.unique, look.records), 0
-    )
+    yield at_most("exact_duplicates", "repeats another record", Part(look.sameness.exact, look.records), 0)
+    yield at_most("near_duplicates", "nearly repeats another one", Part(look.sameness.near, look.records), 0)
+    yield told("alike", "asks much the same as one of its article", Part(look.flags["alike"], look.records))
 
 
 def _balance(measured: Measured) -> Iterator[Goal]:

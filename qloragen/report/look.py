@@ -14,6 +14,7 @@ from .diversity import Different, Leading, Wording, normal
 from .lengths import Lengthening
 from .moment import Moment
 from .records import Counting, Made
+from .sameness import Sameness
 from .shown import Refusals, shown_of
 from .standard import Standard
 from .tokens import TokenCount
@@ -59,10 +60,12 @@ class Look:
         self.incomplete = 0
         """Records whose lines do not say where they come from."""
         self.instructions = Different()
-        self.texts = Different()
+        self.sameness = Sameness(standard.thresholds.near_duplicate, records)
         self.leading = Leading()
         self.wording = Wording()
         self.lengths = Lengthening(tokens, standard.pack, standard.thresholds.context_tokens)
+        self.flags = Counter[str]()
+        """What was noted in records when they were made."""
         self.supported: dict[str, Counter[int]] = {}
         """Slug to how often each share occurs, in per cent."""
         self.worst = Worst(MOST_SHOWN)
@@ -98,7 +101,8 @@ class Look:
         self.incomplete += not made.complete
         instruction = normal(made.instruction)
         self.instructions.add(instruction)
-        self.texts.add(f"{instruction}\n{normal(made.input)}\n{normal(made.output)}")
+        self.sameness.add(made)
+        self.flags.update(made.quality.flags)
         self.leading.add(instruction)
         self.lengths.look(made)
         quality = self._check(made) if self._checked.takes(made.id) else made.quality

@@ -82,7 +82,7 @@ def _refused(key: str, fields: Mapping[str, Any], reply: bytes | None, articles:
         output=said.output,
         grounded=0.0,
         supported=0.0,
-        flags=(),
+        flags=tuple(fields.get("also", ())),
         reason=fields["reason"],
         detail=fields["detail"],
     )

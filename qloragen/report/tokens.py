@@ -9,11 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from ..domain.checks.length import estimate_tokens
 from ..errors import SettingsError
-
-
-def estimate_tokens(text: str) -> int:
-    return len(text.encode("utf-8", "replace")) // 4
 
 
 class _Encoding(Protocol):

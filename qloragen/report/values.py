@@ -150,6 +150,7 @@ class Shown:
     grounded: float
     supported: float
     flags: tuple[str, ...]
+    """Codes of what was noted in it; of one that was refused, of what else was wrong."""
     reason: str | None = None
     """Why it was refused; None: it was not."""
     detail: str = ""
