@@ -188,7 +188,7 @@ def test_importing_the_library_prints_and_configures_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_the_wheel_holds_the_prompts_and_says_that_it_is_typed(tmp_path):
+def test_the_wheel_holds_the_prompts_and_the_page_and_says_that_it_is_typed(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
 
@@ -197,6 +197,9 @@ def test_the_wheel_holds_the_prompts_and_says_that_it_is_typed(tmp_path):
 
     assert "qloragen/py.typed" in names
     assert "qloragen/engine/models.toml" in names
+    page = ROOT / "qloragen/report/html"
+    assert {f"qloragen/report/html/{file.relative_to(page)}" for file in page.glob("page.*")} <= set(names)
+    assert {f"qloragen/report/html/js/{file.name}" for file in (page / "js").iterdir()} <= set(names)
     assert {f"qloragen/prompts/{file.name}" for file in (ROOT / "prompts").iterdir()} <= set(names)
     assert not [name for name in names if not name.startswith(("qloragen/", "qloragen-"))]
 
