@@ -89,6 +89,7 @@ def _grounds(look: Look) -> Iterator[Goal]:
     rows = (checked.records, look.whole)
     yield at_least("grounded", f"input grounded by {WELL_GROUNDED:g} or more", Part(well, *rows), 0.98)
     yield at_most("ungrounded", f"input grounded by less than {LEAST_GROUNDED:g}", Part(bare, *rows), 0)
+    yield _defects(look, "half_grounded", "input partly from elsewhere", ("half_grounded",))
     misquoted = Part(checked.misquoted, checked.quoting, look.whole)
     yield at_least("verbatim", "evidence is in the article word for word", misquoted.rest, 1)
     yield _defects(

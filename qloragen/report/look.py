@@ -112,8 +112,12 @@ class Look:
         self.worst.add(made, quality)
 
     def _check(self, made: Made) -> Quality:
+        """Return what is measured of a record today, with what was noted in it that only others can tell."""
         self.lengths.weigh(made)
-        return self._checking.check(made, self._articles.article(made.content_hash)) or made.quality
+        found = self._checking.check(made, self._articles.article(made.content_hash))
+        if found is None:
+            return made.quality
+        return found._replace(flags=tuple(dict.fromkeys((*made.quality.flags, *found.flags))))
 
 
 def look(

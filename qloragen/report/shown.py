@@ -33,7 +33,7 @@ def shown_of(made: Made, quality: Quality | None = None) -> Shown:
         output=made.output,
         grounded=measured.grounded,
         supported=measured.supported,
-        flags=tuple(dict.fromkeys((*made.quality.flags, *measured.flags))),
+        flags=measured.flags,
     )
 
 
