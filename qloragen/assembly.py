@@ -12,6 +12,7 @@ from typing import Literal
 
 import orjson
 
+from .catalogue import refuse_unknown_codes
 from .domain.classifiers import EVEN, SUBSTANCE, Cascade, Classifier, Decisions, Json, Numbers, Thresholds
 from .domain.pack import Pack
 from .engine.budget import Budget
@@ -86,11 +87,12 @@ def job_of(settings: Settings, classifier: Classifier | None = None) -> Job:
 
     Raises:
         PackError: The prompt pack has a mistake.
-        SettingsError: A threshold is for a type that the pack does not have.
+        SettingsError: A threshold is for a type that the pack does not have, or an action for no known check.
         SetupError: The caller's classifier is not what `Classifier` asks for.
         ClassifierFailed: It makes no call for an empty article.
     """
     pack = load_pack(settings.pack, settings.pack_variables)
+    refuse_unknown_codes(settings.checks)
     classifier = classifier or classifier_of(settings, pack)
     check(classifier, pack)
     return Job(

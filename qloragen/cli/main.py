@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import calibrate, estimate, generate, look, report, simulate, upkeep
+from . import calibrate, checks, estimate, generate, look, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
@@ -24,6 +24,7 @@ _COMMANDS = {
     "rebuild": upkeep.rebuild,
     "retry": upkeep.retry,
     "packs": look.packs,
+    "checks": checks.checks,
     "settings": look.settings,
     "simulate": simulate.simulate,
 }

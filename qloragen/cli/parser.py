@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import orjson
-
 from ..calibrating import SAMPLE
 from ..report.browsing import MOST as MOST_BROWSED
 from . import simulate
+from .assignments import assignment, merged
 from .bounds import add_bounds, bounded
 
 Command = Callable[[argparse.Namespace], int]
@@ -55,7 +54,7 @@ def knobs_of(arguments: argparse.Namespace) -> dict[str, object]:
     """Return the settings that were given as flags."""
     flags = {name.removeprefix(KNOB): value for name, value in vars(arguments).items() if name.startswith(KNOB)}
     given = {name: value for name, value in flags.items() if value is not None}
-    return bounded({**dict(getattr(arguments, "set", None) or ()), **given}, arguments)
+    return bounded({**merged(getattr(arguments, "set", None) or ()), **given}, arguments)
 
 
 def _folder(parser: argparse.ArgumentParser) -> None:
@@ -211,6 +210,11 @@ def _packs(parser: argparse.ArgumentParser) -> None:
     _any_knob(parser)
 
 
+def _checks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    _any_knob(parser)
+
+
 def _settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     _any_knob(parser)
@@ -228,6 +232,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "rebuild": ("write records.jsonl anew from the journal; makes no call", _folder),
     "retry": ("let the next run ask again for items that were given up for good", _retry),
     "packs": ("check a prompt pack and show its instruction types", _packs),
+    "checks": ("show every check of records, what is done about what it finds, and its thresholds", _checks),
     "settings": ("show every setting, its environment variable, its value and where that came from", _settings),
     "simulate": ("stand in for a provider, on this machine, to rehearse a run against", simulate.flags),
 }
@@ -241,9 +246,9 @@ def _any_knob(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         action="append",
-        type=_assignment,
+        type=assignment,
         metavar="NAME=VALUE",
-        help="any other setting by name (see `qloragen settings`); tables as JSON; may be repeated",
+        help="any other setting by name (see `qloragen settings`), with dots or JSON for tables; may be repeated",
     )
 
 
@@ -259,17 +264,3 @@ def _count(text: str) -> int:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name for part in text.split(",") if (name := part.strip()))
-
-
-def _assignment(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    return name.strip().replace("-", "_"), _table(value) if value.lstrip().startswith("{") else value
-
-
-def _table(value: str) -> object:
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{value!r} is not JSON: {error}") from None
