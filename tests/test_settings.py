@@ -17,6 +17,7 @@ from qloragen.engine.models import Family
 from qloragen.errors import SettingsError
 from qloragen.pipeline.circumstances import circumstances_of
 from qloragen.settings import ModelLimits, ModelSettings, Price, Settings, explain, load
+from qloragen.thresholds import Thresholds
 from qloragen.types import Stage
 
 BOTH: tuple[Stage, ...] = ("classify", "generate")
@@ -63,7 +64,7 @@ TEXTS = {
     "field_url",
     "field_format",
 }
-TABLES = {"models", "pack_variables"}
+TABLES = {"models", "pack_variables", "checks"}
 
 
 def samples(knob: str) -> list[tuple[str, object]]:
@@ -94,6 +95,29 @@ def test_for_every_knob_an_argument_wins_over_the_environment_over_the_file_over
 
     assert default == Settings.model_fields[knob].default
     assert [with_file, with_environment, with_argument] == [from_file, from_environment, argument]
+
+
+def test_thresholds_of_checks_are_merged_entry_by_entry(monkeypatch):
+    Path("qloragen.toml").write_text(
+        "[checks]\nprompt_echo = 0.1\ncopied = 0.1\nchrome = 0.1\n[checks.actions]\ntwin = 'flag'\nsecret = 'flag'\n"
+    )
+    monkeypatch.setenv("QLORAGEN_CHECKS", '{"copied": 0.2, "chrome": 0.2, "actions": {"secret": "reject"}}')
+
+    checks = load(checks={"chrome": 0.3}).checks
+
+    assert (checks.prompt_echo, checks.copied, checks.chrome) == (0.1, 0.2, 0.3)
+    assert checks.actions == {"twin": "flag", "secret": "reject"}
+    assert checks.language_words == Thresholds().language_words
+    assert load(checks=Thresholds(chrome=0.9)).checks.chrome == 0.9
+
+
+def test_an_action_for_a_code_that_no_check_has_names_the_codes():
+    with pytest.raises(
+        SettingsError, match=r"checks.actions has 'twim', which is no check; did you mean twin\?.*secret"
+    ):
+        job_of(load(checks={"actions": {"twim": "flag"}}))
+
+    assert job_of(load(checks={"actions": {"twin": "flag"}})).thresholds.actions == {"twin": "flag"}
 
 
 def test_tables_of_models_are_merged_entry_by_entry(monkeypatch):
@@ -225,6 +249,13 @@ def test_settings_cannot_be_changed_afterwards():
         ),
         ({"pack_variables": {"subject": 1}}, "pack_variables.subject must be text, not 1 (argument)."),
         ({"models": {"a": 1}}, "models.a must be a table, not 1 (argument)."),
+        ({"checks": 1}, "checks must be a table, not 1 (argument)."),
+        ({"checks": {"copied": 2}}, "checks.copied must be 1 or less, not 2 (argument)."),
+        ({"checks": {"copyed": 1}}, "There is no setting checks.copyed (argument); did you mean copied?"),
+        (
+            {"checks": {"actions": {"twin": "drop"}}},
+            "checks.actions.twin must be 'reject', 'flag' or 'off', not 'drop' (argument).",
+        ),
         (
             {"base_url": "me:secret@host/v1"},
             f"base_url {ADDRESS_RULE}, not '***@host/v1' (argument).",
