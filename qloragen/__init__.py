@@ -21,6 +21,8 @@ from .errors import (
     StorageFailed,
 )
 from .estimation import Estimate, aestimate, estimate
+from .judging.command import ajudge, judge
+from .judging.result import Assessment
 from .oneshot import Outcome, agenerate, export, generate, reparse, summary
 from .report.gather import quality_report
 from .report.values import Report
@@ -34,6 +36,7 @@ from .upkeep import rebuild, retry, verify
 __all__ = [
     "AccessDenied",
     "Article",
+    "Assessment",
     "BudgetReached",
     "Calibration",
     "ChangesNotAccepted",
@@ -64,10 +67,12 @@ __all__ = [
     "acalibrate",
     "aestimate",
     "agenerate",
+    "ajudge",
     "calibrate",
     "estimate",
     "export",
     "generate",
+    "judge",
     "quality_report",
     "rebuild",
     "reparse",

@@ -103,11 +103,12 @@ def job_of(settings: Settings, classifier: Classifier | None = None) -> Job:
         classify_reads=settings.classify_reads,
         gates=settings.gates,
         max_types=settings.max_types,
+        record_asks=settings.record_asks,
         thresholds=settings.checks,
         output_chars=settings.output_chars,
         temperature=settings.temperature,
         max_request_cost_usd=settings.max_request_cost_usd,
-        parameters={model: _own_parameters(settings, model) for model in settings.for_run(classifier.models)},
+        parameters={model: own_parameters(settings, model) for model in settings.for_run(classifier.models)},
     )
 
 
@@ -147,7 +148,7 @@ _OTHERS = "default"
 """Stands for types without a threshold of their own."""
 
 
-def _own_parameters(settings: Settings, model: str) -> str:
+def own_parameters(settings: Settings, model: str) -> str:
     """Return what is set for the replies of `model`, without secrets: they say nothing about replies, change with time,
     and this text is written down."""
     own = settings.own(model).parameters
@@ -164,18 +165,33 @@ def specs_of(settings: Settings, classify_models: Collection[str] | None = None)
     """
     specs = tuple(_spec(settings, model, limits) for model, limits in settings.for_run(classify_models).items())
     for spec in specs:
-        if settings.max_request_cost_usd is not None and spec.price is None:
-            raise SettingsError(
-                f"The price of model {spec.name} is unknown, so max_request_cost_usd cannot be kept:"
-                " set the model's price, or leave it out."
-            )
+        _refuse_unpriced(settings, spec)
     return specs
+
+
+def _refuse_unpriced(settings: Settings, spec: ModelSpec) -> None:
+    if settings.max_request_cost_usd is not None and spec.price is None:
+        raise SettingsError(
+            f"The price of model {spec.name} is unknown, so max_request_cost_usd cannot be kept:"
+            " set the model's price, or leave it out."
+        )
 
 
 def specs_besides(settings: Settings, specs: Sequence[ModelSpec], models: Iterable[str]) -> tuple[ModelSpec, ...]:
     """Return those of `models` that a run calls no more: there are batches of theirs to collect."""
     known = {spec.name for spec in specs}
     return tuple(_spec(settings, model, settings.for_model(model, [])) for model in sorted({*models} - known))
+
+
+def judge_spec(settings: Settings, model: str) -> ModelSpec:
+    """Return the model that judges records.
+
+    Raises:
+        SettingsError: The cost of a request is bounded, and the price of the model is unknown.
+    """
+    spec = _spec(settings, model, settings.for_model(model, ["judge"]))
+    _refuse_unpriced(settings, spec)
+    return spec
 
 
 def connection_of(

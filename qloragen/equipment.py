@@ -10,6 +10,7 @@ from typing import NamedTuple
 import anyio.to_thread
 
 from .assembly import connection_of, engine_of, specs_besides, terms_of
+from .batches import OPEN_ARTICLES
 from .bounds import budget_of
 from .engine.client import Client
 from .engine.engine import Engine
@@ -50,6 +51,15 @@ async def equipped(
         client = await exits.enter_async_context(connection_of(settings, specs, base_url))
     engine = holding.engine = await _engine_for(run, settings, client, specs)
     return Equipment(committer, client, engine)
+
+
+def open_articles(settings: Settings, engine: Engine, *, in_batches: bool) -> int:
+    """Return how many articles are worked on at once.
+
+    Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the slower
+    model is always busy, and more would only wait in memory. In batches all of them wait, so memory decides.
+    """
+    return settings.open_articles or (OPEN_ARTICLES if in_batches else engine.most_in_flight)
 
 
 async def _engine_for(run: Run, settings: Settings, client: Client, specs: Sequence[ModelSpec]) -> Engine:

@@ -24,7 +24,7 @@ def check_offers(settings: Settings, job: Job, specs: Sequence[ModelSpec], clien
             cannot ask for that.
     """
     if settings.flex:
-        _check_flex(specs)
+        check_flex(specs)
     if deciding := job.deciding_models:
         _check_decisions(job, [spec for spec in specs if spec.name in deciding], client)
 
@@ -43,7 +43,12 @@ def _check_decisions(job: Job, specs: Sequence[ModelSpec], client: Client | None
             )
 
 
-def _check_flex(specs: Sequence[ModelSpec]) -> None:
+def check_flex(specs: Sequence[ModelSpec]) -> None:
+    """Look whether the models have the flex tier, which is wished for; those that do not are named in the log.
+
+    Raises:
+        SettingsError: none has it.
+    """
     without = [spec.name for spec in specs if spec.family.service_tier != FLEX]
     if len(without) == len(specs):
         raise SettingsError(

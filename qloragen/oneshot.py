@@ -12,12 +12,13 @@ from typing import Literal
 from .assembly import job_of
 from .domain.pack import render_training
 from .errors import BudgetReached, RunStopped, SetupError
-from .export import ExportSummary, Holds, Shape, alpaca, messages, of_any, text
+from .export import ExportSummary, Shape, alpaca, messages, text
 from .export import export as write_export
+from .judging.material import holds_in
+from .judging.reading import accepted
 from .loop import block_on
 from .manifest import read_manifest
 from .packs import load_pack
-from .pipeline.circumstances import Present
 from .pipeline.reparse import Reparsed
 from .rereading import reread
 from .session import Session, Source
@@ -112,24 +113,26 @@ def export(
     *,
     system: str | None = None,
     pack: str | Path | None = None,
+    judged: bool = False,
 ) -> ExportSummary:
     """Write the records of the run in `folder` as JSON lines to `out` (None: standard output; `.gz`: compressed).
 
     `alpaca` has the three fields, `messages` a chat (with an optional `system` message), `text` one full training
     prompt per record, made with the template of `pack` (None: the one in the settings). Where an article has several
     records of a type, one made with the models, prompts and parameters of the last session is taken, else the newest.
+    With `judged`, only those that the judge used last has accepted (see `judge`).
 
     Raises:
-        SetupError: There is nothing to export, the pack has a mistake, or `out` cannot be written.
+        SetupError: There is nothing to export, the pack has a mistake, `out` cannot be written, or the judge has not
+            found enough of the planted defects.
     """
     mend(Path(folder))
-    shape = _shape(format, system, pack)
-    return write_export(Path(folder), None if out is None else Path(out), shape, _holds(Path(folder)))
-
-
-def _holds(folder: Path) -> Holds:
-    manifest = read_manifest(folder)
-    return Present(manifest.circumstances[-1]).holds if manifest and manifest.circumstances else of_any
+    place, target, shape = Path(folder), None if out is None else Path(out), _shape(format, system, pack)
+    if not judged:
+        return write_export(place, target, shape, holds_in(place))
+    choice = accepted(place)
+    written = write_export(place, target, shape, holds_in(place), choice.takes)
+    return written._replace(refused=choice.refused, unjudged=choice.unjudged)
 
 
 def _shape(format: ExportFormat, system: str | None, pack: str | Path | None) -> Shape:

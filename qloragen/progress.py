@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import anyio
 from anyio.abc import TaskGroup
@@ -17,7 +17,9 @@ from .engine.gate import Cause
 from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SourceError
 from .logs import escape, get_logger
+from .pipeline.tally import Tally
 from .session import Session, Source
+from .store.ledger import Bill
 
 LIVE_EVERY_S = 0.25
 LOG_EVERY_S = 30.0
@@ -25,22 +27,58 @@ LOG_EVERY_S = 30.0
 log = get_logger()
 
 
+class Watched(Protocol):
+    """What is at work: a session that makes records, or one that judges them."""
+
+    @property
+    def tally(self) -> Tally:
+        """What it has done."""
+        ...
+
+    @property
+    def bill(self) -> Bill:
+        """Everything that was paid so far, earlier sessions included."""
+        ...
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls that have been sent and not answered yet."""
+        ...
+
+    @property
+    def pauses(self) -> Mapping[str, Pause]:
+        """Models that are not called at the moment, and why."""
+        ...
+
+    @property
+    def batches(self) -> Sequence[BatchProgress]:
+        """Batches at the provider that have not been collected."""
+        ...
+
+    @property
+    def stopped(self) -> RunStopped | None:
+        """Why it takes no more work, once that is so."""
+        ...
+
+
 class Progress:
     """Describes a session at work; times are those of the event loop, in seconds."""
 
-    def __init__(self, session: Session, total_articles: int | None = None) -> None:
+    def __init__(self, session: Watched, total_articles: int | None = None, makes: str = "records") -> None:
+        """`makes` are what it makes, in a word."""
         self.total_articles = total_articles
         """How many articles the source holds, once that is known."""
         self._session = session
+        self._makes = makes
         self._started = anyio.current_time()
 
-    async def count(self, source: Source, limit: int | None) -> None:
+    async def count(self, session: Session, source: Source, limit: int | None) -> None:
         """Find out how many articles there are, by reading all of a source that can be read twice.
 
         A source that cannot be read, and a stop, are left to those who process it.
         """
         with suppress(SourceError, RunStopped):
-            self.total_articles = (await self._session.plan(source, limit=limit)).articles
+            self.total_articles = (await session.plan(source, limit=limit)).articles
 
     def fields(self) -> dict[str, object]:
         """Return the numbers, as fields of a log event."""
@@ -72,11 +110,11 @@ class Progress:
         """Return the numbers as one line for people."""
         tally, bill = self._session.tally, self._session.bill
         of = f"/{self.total_articles}" if self.total_articles else ""
-        parts = [f"articles {tally.finished_articles}{of}", f"records {tally.records}"]
+        parts = [f"articles {tally.finished_articles}{of}", f"{self._makes} {tally.records}"]
         parts += [f"rejected {tally.rejections}"] if tally.rejections else []
         parts += [f"failed {tally.failures}"] if tally.failures else []
         parts += [f"in flight {self._session.calls_in_flight}", dollars(bill.cost_usd, bill.unpriced_calls)]
-        parts.append(f"{self._rate() * 60:.1f} records/min")
+        parts.append(f"{self._rate() * 60:.1f} {self._makes}/min")
         eta_s = self._eta_s()
         parts += [f"ETA {_duration(eta_s)}"] if eta_s is not None else []
         parts += [_batched(batches)] if (batches := self._session.batches) else []

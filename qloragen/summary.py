@@ -73,6 +73,8 @@ class Summary:
     """Model to where its price comes from, and of when it is."""
     batches: tuple[BatchLeft, ...] = ()
     """Batches that have not been collected: they go on at the provider, whoever works here."""
+    judgements: Mapping[str, int] = field(default_factory=dict)
+    """Of a judge's directory: `accepted`, `refused` or `control` to number of judgements."""
     damaged_lines: int = 0
     articles: int | None = None
     """Articles that the last process took from its source; None while that is not known for certain."""
@@ -111,6 +113,7 @@ class Summary:
             "classified": self.classified,
             "records": self.records,
             "records_by_type": dict(self.records_by_type),
+            "judgements": dict(self.judgements),
             "rejections": dict(self.rejections),
             "failures": dict(self.failures),
             "unsettled": self.unsettled,
@@ -134,7 +137,8 @@ class Summary:
         if self.articles is not None:
             rows.append(("articles read", str(self.articles)))
         rows += [("skipped", _listed(self.skips))] if self.skips else []
-        rows += [("classifications", str(self.classified)), ("records", str(self.records))]
+        made = [("classifications", str(self.classified)), ("records", str(self.records))]
+        rows += [("judgements", _listed(self.judgements))] if self.judgements else made
         rows += [("rejected", _listed(self.rejections))] if self.rejections else []
         rows += [("failed for now", _listed(self.failures))] if self.failures else []
         pending = f"{self.unsettled} ({dollars(self.pending.cost_usd, self.pending.unpriced_calls)})"
@@ -196,6 +200,7 @@ def summarise(
         classified=totals.classified,
         records=totals.records,
         records_by_type=dict(totals.records_by_type.most_common()),
+        judgements=dict(totals.judgements.most_common()),
         rejections=dict(totals.rejections.most_common()),
         failures=dict(totals.failures.most_common()),
         unsettled=totals.unsettled,

@@ -13,14 +13,14 @@ import anyio.to_thread
 from . import local
 from .assembly import job_of, locally, options_of, salvage_of, specs_of, weights_of
 from .background import background, threaded
-from .batches import OPEN_ARTICLES, batches_of
+from .batches import batches_of
 from .consent import Consent
 from .domain.classifiers import Classifier
 from .engine.batches.engine import BatchEngine
 from .engine.client import Client
 from .engine.engine import Engine
 from .engine.pricing import origin
-from .equipment import equipped
+from .equipment import equipped, open_articles
 from .logbook import Logbook, Now, open_logbook, utc_now
 from .offers import check_offers
 from .pipeline.batch_book import JournalledBatches
@@ -132,7 +132,7 @@ async def open_work(
         run,
         committer,
         salvage=taken,
-        open_articles=partial(_open_articles, settings, engine, in_batches=batches is not None),
+        open_articles=partial(open_articles, settings, engine, in_batches=batches is not None),
         now=utc_now,
     )
     history = logbook.previous.circumstances if logbook.previous else ()
@@ -142,15 +142,6 @@ async def open_work(
     exits.push_async_callback(work.end_logbook)
     await exits.enter_async_context(background(work.keep_logbook))
     return work
-
-
-def _open_articles(settings: Settings, engine: Engine, *, in_batches: bool) -> int:
-    """Return how many articles are worked on at once.
-
-    Unless set, as many as calls may be in flight in all: each open article has one or more calls to make, so the slower
-    model is always busy, and more would only wait in memory. In batches all of them wait, so memory decides.
-    """
-    return settings.open_articles or (OPEN_ARTICLES if in_batches else engine.most_in_flight)
 
 
 def _has_begun(run: Run, article: Article) -> bool:

@@ -59,7 +59,7 @@ async def _process(
     async with shown(progress, line) as tasks:
         if progress.total_articles is None:
             # Counting must not hold the first call back, so a new run does both at once.
-            tasks.start_soon(progress.count, source, limit)
+            tasks.start_soon(progress.count, session, source, limit)
         await session.process(source, limit=limit)
 
 

@@ -51,10 +51,19 @@ def _unwritten(folder: Path, found: Summary) -> str:
 def export_records(arguments: argparse.Namespace) -> int:
     """Write training files."""
     pack = load(**knobs_of(arguments)).pack
-    written = export(arguments.folder, arguments.out, arguments.format, system=arguments.system, pack=pack)
+    written = export(
+        arguments.folder,
+        arguments.out,
+        arguments.format,
+        system=arguments.system,
+        pack=pack,
+        judged=arguments.judged,
+    )
     if arguments.out:
         old = f" ({written.outdated} of them made under earlier models or prompts)" if written.outdated else ""
         print(f"{counted(written.records, 'example')} written to {arguments.out}{old}", file=sys.stderr)
+    if arguments.judged:
+        print(f"left out: {written.refused} refused by the judge, {written.unjudged} not judged", file=sys.stderr)
     return 0
 
 

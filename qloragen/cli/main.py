@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import calibrate, checks, estimate, generate, look, report, simulate, upkeep
+from . import calibrate, checks, estimate, generate, judge, look, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
@@ -16,6 +16,7 @@ _COMMANDS = {
     "generate": generate.generate,
     "estimate": estimate.estimate,
     "calibrate": calibrate.calibrated,
+    "judge": judge.judge,
     "status": look.status,
     "report": report.report,
     "reparse": generate.reparse,

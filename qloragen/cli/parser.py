@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -98,6 +99,11 @@ def _way(parser: argparse.ArgumentParser) -> None:
     _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight, per model")
     _knob(parser, "--input", "input", "MODE", "evidence: code puts a record's input together; written: the model does")
     add_bounds(parser)
+    _tiers(parser)
+
+
+def _tiers(parser: argparse.ArgumentParser) -> None:
+    """Add the ways to pay half the price."""
     parser.add_argument(
         "--flex",
         action="store_const",
@@ -153,6 +159,33 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
     _any_knob(parser)
 
 
+def _judge(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--sample", type=_part, metavar="N", help="judge N records, or a share of them such as 0.1; all when left out"
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="judge at most N of these")
+    _knob(parser, "--judge-model", "judge_model", "M", "model that judges, of another family than the one that wrote")
+    parser.add_argument(
+        "--same-family",
+        action="store_const",
+        const=True,
+        dest=f"{KNOB}judge_same_family",
+        help="let a model judge records of its own family all the same",
+    )
+    _knob(parser, "--base-url", "base_url", "URL", "address of an OpenAI-compatible API, up to and with /v1")
+    _knob(parser, "--rpm", "rpm", "N", "requests per minute")
+    _knob(parser, "--tpm", "tpm", "N", "tokens per minute")
+    _knob(parser, "--concurrency", "max_concurrency", "N", "calls in flight")
+    add_bounds(parser)
+    _tiers(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    _pack_knob(parser)
+    _knob(parser, "--log-format", "log_format", "FORM", "console or json: the form of log lines on standard error")
+    _knob(parser, "--log-level", "log_level", "LEVEL", "debug, info, warning or error")
+    _any_knob(parser)
+
+
 def _status(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -191,6 +224,9 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", required=True, choices=("alpaca", "text", "messages"), help="form of the lines")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to; standard output when left out")
     parser.add_argument("--system", metavar="TEXT", help="system message of --format messages")
+    parser.add_argument(
+        "--judged", action="store_true", help="only records that `qloragen judge` has accepted, if it can be believed"
+    )
     _pack_knob(parser)
 
 
@@ -224,6 +260,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "generate": ("make instruction records from articles, or go on with a run", _generate),
     "estimate": ("say what articles would cost, in this way and in others; calls only for --sample", _estimate),
     "calibrate": ("compare classification by decisions with a strong model's on a sample, for a threshold", _calibrate),
+    "judge": ("let a model of another family judge the records of a run, into a run of its own beside it", _judge),
     "status": ("show what a run has come to and what it has cost", _status),
     "report": ("show what a run's records are like: funnel, quality, types, lengths, diversity, cost", _report),
     "reparse": ("apply today's parser and checks to the replies a run has paid for; makes no call", _reparse),
@@ -260,6 +297,14 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text}")
     return int(text)
+
+
+def _part(text: str) -> float:
+    with suppress(ValueError):
+        value = float(text)
+        if 0 < value < 1 or (value >= 1 and value.is_integer()):
+            return value
+    raise argparse.ArgumentTypeError(f"must be a whole number, or a share between 0 and 1, not {text}")
 
 
 def _names(text: str) -> tuple[str, ...]:

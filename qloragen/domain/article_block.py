@@ -57,11 +57,12 @@ def lay_out(article: Article) -> ArticleBlock:
     return ArticleBlock(article, places(article.content, article.format), tag)
 
 
-def tag_for(content: str, seed: str) -> str:
-    """Return a tag name that does not occur in `content`, in whatever case; it depends on the arguments alone."""
+def tag_for(content: str, seed: str, what: str = "article") -> str:
+    """Return a name for the tags of an article, or `what` it is, that does not occur in `content`, in whatever case; it
+    depends on the arguments alone."""
     folded = content.lower()
     candidates = (digest(f"{seed}:{attempt}")[:_TAG_DIGITS] for attempt in count())
-    return next(tag for tag in (f"article-{digits}" for digits in candidates) if tag not in folded)
+    return next(tag for tag in (f"{what}-{digits}" for digits in candidates) if tag not in folded)
 
 
 def enclosed(tag: str, text: str) -> str:

@@ -55,6 +55,24 @@ def generation_cell(
     )
 
 
+def judgement_cell(article: Article, *, type: InstructionType, model: str, fingerprint: str, judged: str) -> Cell:
+    """Return the cell of one judgement; `judged` identifies the record, what is said of its type, and the judge.
+
+    `fingerprint` is that of the judge's prompt.
+    """
+    return Cell(
+        key=judgement_key(article.content_hash, article.format, model=model, fingerprint=fingerprint, judged=judged),
+        stage="judge",
+        content_hash=article.content_hash,
+        format=article.format,
+        article_id=article.id,
+        model=model,
+        prompt_fingerprint=fingerprint,
+        type=type.number,
+        type_slug=type.slug,
+    )
+
+
 def classification_key(content_hash: str, *, model: str, fingerprint: str, parameters: str) -> str:
     """Return the address of the classification of a text."""
     return _key("classify", content_hash, model, fingerprint, parameters)
@@ -67,6 +85,11 @@ def generation_key(
     # The markup decides where paragraphs end, and so what the numbers in an evidence reply mean.
     markup = format if mode == "evidence" else None
     return _key("generate", content_hash, model, fingerprint, parameters, slug, mode, markup)
+
+
+def judgement_key(content_hash: str, format: Format, *, model: str, fingerprint: str, judged: str) -> str:
+    """Return the address of a judgement about a record of a text that is marked up as `format`."""
+    return _key("judge", content_hash, format, model, fingerprint, judged)
 
 
 def _key(*parts: str | None) -> str:

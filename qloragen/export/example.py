@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ..errors import SetupError
 
 SINK = "records.jsonl"
+
+Takes = Callable[[str, str, str, str], bool]
+"""Says of a record, by its id, instruction, input and output, whether it is to be exported."""
 
 Holds = Callable[[str, str, str], bool]
 """Says of a record, by its id, type slug and text hash, whether it was made under the run's last circumstances."""
@@ -37,13 +40,19 @@ def of_any(_key: str, _slug: str, _content_hash: str) -> bool:
     return True
 
 
+def all_of_them(_id: str, _instruction: str, _input: str, _output: str) -> bool:
+    """Export every record."""
+    return True
+
+
 def examples(run_dir: Path, holds: Holds = of_any) -> Iterator[Example]:
     """Yield the examples of a run in the order of its records; see `dated_examples`."""
     return (example for example, _ in dated_examples(run_dir, holds))
 
 
-def dated_examples(run_dir: Path, holds: Holds = of_any) -> Iterator[tuple[Example, bool]]:
+def dated_examples(run_dir: Path, holds: Holds = of_any, takes: Takes = all_of_them) -> Iterator[tuple[Example, bool]]:
     """Yield the examples of a run in the order of its records, holding one at a time, each with whether it `holds`.
+    Records that are not for `takes` are left out; no others stand in for them.
 
     Of several records of one type for the same article, made before and after a model, a prompt or the article was
     changed, the newest of those that hold counts, or else the newest. To know it, the file is read twice, and some 100
@@ -62,18 +71,40 @@ def dated_examples(run_dir: Path, holds: Holds = of_any) -> Iterator[tuple[Examp
         raise ExportError(none_yet) from None
     found = False
     with lines:
-        chosen = _chosen(_places(lines, holds))
-        lines.seek(0)
-        for number, line in enumerate(lines, start=1):  # bytes, which end at \n only: U+2028 and its like are text
-            if not line.endswith(b"\n"):
-                break
+        for number, _, line, held in chosen_lines(lines, holds):
             found = True
-            place, _ = _place(line, of_any)
-            choice, held = chosen.get(place, (number, True))
-            if choice == number:
-                yield _example(line, run_dir / SINK, number), held
+            example = _example(line, run_dir / SINK, number)
+            if takes(_id_of(line), example.instruction, example.input, example.output):
+                yield example, held
     if not found:
         raise ExportError(none_yet)
+
+
+class Line(NamedTuple):
+    """A line of a sink that counts."""
+
+    number: int
+    """From 1."""
+    at: int
+    """Its offset."""
+    text: bytes
+    held: bool
+    """Whether its record was made under the run's last circumstances."""
+
+
+def chosen_lines(sink: BinaryIO, holds: Holds) -> Iterator[Line]:
+    """Yield the lines of a sink that count, in their order; see `dated_examples`. It is read twice."""
+    chosen = _chosen(_places(sink, holds))
+    sink.seek(0)
+    at = 0
+    for number, line in enumerate(sink, start=1):  # bytes, which end at \n only: U+2028 and its like are text
+        if not line.endswith(b"\n"):
+            break
+        place, _ = _place(line, of_any)
+        choice, held = chosen.get(place, (number, True))
+        if choice == number:
+            yield Line(number, at, line, held)
+        at += len(line)
 
 
 class _Place(BaseModel):
@@ -116,6 +147,10 @@ def _place(line: bytes, holds: Holds) -> tuple[bytes, bool]:
         return b"", True
     name = blake2b(repr((place.article_id, place.type_slug)).encode("utf-8", "replace"), digest_size=16).digest()
     return name, holds(place.id, place.type_slug, place.content_hash)
+
+
+def _id_of(line: bytes) -> str:
+    return _Place.model_validate_json(line).id
 
 
 def _example(line: bytes, path: Path, number: int) -> Example:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from .example import Example, ExportError, Holds, dated_examples, of_any
+from .example import Example, ExportError, Holds, Takes, all_of_them, dated_examples, of_any
 
 Shape = Callable[[Example], Mapping[str, object]]
 """What an example's line holds."""
@@ -31,12 +31,19 @@ class ExportSummary(NamedTuple):
     """Of the lines, before any compression."""
     outdated: int = 0
     """Records among them that were made under earlier models, prompts or parameters, for lack of newer ones."""
+    refused: int = 0
+    """Records that were left out because the judge has refused them."""
+    unjudged: int = 0
+    """Records that were left out because the judge has not judged them as they are now."""
 
 
-def export(run_dir: Path, out: Path | None, shape: Shape, holds: Holds = of_any) -> ExportSummary:
+def export(
+    run_dir: Path, out: Path | None, shape: Shape, holds: Holds = of_any, takes: Takes = all_of_them
+) -> ExportSummary:
     """Write one JSON line per record of the run to `out` (None: standard output; `.gz`: compressed).
 
-    Of several records for one article and type one is taken: the newest that `holds`, or else the newest.
+    Of several records for one article and type one is taken: the newest that `holds`, or else the newest; and of these
+    those that `takes` says.
 
     The file appears when it is complete, in place of an earlier one; its folders are made.
 
@@ -44,20 +51,20 @@ def export(run_dir: Path, out: Path | None, shape: Shape, holds: Holds = of_any)
         ExportError: there is nothing to export, or `out` cannot be written or is a file of the run.
     """
     if out is None:
-        summary = _write(run_dir, sys.stdout.buffer.write, shape, holds)
+        summary = _write(sys.stdout.buffer.write, shape, dated_examples(run_dir, holds, takes))
         sys.stdout.buffer.flush()
         return summary
     _refuse_own_files(run_dir, out)
     try:
         with _opened(out) as write:
-            return _write(run_dir, write, shape, holds)
+            return _write(write, shape, dated_examples(run_dir, holds, takes))
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
 
 
-def _write(run_dir: Path, write: Write, shape: Shape, holds: Holds) -> ExportSummary:
+def _write(write: Write, shape: Shape, found: Iterable[tuple[Example, bool]]) -> ExportSummary:
     records = written = outdated = 0
-    for example, held in dated_examples(run_dir, holds):
+    for example, held in found:
         written += write(orjson.dumps(shape(example), option=orjson.OPT_APPEND_NEWLINE))
         records += 1
         outdated += not held

@@ -1,0 +1,202 @@
+"""What a judge has said of the records that a run has now: from files alone, also while processes work there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..domain.judging.agreement import Agreement
+from ..domain.judging.text import text_hash
+from ..errors import SetupError
+from ..export.example import chosen_lines
+from ..settings import load
+from ..store.files import Disk
+from ..store.lines import judgement_of, record_of
+from ..store.names import JOURNAL, JUDGEMENTS, SINK
+from ..store.run import read_run
+from ..store.scan import lines
+from ..types import Judgement
+from ..upkeep import mend
+from .material import holds_in
+from .result import Assessment
+from .values import Judged
+
+_DISK = Disk()
+
+
+def judge_folder(folder: Path) -> Path:
+    """Return the directory in which the records of the run in `folder` are judged: a run of its own."""
+    return folder / "judge"
+
+
+def read_judgements(folder: str | Path, *, model: str | None = None) -> Judged | None:
+    """Return what the judge that was used last (of `model`: of those with that one) has said of the records that the
+    run in `folder` has now; None when nothing was judged.
+
+    Raises:
+        SetupError: A file cannot be read, or is damaged.
+    """
+    heard = heard_of(Path(folder), model=model)
+    return assess(Path(folder), heard, load().judge_min_recall).judged if heard else None
+
+
+def assess(folder: Path, heard: Heard, min_recall: float) -> Assessment:
+    """Return what a judge has said of the records that the run in `folder` has now, and how far it can be believed.
+
+    Raises:
+        SetupError: A file cannot be read, or is damaged.
+    """
+    present = frozenset(_present(folder))
+    state = read_run(judge_folder(folder))
+    yes, accepted, judged = Counter[str](), 0, 0
+    for place, passed in heard.answers.items():
+        if place in present:
+            judged += 1
+            accepted += len(passed) == len(heard.questions)
+            yes.update(passed)
+    return Assessment(
+        folder=folder,
+        model=heard.model,
+        records=judged,
+        of=len(present),
+        accepted=accepted,
+        yes={question: yes[question] for question in heard.questions},
+        agreement=heard.agreement,
+        min_recall=min_recall,
+        rejected=dict(state.totals.rejections.most_common()),
+        failed=state.totals.failures.total(),
+        cost_usd=state.ledger.total().total_usd,
+    )
+
+
+Place = tuple[bytes, bytes]
+"""A record's id, and the hash of its three fields."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """Everything that one judge has said."""
+
+    id: str
+    model: str
+    questions: tuple[str, ...] = ()
+    answers: dict[Place, frozenset[str]] = field(default_factory=dict)
+    """Record to the questions that were answered with yes, by the newest judgement of its text."""
+    agreement: Agreement = field(default_factory=Agreement)
+
+    def add(self, judgement: Judgement) -> None:
+        """Take in a judgement."""
+        if judgement.control is not None:
+            self.agreement.add(judgement.control, planted=judgement.planted, accepted=judgement.accepted)
+            return
+        self.questions = tuple(judgement.verdicts)
+        yes = frozenset(name for name, verdict in judgement.verdicts.items() if verdict.yes)
+        # Few different sets come up, and one of each is enough.
+        self.answers[_place(judgement.record, judgement.text_hash)] = _SETS.setdefault(yes, yes)
+
+
+_SETS: dict[frozenset[str], frozenset[str]] = {}
+
+
+def heard_of(folder: Path, *, model: str | None = None, judge: str | None = None) -> Heard | None:
+    """Return what the judge has said that was used last, of those with the `model` or the id if one is given; None
+    when nobody has judged.
+
+    Raises:
+        SetupError: The file of judgements cannot be read, or is damaged.
+    """
+    judges: dict[str, Heard] = {}
+    last: Heard | None = None
+    for judgement in judgements_in(folder):
+        if model in (None, judgement.model) and judge in (None, judgement.judge):
+            last = judges.setdefault(judgement.judge, Heard(judgement.judge, judgement.model))
+            last.add(judgement)
+    return last
+
+
+def judgements_in(folder: Path) -> Iterator[Judgement]:
+    """Yield all judgements of the records of the run in `folder`, in the order in which they were made.
+
+    Raises:
+        SetupError: The file cannot be read, or is damaged.
+    """
+    place = judge_folder(folder)
+    if not (place / JOURNAL).exists():
+        return
+    try:
+        with (place / JUDGEMENTS).open("rb") as sink:
+            for _, line, ended in lines(_DISK, sink.fileno()):
+                if ended:
+                    yield judgement_of(line)
+    except ValidationError as error:
+        raise SetupError(
+            f"{place / JUDGEMENTS} has a line that is no judgement: `qloragen rebuild {place}` writes it anew."
+        ) from error
+    except OSError as error:
+        raise SetupError(f"{place / JUDGEMENTS} cannot be read ({error.strerror}).") from error
+
+
+def _present(folder: Path) -> Iterator[Place]:
+    """Yield the records that an export of the run would take.
+
+    Raises:
+        SetupError: There are none, or the file is damaged.
+    """
+    try:
+        with (folder / SINK).open("rb") as sink:
+            for line in chosen_lines(sink, holds_in(folder)):
+                record = record_of(line.text)
+                yield _place(record.id, text_hash(record.instruction, record.input, record.output))
+    except (OSError, ValidationError) as error:
+        raise SetupError(f"{folder / SINK} cannot be read, or has a line that is no record.") from error
+
+
+def _place(record: str, hashed: str) -> Place:
+    return bytes.fromhex(record), bytes.fromhex(hashed)
+
+
+class Choice:
+    """The records that a judge has accepted, for an export; counts what it leaves out."""
+
+    def __init__(self, heard: Heard) -> None:
+        whole = len(heard.questions)
+        self._accepted: Container[Place] = {place for place, yes in heard.answers.items() if len(yes) == whole}
+        self._judged: Container[Place] = heard.answers.keys()
+        self.refused = 0
+        """Records that the judge has refused."""
+        self.unjudged = 0
+        """Records that it has not judged as they are now."""
+
+    def takes(self, record: str, instruction: str, input: str, output: str) -> bool:
+        """Say whether a record is to be exported."""
+        place = _place(record, text_hash(instruction, input, output))
+        if place in self._accepted:
+            return True
+        if place in self._judged:
+            self.refused += 1
+        else:
+            self.unjudged += 1
+        return False
+
+
+def accepted(folder: Path) -> Choice:
+    """Return the records that the judge has accepted that was used last, or, where `judge_model` is set, the last one
+    with that model.
+
+    Raises:
+        SetupError: Nothing was judged, or the judge has not found enough of the planted defects to be believed.
+    """
+    mend(judge_folder(folder))
+    settings = load()
+    heard = heard_of(folder, model=settings.judge_model)
+    if heard is None:
+        by = f" by {settings.judge_model}" if settings.judge_model else ""
+        raise SetupError(f"No record of {folder} was judged{by}: `qloragen judge {folder}` does that.")
+    found = assess(folder, heard, settings.judge_min_recall)
+    if found.refusal:
+        raise SetupError(f"The records of {folder} cannot be chosen by their judge: {found.refusal}")
+    return Choice(heard)

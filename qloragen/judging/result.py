@@ -1,0 +1,200 @@
+"""What judging has come to: for people as text, for programs as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from ..domain.judging.agreement import Agreement, wilson
+from ..errors import RunStopped
+from ..words import counted, table
+from .values import Judged
+
+LEAST_PLANTED = 16
+"""Planted defects without which nobody can tell a judge that finds 80 % of them from one that does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a judge has said of the records of a run, and how far it can be believed; `print` shows it."""
+
+    folder: Path
+    """Of the run."""
+    model: str
+    records: int
+    """That are judged, as they are now."""
+    of: int
+    """Records that the run has."""
+    accepted: int
+    yes: Mapping[str, int]
+    """Question to records of which it was answered with yes."""
+    agreement: Agreement
+    """With what is known of controls."""
+    min_recall: float
+    """Below it no records are chosen by the judge."""
+    rejected: Mapping[str, int]
+    """Reason to judgements that were given up for good: their replies could not be used, or the provider refused."""
+    failed: int
+    """Judgements that were given up until the next time."""
+    cost_usd: Decimal | None
+    """Of all judging in this directory; None when the cost of some call is unknown."""
+    stopped: RunStopped | None = None
+    """Why judging ended early, when a limit of money, tokens or calls was reached."""
+
+    @property
+    def refusal(self) -> str | None:
+        """Why no records are chosen by this judge, in a sentence; None when they may be."""
+        planted, recall = self.agreement.planted.total(), self.agreement.recall
+        if recall is None or planted < LEAST_PLANTED:
+            return (
+                f"{self.model} has judged {counted(planted, 'planted defect')}, and it takes {LEAST_PLANTED} to tell a "
+                "good judge from a bad one: judge more records."
+            )
+        if recall < self.min_recall:
+            return (
+                f"{self.model} found {self.agreement.caught.total()} of {planted} planted defects ({_share(recall)}), "
+                f"and {_share(self.min_recall)} are asked for (judge_min_recall): take another judge_model."
+            )
+        if 2 * self.agreement.passed < self.agreement.good:
+            return (
+                f"{self.model} refused {self.agreement.good - self.agreement.passed} of {self.agreement.good} controls"
+                " without a defect, and who refuses everything finds every defect: take another judge_model."
+            )
+        return None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether records may be chosen by this judge."""
+        return self.refusal is None
+
+    @property
+    def verdict(self) -> str:
+        """Whether records may be chosen by this judge, in a sentence."""
+        caught, planted = self.agreement.caught.total(), self.agreement.planted.total()
+        return (
+            f"No records are chosen by this judge: {self.refusal}"
+            if self.refusal
+            else f"Records may be chosen by this judge: it found {caught} of {planted} planted defects. "
+            f"`qloragen export {self.folder} --judged` writes those that it has accepted."
+        )
+
+    @property
+    def judged(self) -> Judged:
+        """The figures that a report shows."""
+        return Judged(
+            model=self.model,
+            records=self.records,
+            accepted=self.accepted,
+            items={question: count / self.records if self.records else 0.0 for question, count in self.yes.items()},
+            controls=self.agreement.controls,
+            recall=self.agreement.recall,
+            precision=self.agreement.precision,
+            kappa=self.agreement.kappa,
+            trusted=self.trusted,
+            cost_usd=self.cost_usd,
+        )
+
+    def ended_by(self, reason: RunStopped | None) -> Assessment:
+        """Return the same with why judging ended early."""
+        return replace(self, stopped=reason)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return all of it for programs; the cost is a decimal string, or null where it is not known."""
+        agreement = self.agreement
+        kinds = {
+            kind: {"planted": of, "found": agreement.caught[kind]} for kind, of in sorted(agreement.planted.items())
+        }
+        return {
+            "model": self.model,
+            "records": self.of,
+            "judged": self.records,
+            "accepted": self.accepted,
+            "questions": {
+                question: {
+                    "yes": count,
+                    "share": _rate(count, self.records),
+                    "interval": [*wilson(count, self.records)],
+                }
+                for question, count in self.yes.items()
+            },
+            "controls": {
+                "planted": agreement.planted.total(),
+                "found": agreement.caught.total(),
+                "good": agreement.good,
+                "accepted": agreement.passed,
+                "kinds": kinds,
+                "recall": agreement.recall,
+                "precision": agreement.precision,
+                "kappa": agreement.kappa,
+            },
+            "min_recall": self.min_recall,
+            "trusted": self.trusted,
+            "rejected": dict(self.rejected),
+            "failed": self.failed,
+            "cost_usd": None if self.cost_usd is None else format(self.cost_usd, "f"),
+            "stopped": None if self.stopped is None else str(self.stopped),
+        }
+
+    def __str__(self) -> str:
+        return "\n\n".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
+        yield "\n".join(self._head())
+        rows = [(_SAID.get(name, name), *_row(count, self.records)) for name, count in self.yes.items()]
+        yield table([("question", "yes", "95 % interval"), *rows])
+        yield "\n".join(self._controls())
+        yield self.verdict
+
+    def _head(self) -> Iterator[str]:
+        share, interval = _row(self.accepted, self.records)
+        yield f"{self.records} of {counted(self.of, 'record')} judged by {self.model}"
+        yield f"accepted: {self.accepted}, {share} ({interval})"
+        if self.rejected:
+            listed = ", ".join(f"{count} {reason}" for reason, count in self.rejected.items())
+            yield f"judgements given up, which could not be used: {sum(self.rejected.values())} ({listed})"
+        if self.failed:
+            yield f"judgements that failed for now: {self.failed}; the same command asks again"
+        cost = "not known" if self.cost_usd is None else f"${self.cost_usd:.4f}"
+        yield f"cost: {cost}"
+
+    def _controls(self) -> Iterator[str]:
+        found = self.agreement
+        if not found.controls:
+            yield "no controls, so nobody knows how good this judge is"
+            return
+        rows = [(kind, str(of), str(found.caught[kind])) for kind, of in sorted(found.planted.items())]
+        whole = ("all planted", str(found.planted.total()), str(found.caught.total()))
+        good = ("good ones", str(found.good), f"{found.good - found.passed} wrongly")
+        yield table([("controls", "judged", "refused"), *rows, whole, good])
+        low, high = wilson(found.caught.total(), found.planted.total())
+        recall = f"recall {_told(found.recall)} (95 % interval {_share(low)} to {_share(high)})"
+        kappa = "not known" if found.kappa is None else f"{found.kappa:.2f}"
+        yield f"{recall}, precision {_told(found.precision)}, kappa {kappa}"
+
+
+_SAID: Mapping[str, str] = {
+    "stands_alone": "instruction stands alone",
+    "answerable": "answerable from the input",
+    "supported": "every claim supported",
+    "answers": "answers what was asked",
+    "fits": "fits its type",
+}
+
+
+def _row(count: int, of: int) -> tuple[str, str]:
+    low, high = wilson(count, of)
+    return _told(_rate(count, of)), f"{_share(low)} to {_share(high)}"
+
+
+def _rate(count: int, of: int) -> float | None:
+    return count / of if of else None
+
+
+def _told(share: float | None) -> str:
+    return "not known" if share is None else _share(share)
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %"

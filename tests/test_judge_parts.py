@@ -1,0 +1,364 @@
+"""What judging is made of: replies, quotes, controls, families, and the arithmetic of agreement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qloragen.domain.article_block import lay_out
+from qloragen.domain.checks import Case, facts_of, inspect
+from qloragen.domain.judging import asking, reading
+from qloragen.domain.judging.agreement import Agreement, wilson
+from qloragen.domain.judging.controls import BAD, READ_TO_BE_FOUND, bad, chance, good, surroundings
+from qloragen.domain.judging.families import families, kinship
+from qloragen.domain.judging.text import Told, hash_of, is_quoted, laid_out, text_hash, told_of
+from qloragen.domain.planting import KINDS, Clean
+from qloragen.thresholds import Thresholds
+from qloragen.types import Article, Completion, Draft, Function, Invalid, Usage
+
+from .judges import PACK, QUESTIONS, articles, records_of
+
+TYPES = {kind.slug: kind for kind in PACK.types}
+CLEANS = [
+    Clean(Draft(one.instruction, one.input, one.output), article, TYPES[one.type_slug], PACK, one.input_mode)
+    for article in articles()
+    for one in records_of(article)
+]
+CLEANS = [replace(clean, others=surroundings(CLEANS, place)) for place, clean in enumerate(CLEANS)]
+DRAFT = Draft("How is data deleted?", "Tombstones mark deleted data for 10 days.", "It is marked by tombstones.")
+ARTICLE = "# Deleting\n\nTombstones mark deleted data for 10 days. Then `compaction` drops it."
+
+
+def completion(arguments: str | None, **changes: object) -> Completion:
+    fields: dict[str, object] = {
+        "text": "",
+        "arguments": arguments,
+        "finish_reason": "stop",
+        "refusal": None,
+        "usage": Usage(),
+        "model": "m",
+        "structure": "tools",
+        "cost_usd": None,
+        "body": b"",
+    }
+    return Completion(**{**fields, **changes})  # type: ignore[arg-type] # any field may be changed
+
+
+def answered(**quotes_of_noes: str) -> str:
+    answers = {
+        name: {"quote": quotes_of_noes.get(name, "anything"), "yes": name not in quotes_of_noes} for name in QUESTIONS
+    }
+    return orjson.dumps(answers).decode()
+
+
+# ----------------------------------------------------------------------------------------------------------- replies
+
+
+def test_a_reply_is_read_into_an_answer_and_a_quote_for_each_question():
+    found = reading.read(completion(answered(supported="for 10 days")), QUESTIONS, DRAFT, ARTICLE)
+
+    assert not isinstance(found, Invalid)
+    assert tuple(found) == QUESTIONS
+    assert [name for name, verdict in found.items() if not verdict.yes] == ["supported"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "final"),
+    [
+        (completion(None, text="I like it."), "no_call", False),
+        (completion("  "), "no_call", False),
+        (completion("{"), "schema", False),
+        (completion("[]"), "schema", False),
+        (completion('{"fits": true}'), "schema", False),
+        (completion('{"fits": {"quote": "a", "yes": true}}'), "schema", False),
+        (completion(answered().replace('"yes":true', '"yes":"yes"', 1)), "schema", False),
+        (completion(answered()[:-1] + ',"other":{"quote":"","yes":true}}'), "schema", False),
+        (completion("x" * 30_000), "schema", False),
+        (completion(answered(fits="")), "quote", False),
+        (completion(answered(fits="...")), "quote", False),
+        (completion(answered(fits="words that are nowhere")), "quote", False),
+        (completion(answered(), finish_reason="length"), "truncated", False),
+        (completion(None, finish_reason="content_filter"), "content_filter", True),
+        (completion(None, refusal="No."), "refusal", True),
+    ],
+)
+def test_each_reply_that_is_no_judgement_has_its_reason(reply, reason, final):
+    found = reading.read(reply, QUESTIONS, DRAFT, ARTICLE)
+
+    assert isinstance(found, Invalid)
+    assert (found.reason, found.final) == (reason, final)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*QUESTIONS, "quote", "yes", "x"]), inner),
+)
+
+
+@given(st.none() | st.text() | JSON.map(lambda value: orjson.dumps(value).decode()))
+def test_no_reply_whatever_it_holds_makes_reading_fail(arguments):
+    assert isinstance(reading.read(completion(arguments), QUESTIONS, DRAFT, ARTICLE), Invalid)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "mark deleted data",
+        "TOMBSTONES  mark",
+        '"deleted data for 10 days."',
+        "Tombstones ... 10 days",
+        "`compaction` drops",
+    ],
+)
+def test_a_quote_may_differ_in_case_blanks_marks_and_gaps(quote):
+    assert is_quoted(quote, DRAFT.input, ARTICLE)
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("use nodetool here", "use <code>nodetool</code> here"),
+        ("see the guide for more", "see [the guide](https://example.org/a) for more"),
+        ("see the guide for more", "see link:https://example.org[the guide] for more"),
+        ("reads & writes", "reads &amp; writes"),
+        ("<code>nodetool</code>", "use <code>nodetool</code> here"),
+    ],
+)
+def test_a_quote_may_be_of_the_text_as_it_is_written_or_as_it_is_read(quote, text):
+    assert is_quoted(quote, text)
+
+
+@pytest.mark.parametrize("quote", ["", "  ", "…", "20 days", "Tombstones ... 20 days"])
+def test_what_stands_nowhere_is_no_quote(quote):
+    assert not is_quoted(quote, DRAFT.input, ARTICLE)
+
+
+def test_parts_of_one_quote_do_not_come_from_two_texts():
+    assert not is_quoted("alpha ... omega", "alpha beta", "psi omega")
+
+
+# ----------------------------------------------------------------------------------------------------------- prompts
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_a_record_cannot_close_the_tags_that_it_stands_between(instruction, output):
+    draft = Draft(instruction, "</record-00000000>", output)
+
+    text = laid_out(draft)
+
+    opening = text.partition("\n")[0]
+    assert opening.startswith("<record-")
+    assert text.count(opening[1:-1]) == 2
+
+
+def test_prompts_about_one_article_begin_alike_and_say_what_was_wrong_at_their_end():
+    block, told = lay_out(Article("a", ARTICLE)), Told("Advice", "Say what to do.")
+    first = asking.request(block, DRAFT, told, PACK, "m")
+    other = asking.request(
+        block,
+        replace(DRAFT, output="It is not."),
+        told,
+        PACK,
+        "m",
+        complaints=[Invalid("quote", "That quote is none.")],
+    )
+
+    shared = first.messages[-1].shared
+    assert first.messages[0] == other.messages[0]
+    assert first.messages[-1].whole[:shared] == other.messages[-1].whole[:shared]
+    assert first.function == other.function
+    assert "- That quote is none." in other.messages[-1].whole
+    assert asking.alone(first).messages[-1].shared == 0
+    assert asking.alone(first).cache_key is None
+
+
+def test_the_function_asks_for_a_quote_before_each_answer_in_a_strict_form():
+    function: Function = asking.function(PACK.judge)
+
+    assert function.parameters["required"] == list(QUESTIONS)
+    properties = function.parameters["properties"]
+    assert isinstance(properties, dict)
+    assert all(list(one["properties"]) == ["quote", "yes"] for one in properties.values())
+    assert all(one["additionalProperties"] is False for one in properties.values())
+
+
+def test_another_wording_is_another_judge():
+    questions = {**PACK.judge.questions, "fits": "It is of its type."}
+    other = replace(PACK, judge=replace(PACK.judge, questions=questions))
+
+    assert asking.fingerprint(other) != asking.fingerprint(PACK)
+    assert asking.fingerprint(replace(PACK, name="other")) == asking.fingerprint(PACK)
+
+
+def test_blanks_around_an_output_which_exports_leave_out_make_no_other_text():
+    assert text_hash("a", "b", " c\n") == hash_of(Draft("a", "b", "c"))
+    assert text_hash("a", "b", "c") != text_hash("a", "bc", "")
+
+
+# ---------------------------------------------------------------------------------------------------------- controls
+
+
+def test_kinds_that_others_plant_are_all_there():
+    assert {kind.name for kind in KINDS} >= READ_TO_BE_FOUND
+    assert set(BAD) == READ_TO_BE_FOUND | {"another question", "invented claim", "wrong type"}
+
+
+@pytest.mark.parametrize("kind", sorted(BAD))
+def test_every_kind_can_be_made_and_is_the_same_every_time(kind):
+    made = [control for clean in CLEANS if (control := bad(clean, "seed", [kind]))]
+    again = [control for clean in CLEANS if (control := bad(clean, "seed", [kind]))]
+
+    assert len(made) >= 5
+    assert made == again
+    assert all(control.planted and control.kind == kind for control in made)
+
+
+def test_a_bad_control_differs_from_its_record_in_text_or_type():
+    for clean in CLEANS:
+        for kind in BAD:
+            control = bad(clean, "seed", [kind])
+            if control:
+                assert (hash_of(control.draft), control.told) != (hash_of(clean.draft), told_of(clean.type))
+                assert control.draft.input == clean.draft.input
+
+
+def test_a_kind_that_is_not_possible_gives_way_to_the_next():
+    alone = replace(CLEANS[0], others=())
+
+    assert bad(alone, "seed", ["another question"]) is None
+    found = bad(alone, "seed", ["another question", "wrong type"])
+    assert found is not None
+    assert found.kind == "wrong type"
+
+
+def test_good_controls_give_a_statement_of_their_input_word_for_word_and_ask_for_it():
+    made = [(clean, control) for clean in CLEANS if (control := good(clean, chance("seed")))]
+
+    assert len(made) >= len(CLEANS) // 2
+    for clean, control in made:
+        words = " ".join(clean.draft.input.split())
+        assert control.draft.output in words
+        assert " ".join(control.draft.output.split()[:6]) in control.draft.instruction
+        assert control.told.name == PACK.judge.quotation_name
+        assert not control.planted
+
+
+def test_the_records_around_one_are_others():
+    assert surroundings(CLEANS[:1], 0) == []
+    assert surroundings(CLEANS[:3], 2) == [CLEANS[0], CLEANS[1]]
+
+
+def test_what_only_a_reader_finds_mostly_passes_the_checks():
+    """Else the controls would say nothing about the records that a judge is asked about."""
+    passed = made = 0
+    for clean in CLEANS:
+        for kind in ("another question", "wrong type"):
+            control = bad(clean, "seed", [kind])
+            if control:
+                case = Case(control.draft, facts_of(clean.article), clean.type, PACK, clean.mode, Thresholds())
+                made += 1
+                passed += not inspect(case).defects
+
+    assert passed > made / 4
+
+
+# ---------------------------------------------------------------------------------------------------------- families
+
+
+@pytest.mark.parametrize(
+    ("model", "other", "family"),
+    [
+        ("gpt-6-luna", "openai/gpt-5.1", "gpt"),
+        ("o4-mini", "gpt-6-luna", "gpt"),
+        ("gpt-oss-120b", "chatgpt-4o-latest", "gpt"),
+        ("claude-sonnet-5", "anthropic/claude-haiku", "claude"),
+        ("meta-llama/Llama-4-Scout", "llama3.1:8b", "llama"),
+        ("Qwen/Qwen3-32B", "qwq-32b", "qwen"),
+        ("mistral-large", "mixtral-8x22b", "mistral"),
+        ("gemini-3-pro", "google/gemma-3-27b", "gemini"),
+        ("deepseek-r1-distill-llama-70b", "llama-4", "llama"),
+        ("my-model-v1", "my-other", "my"),
+        ("smollm2-135m", "SmolLM3", "smollm"),
+    ],
+)
+def test_relatives_are_known_by_their_names(model, other, family):
+    assert kinship(model, other) == kinship(other, model) == family
+
+
+@pytest.mark.parametrize(
+    ("model", "other"),
+    [
+        ("gpt-6-luna", "claude-sonnet-5"),
+        ("qwen3-32b", "llama-4"),
+        ("gemini-3-pro", "mistral-large"),
+        ("alpha-1", "beta-1"),
+        ("phi-4", "philosopher"),
+        ("command-r", "gpt-6"),
+    ],
+)
+def test_strangers_are_no_relatives(model, other):
+    assert kinship(model, other) is None
+
+
+@given(st.text(min_size=1))
+def test_every_model_has_a_family_and_is_its_own_relative(model):
+    assert families(model)
+    assert kinship(model, model) is not None
+
+
+# --------------------------------------------------------------------------------------------------------- agreement
+
+
+def counted(caught: int, missed: int, passed: int, alarms: int) -> Agreement:
+    found = Agreement()
+    for accepted, planted, times in (
+        (False, True, caught),
+        (True, True, missed),
+        (True, False, passed),
+        (False, False, alarms),
+    ):
+        for _ in range(times):
+            found.add("kind", planted=planted, accepted=accepted)
+    return found
+
+
+COUNTS = st.tuples(*[st.integers(0, 30)] * 4)
+
+
+@given(COUNTS)
+def test_recall_precision_and_kappa_are_as_the_textbook_has_them(counts):
+    caught, missed, passed, alarms = counts
+    found, whole = counted(*counts), sum(counts)
+
+    assert found.controls == whole
+    assert found.recall == (caught / (caught + missed) if caught + missed else None)
+    assert found.precision == (caught / (caught + alarms) if caught + alarms else None)
+    if not whole:
+        assert found.kappa is None
+        return
+    agreed = Fraction(caught + passed, whole)
+    chance = Fraction((caught + missed) * (caught + alarms) + (passed + alarms) * (passed + missed), whole**2)
+    assert found.kappa == (pytest.approx(float((agreed - chance) / (1 - chance))) if chance < 1 else None)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_an_interval_holds_its_rate_and_narrows_with_more_cases(hits, misses):
+    low, high = wilson(hits, hits + misses)
+    wide_low, wide_high = wilson(hits // 2, hits // 2 + misses // 2)
+
+    assert 0 <= low <= high <= 1
+    if hits + misses:
+        assert low - 1e-9 <= hits / (hits + misses) <= high + 1e-9
+    if hits % 2 == misses % 2 == 0 and hits + misses > 1:
+        assert high - low <= wide_high - wide_low + 1e-9
+
+
+def test_an_interval_is_as_in_the_books():
+    assert wilson(16, 16) == pytest.approx((0.8064, 1.0), abs=1e-4)
+    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert wilson(0, 0) == (0, 1)
