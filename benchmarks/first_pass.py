@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import get_args
 
@@ -96,6 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--local", type=Path, metavar="FILE", help="a GGUF file in place of the model of the package")
     parser.add_argument("--simulated", action="store_true", help="ask the simulator, which tells nothing of prompts")
     parser.add_argument("--replies", type=Path, metavar="FILE", help="keeps what the model said")
+    parser.add_argument("--calls", type=int, metavar="N", help="so many at most; with 0 what is kept is judged again")
     parser.add_argument("--records", type=Path, metavar="FILE", help="each record with its verdict")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -114,7 +115,7 @@ async def _judged(options: argparse.Namespace) -> list[Judged]:
         packs = {name: load_pack(_folder(name, Path(temporary, str(n)))) for n, name in enumerate(options.packs)}
     async with _engine(options) as (engine, settings):
         trials = list(_trials(options, packs, blocks, settings))
-        replies = await _replies(engine, trials, options.replies)
+        replies = await _replies(engine, trials, options.replies, options.calls)
     return [_judge(trial, replies[trial.key]) for trial in trials if trial.key in replies]
 
 
@@ -188,10 +189,13 @@ def _types(block: ArticleBlock, pack: Pack, most: int, asked: Mapping[int, int])
     return frozenset(sorted((kind.number for kind in supported), key=lambda number: asked.get(number, 0))[:most])
 
 
-async def _replies(engine: Engine, trials: Sequence[Trial], kept: Path | None) -> dict[str, Completion]:
-    """Return what the model says to each request, by key; failed calls are left out, and named."""
+async def _replies(
+    engine: Engine, trials: Sequence[Trial], kept: Path | None, most: int | None
+) -> dict[str, Completion]:
+    """Return what the model says to each request, by key, after `most` new calls; failed ones are named and left out."""
     replies = dict(_read(kept)) if kept else {}
-    missing = {trial.key: trial.request for trial in trials if trial.key not in replies}
+    unknown = {trial.key: trial.request for trial in trials if trial.key not in replies}
+    missing = dict(islice(unknown.items(), most))
     names = {id(request): key for key, request in missing.items()}
     async with engine.map(missing.values()) as outcomes:
         async for request, outcome in outcomes:
