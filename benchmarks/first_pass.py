@@ -192,7 +192,7 @@ def _types(block: ArticleBlock, pack: Pack, most: int, asked: Mapping[int, int])
 async def _replies(
     engine: Engine, trials: Sequence[Trial], kept: Path | None, most: int | None
 ) -> dict[str, Completion]:
-    """Return what the model says to each request, by key, after `most` new calls; failed ones are named and left out."""
+    """Return what the model says to each request, by key, after `most` new calls; failures are named and left out."""
     replies = dict(_read(kept)) if kept else {}
     unknown = {trial.key: trial.request for trial in trials if trial.key not in replies}
     missing = dict(islice(unknown.items(), most))
