@@ -24,22 +24,23 @@ def overview(report: Report) -> Html:
 def _headlines(report: Report) -> tuple[Html, ...]:
     accepted = sum(row.accepted for row in report.types)
     rejected = sum(row.rejected for row in report.types)
-    judged = [goal for goal in report.quality if goal.passed is not None]
-    missed = [goal for goal in judged if not goal.passed]
     ended = accepted + rejected
     return (
         _headline(count(accepted), "records accepted", f"of {count(ended)} asked for"),
         _headline(share(accepted / ended if ended else None), "acceptance", f"{count(rejected)} rejected"),
-        _headline(
-            f"{len(judged) - len(missed)} of {len(judged)}",
-            "goals passed",
-            f"✗ {', '.join(goal.name for goal in missed[:2])}{' …' if len(missed) > 2 else ''}"
-            if missed
-            else "✓ none missed",
-            "bad" if missed else "good",
-        ),
+        _goals(report),
         _headline(usd(report.cost_usd), "spent", f"{usd(report.per_thousand_usd)} per 1,000 records"),
     )
+
+
+def _goals(report: Report) -> Html:
+    judged = [goal for goal in report.quality if goal.passed is not None]
+    missed = [goal.name for goal in judged if not goal.passed]
+    figure = f"{len(judged) - len(missed)} of {len(judged)}"
+    if not missed:
+        return _headline(figure, "goals passed", "✓ none missed", "good")
+    more = " …" if len(missed) > 2 else ""
+    return _headline(figure, "goals passed", f"✗ {', '.join(missed[:2])}{more}", "bad")
 
 
 def _headline(figure: str, name: str, detail: str, look: str = "plain") -> Html:

@@ -62,9 +62,9 @@ def lines_plot(title: str, description: str, lines: Sequence[Line], axes: Axes) 
         *(shape for line in lines for shape in _line(line)),
         y=_TOP, width="100%", height=room, viewBox="0 0 1000 1000", preserveAspectRatio="none",
     )  # fmt: skip
-    heights = [(mark, _TOP + room * (1 - mark.at)) for mark in axes.y]
-    grid = (_level(mark, at) for mark, at in heights)
-    marks = (element("text", mark.said, x="0", y=f"{at - 5:.1f}", class_="mark") for mark, at in heights if mark.at)
+    heights = [_TOP + room * (1 - mark.at) for mark in axes.y]
+    grid = map(_level, axes.y, heights)
+    marks = map(_beside, axes.y, heights)
     axis = (below(mark, height - 6) for mark in axes.x)
     stops = (_cut(mark, _TOP, _TOP + room) for mark in axes.cuts)
     return drawing(title, description, height, [*grid, inner, *marks, *stops, *axis])
@@ -82,6 +82,10 @@ def _line(line: Line) -> tuple[Html, Html]:
 
 def _level(mark: Mark, y: float) -> Html:
     return element("line", x1="0", x2="100%", y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid" if mark.at else "base")
+
+
+def _beside(mark: Mark, y: float) -> Html:
+    return element("text", mark.said if mark.at else "", x="0", y=f"{y - 5:.1f}", class_="mark")
 
 
 def below(mark: Mark, y: float) -> Html:

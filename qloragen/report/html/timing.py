@@ -43,9 +43,9 @@ def course(points: Sequence[Point]) -> Course:
     """Return the course of a run; between two of its sessions no time passes."""
     ordered = tuple(sorted(points, key=lambda point: point.time))
     steps = [(after.time - before.time).total_seconds() for before, after in pairwise(ordered)]
-    usual = median([step for step in steps if step > 0] or [1.0])
+    usual = median(list(filter(None, steps)) or [1.0])
     still = max(_STILL * usual, _STILL_S)
-    kept = [usual if step > still else step for step in steps]
+    kept = (usual if step > still else step for step in steps)
     worked = tuple(accumulate(kept, initial=0.0)) if ordered else ()
     pauses = tuple(Pause(at, step) for at, step in zip(worked, steps, strict=False) if step > still)
     return Course(ordered, worked, pauses)
