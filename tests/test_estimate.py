@@ -267,6 +267,13 @@ def test_one_article_is_one_classification_and_as_many_records_as_it_has_types()
     assert isclose(generate.cached_tokens, (5.8 * ASKS - 1) * generate.cache_write_tokens)
 
 
+def test_no_second_asks_are_expected_where_there_will_be_none():
+    once = counted(an_article(), record_asks=1).outlook.loads
+
+    assert isclose(once["likely"][Kind(LUNA, "generate", None)].calls, 5.8)
+    assert isclose(once["high"][Kind(LUNA, "generate", None)].calls, 6.8)
+
+
 def test_calls_ask_for_the_whole_cap_until_it_is_known_what_replies_need():
     first = counted(an_article()).likely[Kind(LUNA, "generate", None)]
     many = counted(*[an_article()] * 200).likely[Kind(LUNA, "generate", None)]

@@ -161,11 +161,11 @@ class Outlook:
     ) -> None:
         """`warm`: the cache has the beginning of the prompts already."""
         spec = self._specs[self._job.generate_model]
-        calls = records * figures.asks_per_record
+        asks = min(figures.asks_per_record, self._job.record_asks)
+        calls = records * asks
         prompt = (making.prompt_tokens + tail) * figures.prompt_error
         prefix = round(making.prefix_tokens * figures.prompt_error)
         completion = figures.record_tokens[self._job.input_mode] + self._thinking(spec, "generate", figures)
-        asks = figures.asks_per_record
         read, written = (0.0, 0.0) if self._batch else cached(prefix, records, asks, spec.family, spec.price, warm=warm)
         load = Load(
             calls=calls,
