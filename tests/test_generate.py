@@ -1,6 +1,7 @@
 """The generation call and its reply: shared prefixes, fingerprints, and a reader that nothing surprises."""
 
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -131,6 +132,39 @@ def test_complaints_come_last_and_each_once():
     added = request.messages[1].whole[len(ask().messages[1].whole) :]
     assert added.count(fault.detail) == 1
     assert "It is a ${copy}." in added
+
+
+def test_what_others_ask_comes_last_of_all_and_leaves_what_is_shared_as_it_was():
+    fault = Invalid("schema", "The field `output` is empty.")
+
+    alone, beside = ask(complaints=(fault,)), ask(complaints=(fault,), others=("What is a\nmemtable?", "Why ${hints}?"))
+
+    assert beside.messages[0] == alone.messages[0]
+    assert (beside.messages[1].head, beside.messages[1].shared) == (alone.messages[1].head, alone.messages[1].shared)
+    assert beside.messages[1].text.startswith(alone.messages[1].text)
+    assert "\n- What is a memtable?\n- Why ${hints}?\n" in beside.messages[1].text[len(alone.messages[1].text) :]
+    assert replace(beside, messages=()) == replace(alone, messages=())
+
+
+def test_only_so_much_is_told_of_others():
+    told = ask(others=tuple(f"{number}: {'long ' * 80}?" for number in range(20))).messages[1].text
+
+    added = told[len(ask().messages[1].text) :]
+    assert len(added) < generate.MOST_TOLD_CHARS + 300
+    assert "\n- 3: long" in added
+    assert "\n- 12: long" not in added
+
+
+def test_a_pack_that_tells_nothing_of_others_keeps_its_prompts_and_its_addresses():
+    silent = replace(PACK, generate_others="")
+    kind = KINDS["concept"]
+
+    told = generate.request(BLOCK, kind, silent, "m", "evidence", remarks=generate.Remarks(others=("What?",)))
+
+    assert told == generate.request(BLOCK, kind, silent, "m", "evidence")
+    assert generate.fingerprint(kind, silent, "evidence") != generate.fingerprint(kind, PACK, "evidence")
+    worded = replace(PACK, generate_others="There is already: ${instructions}")
+    assert generate.fingerprint(kind, worded, "evidence") != generate.fingerprint(kind, PACK, "evidence")
 
 
 def test_a_reply_that_was_cut_off_gets_twice_the_room_each_time():

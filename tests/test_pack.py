@@ -119,6 +119,7 @@ def test_the_fingerprint_changes_with_any_text(folder):
         ("in ${field}: what it", "for 5$: what it", 'guidance of [[types]] no. 2 ("wider-field") has a "$"'),
         ("in ${field}: what it", "in ${types}: what it", 'unknown variable "types"'),
         ("${complaints}", "them", "again.generate does not use ${complaints}"),
+        ("${instructions}", "them", "again.others does not use ${instructions}"),
         ("[variables]", '[variables]\nspare = "x"', "variables.spare is set but no text of the pack uses it"),
         ("[variables]", '[variables]\nguidance = "x"', "variables.guidance has a name that qloragen fills in itself"),
         ("[variables]", '[variables]\n"a-b" = "x"', "variables.a-b must have a name of lower-case letters"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from .files import Disk
+from .filing import unreadable
 from .names import SINK
 from .scan import lines
 
@@ -28,12 +29,15 @@ def sunk(folder: Path) -> Iterator[Sunk]:
     """Yield the records in the sink, in the order in which they were made; what is no record is passed over.
 
     Raises:
-        OSError: The disk refuses.
+        StorageFailed: The disk refuses.
     """
-    with (folder / SINK).open("rb") as sink:
-        for _, line, ended in lines(Disk(), sink.fileno()):
-            if ended and (one := _read(line)) is not None:
-                yield one
+    try:
+        with (folder / SINK).open("rb") as sink:
+            for _, line, ended in lines(Disk(), sink.fileno()):
+                if ended and (one := _read(line)) is not None:
+                    yield one
+    except OSError as error:
+        raise unreadable(folder / SINK, error) from error
 
 
 def _read(line: bytes) -> Sunk | None:

@@ -66,7 +66,7 @@ class Unique:
         A million take minutes; it leaves off when it is not `wanted` any more.
 
         Raises:
-            OSError: The disk refuses.
+            StorageFailed: The disk refuses.
         """
         records = Records(self._run.state.totals.records)
         for one in sunk(self._run.folder) if self._looks_across and self._run.state.totals.records else ():
