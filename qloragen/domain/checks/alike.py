@@ -33,15 +33,16 @@ class Known:
     """What texts say, sentence by sentence."""
 
     def __init__(self, *texts: Words) -> None:
-        self._sentences = [sentence for text in texts for sentence in text.sentences][:_MOST]
+        self._run = f" {' '.join([word.key for text in texts for word in text.words if word.key])} "
+        self._texts = texts
 
     @cached_property
-    def _run(self) -> str:
-        return f" {' '.join(_key(word) for sentence in self._sentences for word in sentence.words)} "
+    def _sentences(self) -> list[Sentence]:
+        return [sentence for text in self._texts for sentence in text.sentences][:_MOST]
 
     def says(self, sentence: Sentence) -> bool:
         """Tell whether it is there word for word, words aside that say nothing."""
-        return f" {' '.join(map(_key, sentence.words))} " in self._run
+        return f" {' '.join([word.key for word in sentence.words])} " in self._run
 
     def most_like(self, sentence: Sentence) -> Sentence | None:
         """Return the sentence that says almost the same, if there is one."""
@@ -65,7 +66,18 @@ def swaps(sentences: Sequence[Sentence], known: Known) -> Iterator[Swap]:
 
 def _changed(here: Sentence, there: Sentence) -> Iterator[Swap]:
     a, b = here.words, there.words
-    matcher = SequenceMatcher(None, list(map(_key, a)), list(map(_key, b)), autojunk=False)
+    if list(map(_masked, a)) == list(map(_masked, b)):
+        return (Swap((one,), (other,), first=False) for one, other in zip(a, b, strict=True) if one.key != other.key)
+    return _replaced(here, there)
+
+
+def _masked(word: Word) -> str:
+    return "#" if word.shape == "number" else word.key
+
+
+def _replaced(here: Sentence, there: Sentence) -> Iterator[Swap]:
+    a, b = here.words, there.words
+    matcher = SequenceMatcher(None, [word.key for word in a], [word.key for word in b], autojunk=False)
     for what, start, end, known_start, known_end in matcher.get_opcodes():
         if what == "replace" and max(end - start, known_end - known_start) <= _MOST_CHANGED:
             left, right = a[start:end], b[known_start:known_end]
@@ -78,7 +90,3 @@ def _changed(here: Sentence, there: Sentence) -> Iterator[Swap]:
 def _others(words: Sequence[Word], sentence: Sentence) -> tuple[Word, ...]:
     """Return the words that are not in the sentence at another place."""
     return tuple(word for word in words if sentence.stems.isdisjoint(word.parts))
-
-
-def _key(word: Word) -> str:
-    return word.value or word.stem

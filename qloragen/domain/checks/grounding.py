@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from .case import Case, Check
 from .evidence import missing_evidence
@@ -20,7 +20,8 @@ _LENIENT = 0.75
 
 
 def _ungrounded(case: Case) -> str | None:
-    if case.said.grounded >= _least(case, case.thresholds.ungrounded):
+    least = case.thresholds.ungrounded
+    if case.said.grounded >= least or case.said.grounded >= _least(case, least):
         return None
     return "The input is not from the article; use its facts and its words for them."
 
@@ -33,9 +34,9 @@ def _half_grounded(case: Case) -> str | None:
     said = case.said
     if said.verbatim:
         return None
-    stretches, thresholds = said.facts.profile.stretches, case.thresholds
+    stretches, thresholds = said.facts.stretches, case.thresholds
     sentences = [(len(stems), _nearby(stems, stretches)) for stems in telling(said.input.sentences, _TELLING_STEMS)]
-    if _low(sentences, _least(case, thresholds.grounded_sentence)) < thresholds.half_grounded:
+    if _low(case, sentences, thresholds.grounded_sentence) < thresholds.half_grounded:
         return None
     return "Part of the input is not from the article; write only what stands there, sentence by sentence."
 
@@ -52,34 +53,36 @@ def _nearby(stems: frozenset[str], stretches: Mapping[str, tuple[int, ...]]) -> 
     return max(found.values(), default=0) / len(stems)
 
 
-def _low(sentences: Iterable[tuple[int, float]], least: float) -> float:
+def _low(case: Case, sentences: Sequence[tuple[int, float]], least: float) -> float:
     """Return which share of what is said, by stems, is in sentences with less than `least`."""
-    low = total = 0
-    for size, value in sentences:
-        total += size
-        low += size if value < least else 0
-    return low / total if total else 0.0
+    total = sum(size for size, _ in sentences)
+    if all(value >= least for _, value in sentences):
+        return 0.0
+    least = _least(case, least)
+    return sum(size for size, value in sentences if value < least) / total
 
 
 def _unsupported(case: Case) -> str | None:
     said, thresholds = case.said, case.thresholds
-    if said.supported < _least(case, thresholds.unsupported):
+    if said.supported == 1:
+        return None
+    if said.supported < thresholds.unsupported and said.supported < _least(case, thresholds.unsupported):
         return "The output says other things than the input; answer from the input alone."
-    if said.supported < 1:
-        known = said.known
-        sentences = [(len(stems), share(stems, known)) for stems in telling(said.output.sentences, _TELLING_STEMS)]
-        if _low(sentences, _least(case, thresholds.supported_sentence)) >= thresholds.half_supported:
-            return "Part of the output is not in the input; leave out what does not stand there."
+    known = said.known
+    sentences = [(len(stems), share(stems, known)) for stems in telling(said.output.sentences, _TELLING_STEMS)]
+    if _low(case, sentences, thresholds.supported_sentence) >= thresholds.half_supported:
+        return "Part of the output is not in the input; leave out what does not stand there."
     return None
 
 
 def _unsupported_number(case: Case) -> str | None:
     said = case.said
-    wrong = wrong_number(said.output, said.numbers, said.known, said.swaps)
-    if wrong is not None:
-        return f"The output {wrong} the input says; copy every number together with what it is about."
+    if any(word.value for word in said.output.words):
+        wrong = wrong_number(said.output, said.numbers, said.known, said.swaps)
+        if wrong is not None:
+            return f"The output {wrong} the input says; copy every number together with what it is about."
     if not said.verbatim:
-        wrong = wrong_number(said.input, said.facts.numbers, said.facts.profile.stems, ())
+        wrong = wrong_number(said.input, said.facts.numbers, said.facts.stems, ())
         if wrong is not None:
             return f"The input {wrong} the article says; copy every number together with what it is about."
     return None

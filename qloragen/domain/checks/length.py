@@ -8,7 +8,9 @@ o200k_base, which newer models come near to, the estimate is about a quarter too
 
 from __future__ import annotations
 
-from ..pack import render_training
+from functools import lru_cache
+
+from ..template import fill
 from .case import Case
 
 _UPPER = bytes(range(ord("A"), ord("Z") + 1))
@@ -49,13 +51,16 @@ def estimate_tokens(text: str) -> int:
 
 def over_context(case: Case) -> str | None:
     """Find a record whose training prompt is longer than the context."""
-    draft, most = case.draft, case.thresholds.context_tokens
-    fields = (draft.instruction, draft.input, draft.output)
-    # A token has a byte at the least, so that most records need not be looked at.
-    if 4 * (len(case.pack.training) + sum(map(len, fields))) < most:
-        return None
-    tokens = estimate_tokens(render_training(case.pack, *fields))
+    pack, draft, most = case.pack, case.draft, case.thresholds.context_tokens
+    frame = _frame(pack.training, tuple(pack.variables.items()))
+    tokens = frame + estimate_tokens(f"{draft.instruction}{draft.input}{draft.output}")
     if tokens <= most:
         return None
     how = "name fewer paragraphs as evidence" if case.mode == "evidence" else "write a shorter input"
     return f"The record has about {tokens} tokens, and {most} are possible; {how}, and answer from that alone."
+
+
+@lru_cache(maxsize=16)
+def _frame(training: str, variables: tuple[tuple[str, str], ...]) -> int:
+    """Return the tokens of a training prompt around the fields."""
+    return estimate_tokens(fill(training, {**dict(variables), "instruction": "", "input": "", "output": ""}))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from functools import cached_property
 
 from .alike import Swap
+from .facts import ArticleFacts
 from .tokens import Word
 from .words import Words
 
@@ -26,27 +27,53 @@ _ACRONYM_CHARS = 3
 _ALIKE_CHARS = 4
 
 
-class Background(NamedTuple):
-    """What names may come from."""
+class Background:
+    """What names may come from: a text, and what goes without saying."""
 
-    text: str
-    """In lower case."""
-    stems: frozenset[str]
-    initials: Callable[[], str]
-    """The first letters of all words, in order."""
-    names: frozenset[str]
-    """Stems of what the article writes as a name inside of sentences."""
-    capitals: bool
-    """Words are capitalised for being names, and for nothing else."""
+    def __init__(
+        self,
+        text: str,
+        stems: frozenset[str],
+        variables: frozenset[str],
+        subjects: Callable[[], frozenset[str]],
+        facts: ArticleFacts,
+    ) -> None:
+        self.stems = stems
+        """Stems of the text."""
+        self.variables = variables
+        """Stems of what the pack is about."""
+        self.subjects = subjects
+        """Stems of what the article is about."""
+        self.facts = facts
+        self._text = text
+
+    @cached_property
+    def text(self) -> str:
+        """The text in lower case."""
+        return self._text.casefold()
+
+    @cached_property
+    def initials(self) -> str:
+        """The first letters of all words, in lower case and in order."""
+        return "".join(_INITIAL.findall(self._text)).casefold()
+
+
+_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]")
 
 
 def unknown_name(words: Words, known: Background) -> str | None:
     """Return the first name in a text that is not known."""
-    return next((word.text for word in named(words, capitals=known.capitals) if not is_known(word, known)), None)
+    for word in named(words):
+        if word.stem in known.stems or word.stem in known.variables or is_known(word, known):
+            continue
+        # The article itself is looked at last, for that takes longest.
+        if word.shape == "code" or known.facts.naming.capitals:
+            return word.text
+    return None
 
 
-def named(words: Words, *, capitals: bool) -> Iterator[Word]:
-    """Yield the names in a text: what shows that it is one, and with `capitals` also words such as Kafka.
+def named(words: Words) -> Iterator[Word]:
+    """Yield what may be names in a text: what shows that it is one, and words such as Kafka.
 
     At the beginning of a sentence, and in headings such as "Key Points:", capitals say nothing.
     """
@@ -56,9 +83,7 @@ def named(words: Words, *, capitals: bool) -> Iterator[Word]:
         shape = word.shape
         if word.value or word.unit:
             pass
-        elif shape == "code" or (
-            shape == "capital" and capitals and not begins and not (heading and _ends_heading(listed, at))
-        ):
+        elif shape == "code" or (shape == "capital" and not begins and not (heading and _ends_heading(listed, at))):
             yield word
         begins = shape in _BEGINS
         heading = begins or (heading and shape == "capital")
@@ -82,7 +107,10 @@ def is_known(word: Word, known: Background) -> bool:
     whole = word.text.casefold()
     if len(whole) >= _ALIKE_CHARS and whole in known.text:
         return True
-    return len(whole) >= _ACRONYM_CHARS and word.text.isupper() and whole in known.initials()
+    if len(whole) >= _ACRONYM_CHARS and word.text.isupper() and whole in known.initials:
+        return True
+    subjects = known.subjects()
+    return word.stem in subjects or (len(word.parts) > 1 and subjects.issuperset(word.parts[1:]))
 
 
 _JOINT = r"[\W_]{0,2}"
@@ -92,6 +120,8 @@ _PIECES = re.compile(r"[^\W\d_]+|\d+")
 def _stands_together(name: str, text: str) -> bool:
     """Tell whether the letters and digits of a name stand side by side: SHA-1, SHA 1 and sha1 are the same."""
     pieces = _PIECES.findall(name.casefold())
+    if pieces[0] == "p" and len(pieces) == 2:
+        pieces = pieces[1:]  # p99 is the 99th percentile
     if len(pieces) == 1 and not pieces[0].isdecimal():
         return pieces[0] in text
     return re.search(rf"(?<![^\W_]){_JOINT.join(map(re.escape, pieces))}(?!\d)", text) is not None
@@ -116,7 +146,7 @@ def _names(words: Sequence[Word], swap: Swap, known: Background) -> tuple[Word, 
 def _is_name(word: Word, known: Background, *, first: bool) -> bool:
     if word.shape == "code":
         return not word.unit
-    return word.shape == "capital" and (not first or word.stem in known.names)
+    return word.shape == "capital" and (not first or word.stem in known.facts.naming.names)
 
 
 def _same(one: Word, other: Word) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .alike import Swap
-from .quantities import Neighbours, Quantity, equal_amounts, neighbours, quantities
+from .quantities import Neighbour, Quantity, Surroundings, equal_amounts, neighbours, quantities, surroundings
 from .tokens import Word
 from .words import Words
 
@@ -16,9 +16,9 @@ _OTHER_SIDE = 0.6
 """What a neighbour is worth that has changed sides."""
 _SAME_UNIT = 0.5
 """What a common unit is worth, beside being a neighbour."""
-_UNSAID, _SAID = (0.7, 0.5), (1.3, 0.8)
-"""How like another number's place must be, and how much more so than the number's own, where that other number is not
-said as well, and where it is. 0 and 0 would do for copied sentences; these leave paraphrases alone."""
+_CLEAR, _MARGIN = 1.2, 0.8
+"""How like another number's place must be, and how much more so than the number's own: less would do for copied
+sentences, but these leave alone what is said in other words."""
 _SPELLED_CLEAR = 1.5
 """The same for numbers in words, which often only count what is said."""
 _SPELLED = frozenset(map(str, range(2, 13)))
@@ -31,7 +31,7 @@ class Known(NamedTuple):
     """A number, and where it stands."""
 
     quantity: Quantity
-    near: Neighbours
+    near: Surroundings
 
 
 def known_numbers(words: Words) -> Iterator[Known]:
@@ -40,7 +40,7 @@ def known_numbers(words: Words) -> Iterator[Known]:
     for number, quantity in enumerate(quantities(words)):
         if number == _MOST:
             return
-        yield Known(quantity, neighbours(listed, quantity, known=True))
+        yield Known(quantity, surroundings(listed, quantity))
 
 
 def wrong_number(words: Words, known: Sequence[Known], stems: frozenset[str], swaps: Iterable[Swap]) -> str | None:
@@ -77,20 +77,17 @@ def _wrong(
     same = [entry for entry in known if _same(quantity, entry.quantity)]
     if same and quantity.spelled:
         return None
-    near = neighbours(words, quantity, known=False)
+    near = neighbours(words, quantity)
     here = max((_likeness(near, entry.near) + _of_one_unit(quantity, entry.quantity) for entry in same), default=0.0)
-    elsewhere, other = _most_like(near, (entry for entry in known if entry not in same))
     if not same and not quantity.spelled and not _stands_otherwise(quantity, known, stems):
         return f"has {quantity.text}, which is not in what"
-    if other is not None and _replaces(elsewhere, here, said=other.key in said, spelled=quantity.spelled):
+    # A number that the text says as well has a place of its own.
+    elsewhere, other = _most_like(
+        near, (entry for entry in known if entry not in same and entry.quantity.key not in said)
+    )
+    if other is not None and elsewhere >= max(_SPELLED_CLEAR if quantity.spelled else _CLEAR, here + _MARGIN):
         return f"has {quantity.text} where {other.text} stands in what"
     return None
-
-
-def _replaces(elsewhere: float, here: float, *, said: bool, spelled: bool) -> bool:
-    """Tell whether a number has taken the place of another, which may be `said` as well, and so have a place."""
-    clear, margin = _SAID if said else _UNSAID
-    return elsewhere >= (max(clear, _SPELLED_CLEAR) if spelled else clear) and elsewhere >= here + margin
 
 
 _CHINESE = dict(zip("123456789", "一二三四五六七八九", strict=True)) | {"10": "十", "2": "两"}
@@ -105,7 +102,9 @@ def _stands_otherwise(quantity: Quantity, known: Sequence[Known], stems: frozens
 
 
 def _same(one: Quantity, other: Quantity) -> bool:
-    if other.key in one.keys and (one.unit == other.unit or not one.unit or not other.unit or len(one.keys) > 1):
+    if (other.key in one.keys or other.text == one.text) and (
+        one.unit == other.unit or not one.unit or not other.unit or len(one.keys) > 1
+    ):
         return True
     return bool(one.unit) and equal_amounts(one, other)
 
@@ -114,7 +113,7 @@ def _of_one_unit(one: Quantity, other: Quantity) -> float:
     return _SAME_UNIT if one.unit and one.unit == other.unit else 0.0
 
 
-def _most_like(near: Neighbours, known: Iterable[Known]) -> tuple[float, Quantity | None]:
+def _most_like(near: Sequence[Neighbour], known: Iterable[Known]) -> tuple[float, Quantity | None]:
     best, found = 0.0, None
     for entry in known:
         likeness = _likeness(near, entry.near)
@@ -123,10 +122,15 @@ def _most_like(near: Neighbours, known: Iterable[Known]) -> tuple[float, Quantit
     return best, found
 
 
-def _likeness(one: Neighbours, other: Neighbours) -> float:
+def _likeness(near: Iterable[Neighbour], there: Surroundings) -> float:
     """Return how much two places have in common: 2 for the same words next to them on both sides."""
     total = 0.0
-    for stem in one.keys() & other.keys():
-        a, b = one[stem], other[stem]
-        total += min(abs(a), abs(b)) * (1.0 if a * b > 0 else _OTHER_SIDE)
+    for distance, keys in near:
+        best = 0.0
+        for key in keys:
+            other = there.get(key)
+            if other is not None:
+                value = min(abs(distance), abs(other)) * (1.0 if distance * other > 0 else _OTHER_SIDE)
+                best = max(best, value)
+        total += best
     return total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .tokens import Word, scaled
+from .tokens import Shape, Word, scaled
 from .vocabulary import SCALES, UNITS
 from .words import Words
 
@@ -15,8 +15,8 @@ _BESIDE = 0.4
 """How near a word that says nothing is when it touches the number: at, every, to."""
 _PART = 0.6
 """What a word in an identifier is worth, of the identifier itself."""
-_BREAK = 2
-"""So many words farther away is what belongs to another sentence."""
+_PARTING: Mapping[Shape, int] = {"end": 2, "wrap": 1}
+"""So many words farther away is what belongs to another sentence or line."""
 
 
 class Quantity(NamedTuple):
@@ -43,7 +43,7 @@ class Quantity(NamedTuple):
         return (self.key, scaled(self.value, 6)) if self.text[-1:] == "M" else (self.key,)
 
 
-Neighbours = Mapping[str, float]
+Surroundings = Mapping[str, float]
 """By stem: how near the word is, 1 for the very next; negative on the left."""
 
 
@@ -58,51 +58,69 @@ def quantities(words: Words) -> Iterator[Quantity]:
 def _quantity(words: Sequence[Word], at: int, word: Word) -> Quantity:
     value, unit = word.value, word.unit
     spelled = word.shape not in ("number", "code")
-    following = words[at + 1] if at + 1 < len(words) else None
-    if following is not None and not spelled:
-        zeros = SCALES.get(following.text.casefold())
-        if zeros is not None:
-            value = scaled(value, zeros)
-            following = words[at + 2] if at + 2 < len(words) else None
-    if not unit and following is not None:
-        unit = following.unit or (UNITS.get(following.text, "") if len(following.text) == 1 else "")
-    return Quantity(value, "" if spelled else unit, word.text, spelled, at)
+    after = _following(words, at)
+    zeros = SCALES.get(words[after].text.casefold()) if after else None
+    if zeros is not None:
+        value = scaled(value, zeros)
+        after = _following(words, after)
+    if not unit and after:
+        unit = words[after].unit or (UNITS.get(words[after].text, "") if len(words[after].text) == 1 else "")
+    return Quantity(value, "" if spelled and zeros is None else unit, word.text, spelled, at)
 
 
-def neighbours(words: Sequence[Word], quantity: Quantity, *, known: bool) -> Neighbours:
-    """Return the words around a number that say something; in a text that is `known`, the parts of identifiers too.
+def _following(words: Sequence[Word], at: int) -> int:
+    """Return where the next word is, perhaps on the next line; 0 if there is none."""
+    after = at + 1
+    if after < len(words) and words[after].shape == "wrap":
+        after += 1
+    return after if after < len(words) else 0
 
-    Only there, so that one identifier that both texts have does not count for several words.
-    """
-    found: dict[str, float] = {}
+
+class Neighbour(NamedTuple):
+    """A word beside a number."""
+
+    near: float
+    """How near it is: 1 for the very next; negative on the left."""
+    keys: tuple[str, ...]
+    """The stems by which it may be known."""
+
+
+def neighbours(words: Sequence[Word], quantity: Quantity) -> list[Neighbour]:
+    """Return the words around a number that say something, and those that touch it."""
     at = quantity.at
     right, left = words[at + 1 : at + 1 + 3 * _REACH], words[max(at - 3 * _REACH, 0) : at][::-1]
-    parts = _PART if known else 0.0
-    _collect(found, right, 1.0, parts)
-    _collect(found, left, -1.0, parts)
-    if quantity.unit:
-        found[quantity.unit] = 1.0
+    found = [*_collected(right, 1.0), *_collected(left, -1.0)]
+    if quantity.unit and (words[at].unit or not (right and right[0].stem)):
+        found.append(Neighbour(1.0, (quantity.unit,)))
     for side, beside in ((_BESIDE, right[:1]), (-_BESIDE, left[:1])):
         if beside and not beside[0].stem and beside[0].text[:1].isalpha():
-            found.setdefault(beside[0].text.lower(), side)
+            found.append(Neighbour(side, (beside[0].text.lower(),)))
     return found
 
 
-def _collect(found: dict[str, float], words: Sequence[Word], side: float, parts: float) -> None:
+def surroundings(words: Sequence[Word], quantity: Quantity) -> Surroundings:
+    """Return the same by stem, the parts of identifiers being worth less."""
+    found: dict[str, float] = {}
+    for near, keys in neighbours(words, quantity):
+        found.setdefault(keys[0], near)
+        for key in keys[1:]:
+            found.setdefault(key, _PART * near)
+    return found
+
+
+def _collected(words: Sequence[Word], side: float) -> Iterator[Neighbour]:
     distance = 1
     for word in words:
         if word.stem and not word.value:
-            found.setdefault(word.unit or word.stem, side / distance)
-            if parts:
-                for part in word.parts[1:]:
-                    found.setdefault(part, parts * side / distance)
+            unit = word.unit or UNITS.get(word.text, "")
+            yield Neighbour(side / distance, (unit,) if unit else word.parts)
             distance += 1
             if distance > _REACH:
-                break
+                return
         elif word.shape == "line":
-            break
-        elif word.shape == "end":
-            distance += _BREAK
+            return
+        elif word.shape in _PARTING:
+            distance += _PARTING[word.shape]
 
 
 _SECONDS = {
@@ -131,9 +149,9 @@ def equal_amounts(one: Quantity, other: Quantity) -> bool:
     if one.unit in _BYTES and other.unit in _BYTES:
         steps = _BYTES[one.unit] - _BYTES[other.unit]
         return any(_close(a * base**steps, b) for base in (1_000, 1_024))
-    if one.unit == "%" or other.unit == "%":
-        return _close(a, 100 * b) if one.unit == "%" else _close(100 * a, b)
-    return False
+    if one.unit == "%" and not other.unit:
+        return _close(a, 100 * b) or (other.spelled and b > 1 and _close(a, 100 / b))
+    return other.unit == "%" and _close(100 * a, b)
 
 
 def _close(one: float, other: float) -> bool:

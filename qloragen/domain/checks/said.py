@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 from ...types import Draft
 from .alike import Known, Swap, swaps
-from .facts import ArticleFacts, initials
+from .facts import ArticleFacts
 from .names import Background
 from .numbers import Known as KnownNumber
 from .numbers import known_numbers
@@ -39,7 +39,7 @@ class Said:
     @cached_property
     def grounded(self) -> float:
         """Share of the input's stems that the article has."""
-        return 1.0 if self.verbatim else share(self.input.stems, self.facts.profile.stems)
+        return 1.0 if self.verbatim else share(self.input.stems, self.facts.stems)
 
     @cached_property
     def supported(self) -> float:
@@ -49,7 +49,7 @@ class Said:
     @property
     def inflected(self) -> bool:
         """The language of the article is one whose words take other forms than stems allow for."""
-        return self.facts.profile.wide or not self.facts.profile.capitals
+        return self.facts.naming.wide or not self.facts.naming.capitals
 
     @cached_property
     def numbers(self) -> Sequence[KnownNumber]:
@@ -64,17 +64,13 @@ class Said:
     @cached_property
     def background(self) -> Background:
         """What the names in the output may come from; what article and pack are about is known anyway."""
-        profile, draft = self.facts.profile, self.draft
-        text = f"{draft.instruction}\n{draft.input}"
-        stems = self.known | profile.subjects | self._variables
-        return Background(text.casefold(), stems, lambda: initials(text), profile.names, profile.capitals)
+        text = f"{self.draft.instruction}\n{self.draft.input}"
+        return Background(text, self.known, self._variables, lambda: self.facts.naming.subjects, self.facts)
 
     @cached_property
     def article(self) -> Background:
         """What the names in an input may come from that the model has written."""
-        facts = self.facts
-        stems = facts.profile.stems | self._variables
-        return Background(facts.lowered, stems, lambda: facts.initials, facts.profile.names, facts.profile.capitals)
+        return Background(self.facts.content, self.facts.stems, self._variables, frozenset, self.facts)
 
 
 @lru_cache(maxsize=64)

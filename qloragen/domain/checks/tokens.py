@@ -33,21 +33,22 @@ class Word(NamedTuple):
     """What it counts, in digits; the number words of some languages too."""
     unit: str = ""
     """What it counts of, where that is written into it: `second` in 10s."""
+    key: str = ""
+    """By which it is compared: its value or its stem."""
 
 
 # ----------------------------------------------------------------------------------------------------------- tokens
 
 _WIDE = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _TEMPLATE = (
-    r"[{w}]+"
-    r"|(?:\A|\n)\s*(?:[-*+•>|]+[ \t]+|\#{{1,6}}[ \t]+|\(?\d{{1,3}}[.)](?!\d)[ \t]*)*"
-    r"|(?<![\w.-])--?[A-Za-z][\w-]*"
+    r"(?:\A|\n)\s*(?:[-*+•>|]+[ \t]+|\#{{1,6}}[ \t]+|\(?\d{{1,3}}[.)](?!\d)[ \t]*)*"
+    r"|(?!\d){c}+(?:(?:[./@'’-]|::)(?=[^\W_]){c}+)*"
     r"|\d+(?:[.,_]\d+)*(?:\.x\b)?(?:{c}+|%)?"
-    r"|{c}+(?:(?:[./@'’-]|::)(?=[^\W_]){c}+)*"
-    r"|[.!?](?=\s|\Z)|[。！？]|[:;：；()\"“„«»|]|\*\*|%"
+    r"|[.!?](?=\s|\Z)|[:;()\"|]|\*\*|%"
+    r"|(?<![\w.-])--?[A-Za-z][\w-]*"
 )
-_ASCII = re.compile(_TEMPLATE.format(w=_WIDE, c=r"\w"), re.ASCII)
-_ANY = re.compile(_TEMPLATE.format(w=_WIDE, c=rf"[^\W{_WIDE}]"))
+_ASCII = re.compile(_TEMPLATE.format(c=r"\w"), re.ASCII)
+_ANY = re.compile(_TEMPLATE.format(c=rf"[^\W{_WIDE}]") + rf"|[{_WIDE}]+|[。！？：；“„«»]")
 
 
 def tokens(text: str) -> list[str]:
@@ -67,6 +68,11 @@ _WIDE_RUN = re.compile(f"[{_WIDE}]")
 @lru_cache(maxsize=_REMEMBERED)
 def word_of(token: str) -> Word:
     """Return what a token comes to; remembers the last 32,768, for words come again and again."""
+    word = _read(token)
+    return word._replace(key=word.value or word.stem)
+
+
+def _read(token: str) -> Word:
     if not token.strip() or token[-1].isspace() or (token[0].isdecimal() and token[-1] in ".)"):
         return Word(token, "wrap" if not token.strip() and token.count("\n") == 1 else "line")
     shape = _SIGNS.get(token)
@@ -135,10 +141,11 @@ def _named(token: str) -> Word:
     whole = token.casefold()
     if whole in STOP_WORDS:
         return Word(token, "word", value=NUMBER_WORDS.get(whole, ""))
-    if len(token) > 2 and token[-1] == "s" and token[:-1].isupper():
+    if len(token) > 2 and token[-1] == "s" and token.isalpha() and token[:-1].isupper():
         whole = whole[:-1]
         return Word(token, "code", whole, (whole,))
-    unit = UNITS.get(whole, "") if len(whole) > 1 or whole == "%" else ""
+    measure = whole.partition("/")[0]
+    unit = UNITS.get(measure, "") if len(measure) > 1 or whole == "%" else ""
     if unit or (token.isalpha() and not _CAMEL.search(token)):
         stem = unit or stem_of(whole)
         value = NUMBER_WORDS.get(whole) or MONTHS.get(whole, "")

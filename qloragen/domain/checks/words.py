@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from .tokens import Word, tokens, word_of
 
 
-class Sentence(NamedTuple):
+class Sentence:
     """What a sentence, or an item of a list, says."""
 
-    words: tuple[Word, ...]
-    """Those that say something, numbers included."""
-    stems: frozenset[str]
+    __slots__ = ("__dict__", "words")
+
+    def __init__(self, words: tuple[Word, ...]) -> None:
+        self.words = words
+        """Those that say something, numbers included."""
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """All stems of its words."""
+        return frozenset().union(*[word.parts for word in self.words])
 
 
 class Words:
@@ -44,15 +50,10 @@ def share(stems: frozenset[str], *known: frozenset[str]) -> float:
 def _sentences(words: Iterable[Word]) -> Iterator[Sentence]:
     current: list[Word] = []
     for word in words:
-        if word.parts or word.value:
+        if word.key:
             current.append(word)
         elif current and word.shape in ("end", "line"):
-            yield _sentence(current)
+            yield Sentence(tuple(current))
             current = []
     if current:
-        yield _sentence(current)
-
-
-def _sentence(words: Iterable[Word]) -> Sentence:
-    said = tuple(words)
-    return Sentence(said, frozenset().union(*[word.parts for word in said]))
+        yield Sentence(tuple(current))
