@@ -73,15 +73,17 @@ def test_killed_processes_lose_no_reply_and_repeat_at_most_what_was_in_flight(ru
         return None
 
     server = serve(faults=kill, delay_s=0.02)
-    while len(processes) <= len(deadly):
+    while not processes or processes[-1].returncode:
         processes.append(started(*command(run, server)))
         processes[-1].communicate(timeout=60)
 
-    assert [process.returncode for process in processes] == [-SIGKILL] * len(deadly) + [0]
+    killed = processes[:-1]
+    assert {process.returncode for process in killed} == {-SIGKILL}
+    assert 3 <= len(killed) <= len(deadly)  # a process may have more than one of these calls in flight
     state = read_run(run / "judge")
     repeated = len(server.calls) - len(asked(server))
     assert len(asked(server)) == CALLS
-    assert repeated <= IN_FLIGHT * len(deadly)
+    assert repeated <= IN_FLIGHT * len(killed)
     assert state.totals.judgements.total() == CALLS
     assert state.ledger.total().calls == CALLS
     lines = [orjson.loads(line) for line in (run / "judge/judgements.jsonl").read_bytes().splitlines()]

@@ -8,8 +8,8 @@ import sys
 import orjson
 
 from ..judging.command import Wanted, Work, assessed, processed, work_of
+from ..judging.opening import judging
 from ..judging.result import Assessment
-from ..judging.session import judging
 from ..logs import configure, escape
 from ..loop import block_on
 from ..progress import Line, Progress, shown
@@ -38,10 +38,10 @@ def judge(arguments: argparse.Namespace) -> int:
 async def _judge(work: Work, line: Line | None) -> Assessment:
     async with stop_on_signals(work.settings.grace_s, leave_at_once) as stopping:
         async with judging(work.folder, work.settings, work.wish) as opened:
-            (line or sys.stderr).write(f"{escape(str(opened))}\n")
+            (line or sys.stderr).write(f"{escape(str(opened.look))}\n")
             stopping.finish_first(opened)
-            progress = Progress(opened, len(opened.plan.left), makes="judgements")
-            async with shown(progress, line if opened.plan.calls else None):
+            progress = Progress(opened, len(opened.look.plan.left), makes="judgements")
+            async with shown(progress, line if opened.look.plan.calls else None):
                 stopped = await processed(opened)
         return await assessed(opened, stopped)
     raise AssertionError("unreachable")

@@ -14,10 +14,11 @@ from ..loop import block_on
 from ..manifest import read_manifest
 from ..settings import Settings, load
 from ..signals import stop_on_signals
+from .opening import judging
 from .planning import Wish
 from .reading import Heard, assess, heard_of
 from .result import Assessment
-from .session import Judging, judging
+from .session import Judging
 
 _KNOBS_OF_THE_RUN = ("pack", "pack_variables")
 """The settings of the run whose records are judged that decide by which types they are judged."""
@@ -119,10 +120,10 @@ async def assessed(opened: Judging, stopped: RunStopped | None) -> Assessment:
 
 
 def _assess(opened: Judging) -> Assessment:
-    judge = opened.judge
-    heard = heard_of(opened.folder, judge=judge.id)
+    look, judge = opened.look, opened.look.judge
+    heard = heard_of(look.folder, judge=judge.id)
     said_nothing = Heard(judge.id, judge.model, tuple(judge.pack.judge.questions))
-    return assess(opened.folder, heard or said_nothing, opened.settings.judge_min_recall)
+    return assess(look.folder, heard or said_nothing, look.settings.judge_min_recall)
 
 
 async def _judge_here(work: Work) -> Assessment:

@@ -15,6 +15,7 @@ import anyio
 
 from ..domain.article_block import ArticleBlock
 from ..errors import RunStopped
+from ..judgement import Verdict
 from ..logs import get_logger
 from ..pipeline.crew import Crew
 from ..pipeline.prefix import Prefix
@@ -23,7 +24,7 @@ from ..pipeline.settling import Completer, Keeper, Settling
 from ..pipeline.shared import Shared
 from ..pipeline.tally import Tally
 from ..store.handle import Run
-from ..types import Invalid, Reply, Request, Verdict
+from ..types import Invalid, Reply, Request
 from .judge import Case, Judge
 
 MAX_ASKS = 2

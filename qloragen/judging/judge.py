@@ -14,21 +14,9 @@ from ..domain.judging import asking, reading
 from ..domain.judging.controls import Control
 from ..domain.judging.text import Told, hash_of, told_of
 from ..domain.pack import Pack
+from ..judgement import Judgement, Verdict
 from ..pipeline.job import decoded
-from ..types import (
-    Article,
-    Cell,
-    Draft,
-    Format,
-    InstructionType,
-    Invalid,
-    Judgement,
-    Reply,
-    Request,
-    Usage,
-    Verdict,
-    digest,
-)
+from ..types import Article, Cell, Draft, Format, InstructionType, Invalid, Reply, Request, Usage, digest
 
 _UNREADABLE = Invalid("unreadable", "The reply in the journal is no completion.")
 

@@ -13,13 +13,14 @@ from ..domain.judging.agreement import Agreement
 from ..domain.judging.text import text_hash
 from ..errors import SetupError
 from ..export.example import chosen_lines
+from ..judgement import Judgement
 from ..settings import load
 from ..store.files import Disk
-from ..store.lines import judgement_of, record_of
+from ..store.judgement_lines import judgement_of
+from ..store.lines import record_of
 from ..store.names import JOURNAL, JUDGEMENTS, SINK
 from ..store.run import read_run
 from ..store.scan import lines
-from ..types import Judgement
 from ..upkeep import mend
 from .material import holds_in
 from .result import Assessment

@@ -15,13 +15,15 @@ import orjson
 from pydantic import ValidationError
 
 from ..errors import StorageFailed
+from ..judgement import Judgement
 from ..logs import get_logger
-from ..types import Article, AskedInBatch, Cell, Judgement, LostCall, Record, Rejection, Reply
+from ..types import Article, AskedInBatch, Cell, LostCall, Record, Rejection, Reply
 from .bills import booked_at, lost_in, lost_line
 from .files import Files
 from .filing import Ends, Filing, refused
 from .frame import key_of, kind_of, sink_line
 from .index import Index, Mark
+from .judgement_lines import judgement_line, standing_of
 from .ledger import NOTHING_WORSE
 from .lines import (
     Refused,
@@ -34,14 +36,12 @@ from .lines import (
     cell_fields,
     failed_at,
     failure_line,
-    judgement_line,
     record_in,
     record_line,
     rejection_line,
     reply_line,
     reply_of,
     retry_line,
-    standing_of,
     types_line,
 )
 from .recovery import Recovery, recover

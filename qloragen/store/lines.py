@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,7 +39,6 @@ from ..types import (
     Cell,
     Format,
     InputMode,
-    Judgement,
     Quality,
     Record,
     Rejection,
@@ -47,7 +46,6 @@ from ..types import (
     ReplyForm,
     Stage,
     Usage,
-    Verdict,
     Worst,
     digest,
 )
@@ -59,12 +57,13 @@ Refused = Mapping[str, Paid]
 """What was paid for replies that came to nothing, by reason."""
 
 
-class _Line(BaseModel):
-    # Lines of newer versions may say more.
+class Line(BaseModel):
+    """What all lines have in common; those of newer versions may say more."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class _UsageLine(_Line):
+class UsageLine(Line):
     prompt_tokens: int
     cached_tokens: int
     cache_write_tokens: int
@@ -72,7 +71,7 @@ class _UsageLine(_Line):
     reasoning_tokens: int
 
 
-class _CellLine(_Line):
+class _CellLine(Line):
     k: str
     stage: Stage
     content_hash: str
@@ -98,7 +97,7 @@ class _FailureLine(_CellLine):
     time: datetime
 
 
-class ArticleLine(_Line):
+class ArticleLine(Line):
     """An article as its models read it."""
 
     t: Literal["article"]
@@ -116,7 +115,7 @@ class ReplyLine(_CellLine):
     t: Literal["reply"]
     structure: ReplyForm | None
     finish_reason: str
-    usage: _UsageLine
+    usage: UsageLine
     cost_usd: Decimal | None
     tier: str | None = None
     worst_usd: Decimal | None = None
@@ -140,13 +139,13 @@ class AskedLine(_CellLine):
     time: datetime
 
 
-class _QualityLine(_Line):
+class _QualityLine(Line):
     grounded: float
     supported: float
     flags: tuple[str, ...]
 
 
-class RecordLine(_Line):
+class RecordLine(Line):
     """One line of the sink."""
 
     id: str
@@ -163,36 +162,11 @@ class RecordLine(_Line):
     prompt_fingerprint: str
     input_mode: InputMode
     finish_reason: str
-    usage: _UsageLine
+    usage: UsageLine
     cost_usd: Decimal | None
     time: datetime
     quality: _QualityLine | None = None
     """Lines of before there were checks that measure do not have it."""
-
-
-class _VerdictLine(_Line):
-    yes: bool
-    quote: str
-
-
-class JudgementLine(_Line):
-    """One line of the sink of a run that judges."""
-
-    id: str
-    record: str
-    text_hash: str
-    judge: str
-    article_id: str
-    type_slug: str
-    content_hash: str
-    model: str
-    prompt_fingerprint: str
-    control: str | None
-    planted: bool
-    verdicts: dict[str, _VerdictLine]
-    usage: _UsageLine
-    cost_usd: Decimal | None
-    time: datetime
 
 
 def article_key(content_hash: str, format: Format) -> str:
@@ -333,43 +307,6 @@ def record_line(
     return framed(record.id, kind, fields)
 
 
-def judgement_line(judgement: Judgement, refused: Refused = MappingProxyType({})) -> bytes:
-    """Return the journal line of `judgement`."""
-    fields: dict[str, object] = {
-        **refused_fields(refused),
-        "record": judgement.record,
-        "text_hash": judgement.text_hash,
-        "judge": judgement.judge,
-        "article_id": judgement.article_id,
-        "type_slug": judgement.type_slug,
-        "content_hash": judgement.content_hash,
-        "model": judgement.model,
-        "prompt_fingerprint": judgement.prompt_fingerprint,
-        "control": judgement.control,
-        "planted": judgement.planted,
-        "accepted": judgement.accepted,
-        "verdicts": {name: verdict._asdict() for name, verdict in judgement.verdicts.items()},
-        "usage": judgement.usage._asdict(),
-        "cost_usd": usd_text(judgement.cost_usd),
-        "time": judgement.time,
-    }
-    return framed(judgement.id, "judgement", fields)
-
-
-def standing_of(judgement: Judgement) -> str:
-    """Return as what a judgement is counted: `accepted`, `refused`, or `control`."""
-    return _standing(judgement.control, accepted=judgement.accepted)
-
-
-def judged_as(fields: Mapping[str, Any]) -> str:
-    """Return as what the judgement is counted whose line has these fields."""
-    return _standing(fields["control"], accepted=fields["accepted"])
-
-
-def _standing(control: str | None, *, accepted: bool) -> str:
-    return "control" if control is not None else "accepted" if accepted else "refused"
-
-
 def article_of(raw: bytes) -> Article:
     """Return the article that a journal line holds; raises ValidationError when it holds none."""
     line = ArticleLine.model_validate_json(raw)
@@ -383,7 +320,7 @@ def reply_of(raw: bytes) -> Reply:
         cell=_cell_of(line),
         structure=line.structure,
         finish_reason=line.finish_reason,
-        usage=_usage_of(line.usage),
+        usage=usage_of(line.usage),
         cost_usd=line.cost_usd,
         tier=line.tier,
         worst=None if line.worst_tokens is None else Worst(line.worst_usd, line.worst_tokens),
@@ -419,15 +356,7 @@ def record_of(raw: bytes) -> Record:
     line = RecordLine.model_validate_json(raw)
     fields = {name: getattr(line, name) for name in RecordLine.model_fields}
     quality = Quality(**line.quality.model_dump()) if line.quality else Quality()
-    return Record(**{**fields, "usage": _usage_of(line.usage), "quality": quality})
-
-
-def judgement_of(raw: bytes) -> Judgement:
-    """Return the judgement that a sink line holds; raises ValidationError when it holds none."""
-    line = JudgementLine.model_validate_json(raw)
-    fields = {name: getattr(line, name) for name in JudgementLine.model_fields}
-    verdicts = {name: Verdict(verdict.yes, verdict.quote) for name, verdict in line.verdicts.items()}
-    return Judgement(**{**fields, "verdicts": verdicts, "usage": _usage_of(line.usage)})
+    return Record(**{**fields, "usage": usage_of(line.usage), "quality": quality})
 
 
 def _cell_of(line: _CellLine) -> Cell:
@@ -445,7 +374,8 @@ def _cell_of(line: _CellLine) -> Cell:
     )
 
 
-def _usage_of(line: _UsageLine) -> Usage:
+def usage_of(line: UsageLine) -> Usage:
+    """Return the usage that a line says."""
     return Usage(**line.model_dump())
 
 

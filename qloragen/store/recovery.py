@@ -22,7 +22,8 @@ from .aside import keep_lines, keep_part, without_zeros
 from .files import Files, opened, write_all
 from .frame import is_whole
 from .index import Index, Mark
-from .lines import damaged_line, judgement_of, record_of
+from .judgement_lines import judgement_of
+from .lines import damaged_line, record_of
 from .names import JOURNAL, JUDGEMENTS, SINK
 from .projection import mend
 from .reading import Contents, read_journal, save

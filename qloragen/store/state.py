@@ -13,8 +13,9 @@ from ..types import Format, Usage, Worst
 from .bills import account_of, lost_of, refused_of, usd_of, worst_of
 from .frame import key_of, kind_of
 from .index import Index
+from .judgement_lines import judged_as
 from .ledger import NOTHING_WORSE, Account, Ledger, Lost
-from .lines import Refused, article_key, judged_as, name_key
+from .lines import Refused, article_key, name_key
 from .money import NO_MONEY, NO_TYPES, Money
 from .standing import Kind, Standing
 from .submissions import Submissions

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from ...types import Completion, Draft, Invalid, Verdict
+from ...judgement import Verdict
+from ...types import Completion, Draft, Invalid
 from .text import is_quoted
 
 MAX_ARGUMENTS_CHARS = 20_000
