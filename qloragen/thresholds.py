@@ -49,7 +49,7 @@ class Thresholds(BaseModel):
     repeated_words: Share = Field(
         0.3, description="Share of a field's runs of five words that may have stood there before"
     )
-    language_words: Count = Field(12, description="Fewest words by which the language of a field is judged")
+    language_words: Count = Field(6, description="Fewest words by which the language of a field is judged")
     language_score: Share = Field(
         0.6, description="Confidence from which a language that is not the article's counts as another one"
     )

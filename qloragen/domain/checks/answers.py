@@ -11,10 +11,11 @@ _BEGINNING_CHARS = 300
 
 _REFUSAL = re.compile(
     r"(?:unfortunately,? |well, )?(?:"
-    r"(?:i['’]m|i am) (?:so |very |really )?(?:sorry|unable|afraid|not able)\b"
-    r"|i (?:can(?:['’]t|not)|could not|couldn['’]t|do not have|don['’]t have|won['’]t|will not)\b"
-    r"|(?:sorry|apologies|my apologies)\b[,!.]|i apologi[sz]e\b|as an? (?:ai|large language|language) "
-    r"?(?:language )?(?:model|assistant)?\b"
+    r"(?:i['’]m|i am) (?:so |very |really |just |only )?(?:sorry|unable|afraid|not able|an? (?:ai|language|large))\b"
+    r"|i (?:can(?:['’]t|not)|could not|couldn['’]t|do not (?:have|know)|don['’]t (?:have|know)|won['’]t|will not)\b"
+    r"|i (?:must|have to|would rather) (?:decline|refuse|not)\b"
+    r"|(?:sorry|apologies|my apologies)\b[,!.]|i apologi[sz]e\b"
+    r"|as an? (?:ai|large language|language) ?(?:language )?(?:model|assistant)?\b"
     # German, French, Spanish, Portuguese, Chinese, Japanese
     r"|es tut mir leid\b|tut mir leid\b|ich kann (?:das|diese|dazu|dir|ihnen|leider|hierzu|"
     r"dabei)\b[^.]{0,80}\bnicht\b|als ki(?:-|\b)"
@@ -27,19 +28,22 @@ _REFUSAL = re.compile(
     r"|申し訳(?:ありません|ございません)|すみません|お答えできません|ai(?:言語モデル|アシスタント)"
     r")"
 )
+_SOURCE = r"(?:article|text|passage|context|excerpt|information|input|document|evidence|material|paragraphs?)"
 _NOT_THERE = re.compile(
-    r"\b(?:the|this) (?:provided |given |above )?(?:article|text|passage|context|excerpt|information|input|"
-    r"document|evidence|paragraphs?)"
-    r"(?: provided| given)? (?:does not|doesn['’]t|do not|don['’]t) (?:contain|mention|provide|include|specify|"
-    r"state|say|give|cover|explain)"
-    r"|\b(?:is|are) not (?:mentioned|specified|provided|stated|given|covered|explained|described|discussed) in the "
-    r"(?:provided |given )?(?:article|text|passage|context|excerpt|information|input|evidence|paragraphs?)"
-    r"|\bthere is (?:no|not enough|insufficient) information (?:about|on|in|available|provided|given|to)\b"
-    r"|\b(?:as an ai|as a) (?:language|large language) model\b|\bnot enough information (?:is )?(?:given|provided|"
-    r"to answer)\b"
-    r"|\bi (?:cannot|can['’]t|am unable to) (?:answer|provide|help|assist|fulfil|comply)"
+    rf"(?:the|this) (?:provided |given |above |available )?{_SOURCE}(?: provided| given| above)? "
+    r"(?:does not|doesn['’]t|do not|don['’]t) "
+    r"(?:contain|mention|provide|include|specify|state|say|give|cover|explain|answer)"
+    rf"|(?:is|are) not (?:mentioned|specified|provided|stated|given|covered|explained|described|discussed) in the "
+    rf"(?:provided |given )?{_SOURCE}"
+    r"|(?:there (?:is|are)|i (?:have|found|see)) (?:no|not enough|insufficient) (?:relevant |further |specific )?"
+    r"(?:information|details|context) (?:about|on|in|available|provided|given|to)\b"
+    r"|no (?:relevant |specific |further )?(?:information|answer) (?:is|was|can be|could be) (?:available|given|provided|found)"
+    r"|(?:this|the|your) question (?:can ?not|can['’]t|could not) be answered"
+    r"|(?:it is|it['’]s) (?:not possible|impossible) to (?:answer|determine|tell|say|give an answer)\b"
+    r"|as an? (?:ai )?(?:language|large language) model\b|not enough information (?:is )?(?:given|provided|to answer)\b"
+    r"|i (?:cannot|can['’]t|am unable to) (?:answer|provide|help|assist|fulfil|comply)"
 )
-_SIGNS = ("not", "n't", "n’t", "no information", "model", "insufficient", "unable")
+_SIGNS = ("not", "n't", "n’t", "no ", "model", "insufficient", "impossible", "unable")
 
 
 def _refusal(case: Case) -> str | None:
@@ -58,10 +62,14 @@ def _refusal(case: Case) -> str | None:
 _ASKS = re.compile(
     r"please,? (?:can|could|summari[sz]e|explain|describe|provide|give|tell|list|write|analy[sz]e|compare|outline|"
     r"identify|discuss|translate|answer|generate|create|help|elaborate|show me|share)\b"
-    r"|(?:can|could|will|would) you (?:please )?[a-z]+\b|(?:i|we) (?:need|want|would like) you to\b|i['’]d like "
-    r"you to\b"
-    r"|(?:your task is|you are asked|you have been asked) to\b"
-    r"|write an? (?:\w+ ){0,2}(?:summary|response|record|instruction|essay|paragraph|answer)\b"
+    r"|(?:can|could|will|would) you (?:please )?[a-z]+\b"
+    r"|(?:i|we) (?:need|want|would like|have) (?:you to|to (?:know|ask|understand|learn)|a question|(?:some |your )?help)\b"
+    r"|i['’]d like (?:you )?to (?:know|ask|\w+)\b|(?:your task is|you are asked|you have been asked) to\b"
+    r"|(?:give|tell|show|help) me\b|let me know\b|what (?:do|would) you (?:want|like|need)\b"
+    r"|(?:hello|hi|hey|dear \w+|good (?:morning|day|evening))\b[^.?!\n]{0,30}[!,.]"
+    r"|(?:sure|of course|certainly|okay|ok|great)[!,.] (?:what|which|how|could|can|please|let me|i)\b"
+    r"|(?:user|human|assistant|customer|student|teacher):\s"
+    r"|write an? (?:\w+ ){0,3}(?:summary|response|record|instruction|essay|paragraph|answer|explanation|overview)\b"
     r"|bitte (?:fassen|erklären|beschreiben|nennen|geben|erläutern|vergleichen) sie\b|(?:können|könnten) sie "
     r"(?:bitte )?"
     r"|(?:pouvez|pourriez)-vous\b|veuillez (?:résumer|expliquer|décrire|fournir|comparer)\b"
@@ -70,12 +78,20 @@ _ASKS = re.compile(
 )
 _TASK = re.compile(
     r"(?:please )?(?:summari[sz]e|explain|discuss|elaborate on|"
-    r"describe (?:how|what|why|in|the (?:main|key|process|purpose|steps|role|differences?|importance|concept|use))\b)"
+    r"describe (?:how|what|why|in|the (?:main|key|process|purpose|steps|role|differences?|importance|concept|use))\b|"
+    r"(?:provide|give|write|create|generate|produce|prepare|draft|compose) (?:an?|the) (?:[\w-]+ ){0,3}"
+    r"(?:overview|summary|explanation|description|outline|analysis|comparison|account|introduction)\b)"
 )
+_DIALOGUE = re.compile(r"\n(?:user|human|assistant):\s")
 _JAPANESE_REQUEST = re.compile(r"(?:要約|説明|記述|比較)してください。?$")
 _SENTENCE_END = re.compile(r"[.!。！](?:\s|$)|\n|```")
 _QUESTION_ENDS = ("?", "？")
-_ASKED_FOR = ("question", "quiz", "prompt", "interview", "frage", "pregunta", "pergunta", "问题", "質問")
+_ASKED_FOR = re.compile(
+    r"(?:write|generate|create|make|formulate|pose|give|ask|suggest|list|propose|draft)\b[^.?!]{0,40}"
+    r"\b(?:questions?|prompts?|dialogues?|conversations?|e-?mails?|letters?)\b|\bquiz\b|\binterview\b"
+    r"|fragen\b|preguntas?\b|perguntas?\b|问题|質問"
+)
+"""Instructions that want something that asks."""
 
 
 def _role_swap(case: Case) -> str | None:
@@ -83,13 +99,13 @@ def _role_swap(case: Case) -> str | None:
     output = case.parts[2].lowered.strip()
     if not (_asks(output) or _is_question(output)):
         return None
-    if any(word in case.parts[0].lowered for word in _ASKED_FOR):
+    if _ASKED_FOR.search(case.parts[0].lowered):
         return None
     return "The output is a request or a question itself; give the answer to the instruction."
 
 
 def _asks(output: str) -> bool:
-    if _ASKS.match(output) or _JAPANESE_REQUEST.search(output):
+    if _ASKS.match(output) or _JAPANESE_REQUEST.search(output) or _DIALOGUE.search(output):
         return True
     return bool(_TASK.match(output)) and not _SENTENCE_END.search(output[:-1])
 

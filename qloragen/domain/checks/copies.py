@@ -69,7 +69,11 @@ def _runs(words: Sequence[str]) -> set[tuple[str, ...]]:
 
 # -------------------------------------------------------------------------------------------------------------- JSON
 
-_OURS = re.compile(r'(?:```(?:json)?\s*)?[\[{]\s*\{?\s*"(?:instruction|input|evidence|output|context|response)"\s*:')
+_OURS = re.compile(
+    r"(?:```(?:json)?\s*)?[\[{]\s*\{?\s*([\"'])(?:instruction|input|evidence|output|context|response|answer|result|text|content|"
+    r"reply|completion|explanation|summary)\1\s*:"
+)
+"""Keys that are parts of a record or names for an answer."""
 
 
 def _json(case: Case) -> str | None:

@@ -37,6 +37,7 @@ _UNSEEN = re.compile(
     r"(?:code )?(?:example|listing|snippet|code block|figure|diagram|command|paragraph|section|excerpt|"
     r"passage)\b(?! of\b)"
     r"|\b(?:in|from|of|see|shown in) (?:example|figure|listing|snippet|code block|diagram|step) \d\b(?! of\b)"
+    r"|\bthe above\b(?=[.?]| in | and |$)"
     r"|\b(?:shown|described|mentioned|listed|given|discussed) (?:above|below|earlier|previously|here)\b"
 )
 _ABOVE_AT_END = re.compile(r"\b(?:above|below)[?.]?$")
@@ -54,6 +55,8 @@ _EXPLETIVE = re.compile(
     r"|\bit (?:is|was|takes?|would be|may be|can be|becomes?|makes sense|seems?) "
 )
 _SAYS_NOTHING = listed(
+    "case cases fix fixed related solve solved each own words situation here cause causes occur occurs avoid avoided prevent done "
+    "make made take keep apply applied needed know understand consider recommend possible difference differences both "
     "a an and any are as at be by can could describe did do does explain explained explaining for from give given "
     "had has have how i if in into is it its itself list main may me mean meaning means might must my name need "
     "of on one or our please provide role say should show so some summarise summarize summary tell that the their "

@@ -8,6 +8,7 @@ one, unless it is so short that it is no sentence. Scripts in which a sentence m
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .case import Case, Check, Part
 from .wordlist import listed
@@ -22,11 +23,15 @@ _NEEDS_NO_MARK = re.compile(
     r"\s*(?:[-*+•▪]\s|\d{1,3}[.)]\s|[A-Za-z][.)]\s|#{1,6}\s|\||>|[$%]\s|\*{1,5}\s|=+\s|\.{1,2}\s)|\s{4,}\S|\t"
 )
 """Lines that are items, headings, rows of tables, quotations or commands."""
-_TECHNICAL = re.compile(r"[/\\_=:@#+&%$~^<>{}\d-]|\w\.\w|\(\)|[A-Z]{2}|[a-z][A-Z]")
-"""A last word that is a path, an address, a number, an identifier: what code and values end with."""
+_PLACE = re.compile(r"[/\\=@<>{}$]|::|\w\.\w|\(\)|\w_\w")
+"""A last word that is a path, an address, an identifier or an expression."""
+_TECHNICAL = re.compile(r"[:#+&%~^\d-]|[A-Z]{2}|[a-z][A-Z]")
+"""A last word that is a number or a name, such as short phrases end with."""
 _LETTERS_END = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_FEWEST_WORDS = 8
+_FEWEST_WORDS = 7
 """Fewer words than this, on one line, may be a phrase: "Three replicas in each data centre"."""
+_MANY_WORDS = 20
+"""A line of so many words is no phrase, whatever it ends with."""
 _VALUE_WORDS = 2
 """So many words after a colon are a value: "Default: ten days"."""
 _TAIL_CHARS = 32
@@ -70,19 +75,19 @@ def _unfinished(text: str, article: str) -> bool:
         return _half_a_word(words[-1], article)
     if _open_code(text) or text.count("(") > text.count(")"):
         return True
-    if any(word.endswith(":") for word in words[-_VALUE_WORDS - 1 : -1]):
+    return not _PLACE.search(words[-1]) and (_lacks_mark(last, words) or _half_a_word(words[-1], article))
+
+
+def _lacks_mark(last: str, words: Sequence[str]) -> bool:
+    """Whether a line is a sentence, or has one before what it ends with, and so needs a mark at its end."""
+    if len(words) >= _MANY_WORDS:
+        return True
+    if any(word.endswith(":") for word in words[-_VALUE_WORDS - 1 : -1]) or _TECHNICAL.search(words[-1]):
         return False
-    return not _TECHNICAL.search(words[-1]) and (len(words) >= _FEWEST_WORDS or _has_sentence(text))
+    return len(words) >= _FEWEST_WORDS or bool(_SENTENCE.search(last))
 
 
 _SENTENCE = re.compile(r"[.!?] +[A-Z`]")
-
-
-def _has_sentence(text: str) -> bool:
-    """Whether a text has whole sentences before its last one, which is therefore no phrase."""
-    return bool(_SENTENCE.search(text.rsplit("\n", 1)[-1]))
-
-
 _FEWEST_LETTERS = 3
 _INFLECTIONS = listed("s es d ed er r ing n en e ly y al ally able ion ions 's t y ies")
 

@@ -6,11 +6,12 @@ Only prose of some length is judged, and only where both are certain; code, iden
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import Protocol
 
+from ...thresholds import Thresholds
 from .case import Case, Check
 from .wordlist import listed
 
@@ -99,12 +100,40 @@ def _language(case: Case) -> str | None:
     if expected is None:
         return None
     for (name, text, _), words in case.written_words:
-        if expected == "en" and text.isascii() and _is_english(words):
-            continue
-        found = language_of(prose_of(text), thresholds.language_words, thresholds.language_score)
-        if found is not None and not _same(found, expected) and not _TRANSLATION.search(case.parts[0].lowered):
+        if _differs(text, words, expected, thresholds) and not _TRANSLATION.search(case.parts[0].lowered):
             return f"The {name} is not in the language of the evidence; write all of the record in that language."
     return None
+
+
+_WINDOW = 40
+"""Words that are judged together, so that a change of language inside a text is seen."""
+_SHORT = 12
+_SHORT_SCORE = 0.8
+"""Fewer words than that many must be as certain as this."""
+
+
+def _differs(text: str, words: Sequence[str], expected: str, thresholds: Thresholds) -> bool:
+    english = expected == "en" and text.isascii()
+    parts = max(1, round(len(words) / _WINDOW))
+    size = -(-len(words) // parts) or 1
+    windows = (words[at : at + size] for at in range(0, len(words), size))
+    if english and all(map(_is_english, windows)):
+        return False
+    prose = _windows_of(text, parts) if parts > 1 else (prose_of(text),)
+    return any(_is_other(part, expected, thresholds) for part in prose)
+
+
+def _windows_of(text: str, parts: int) -> Iterator[str]:
+    words = prose_of(text).split()
+    size = -(-len(words) // parts) or 1
+    return (" ".join(words[at : at + size]) for at in range(0, len(words), size))
+
+
+def _is_other(prose: str, expected: str, thresholds: Thresholds) -> bool:
+    score = thresholds.language_score
+    certain = score if _count(prose) >= _SHORT else max(score, _SHORT_SCORE)
+    found = language_of(prose, thresholds.language_words, certain)
+    return found is not None and not _same(found, expected)
 
 
 def _same(one: str, other: str) -> bool:

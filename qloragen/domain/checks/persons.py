@@ -43,12 +43,12 @@ _NO_DOMAINS = listed(
     "class java py js ts md json yml yaml xml html htm txt jar sh conf cfg ini properties go rs rb c h cpp cs sql "
     "cql log gz zip tar local internal svc lan png jpg svg db service timer socket"
 )
-_NUMBERS = re.compile(r"[+(\d][\d ().\-/]{8,24}\d")
+_NUMBERS = re.compile(r"(?:\+|\((?=\d)|\d)[\d ().\-/]{8,24}\d")
 """Where telephone and card numbers are looked for."""
 _PHONE = re.compile(
     r"\+[1-9]\d{0,2}(?:[ .\-/]?\(?\d{1,5}\)?){2,6}|\(\d{3}\)[ -]?\d{3}[-. ]\d{4}|(?:1[-. ])?\d{3}([-. ])\d{3}\1\d{4}"
 )
-_FICTION = re.compile(r"555.?01\d\d$|(\d)\1{6,}$|1234567|01234|12345")
+_FICTION = re.compile(r"555.?01\d\d$|(\d)\1{6,}$|1234567|0123456")
 _CARD = re.compile(
     r"(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6(?:011|5\d{2}))([ -]?)\d{4}\1\d{4}\1\d{4}|3[47]\d{2}([ -]?)\d{6}\2\d{5}"
 )

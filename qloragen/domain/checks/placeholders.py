@@ -7,17 +7,41 @@ from collections.abc import Iterator
 
 from .case import Case, Check
 
+_PART = r"(?:answer|output|response|instruction|question|solution|completion|reply)"
+_FILL = r"(?:insert|fill in|add|enter|put|write|provide|your|to be|todo:?|tbd:?|placeholder)"
 _PLACEHOLDERS = tuple(
-    (opening, re.compile(pattern, re.IGNORECASE))
-    for opening, pattern in (
-        ("<", r"<\s*(?:the\s+)?(?:LLM|model|assistant|AI)(?:['’]s)?\s+(?:response|answer|output)\b[^<>\n]{0,40}>"),
-        ("<", r"<\s*(?:insert|fill in|your|to be|todo:?|tbd:?|placeholder)\s[^<>\[\]\n]{1,60}>(?!\()"),
-        ("[", r"\[\s*(?:insert|fill in|your|to be|todo:?|tbd:?|placeholder)\s[^<>\[\]\n]{1,60}\](?!\()"),
-        ("<", r"<\s*(?:todo|tbd|placeholder)\s*>(?!\()"),
-        ("[", r"\[\s*(?:todo|tbd|placeholder)\s*\](?!\()"),
-        ("{{", r"\{\{\s*[a-z_][\w ']{0,60}\}\}"),
-        ("lorem ipsum", r"\blorem ipsum\b"),
-        ("<", r"</?article-[0-9a-f]{8}>"),
+    (opening, re.compile(pattern, flags))
+    for opening, pattern, flags in (
+        (
+            "<",
+            r"<\s*(?:the\s+)?(?:LLM|model|assistant|AI)(?:['’]s)?\s+(?:response|answer|output)\b[^<>\n]{0,40}>",
+            re.IGNORECASE,
+        ),
+        ("<", rf"<\s*{_FILL}\s[^<>\[\]\n]{{1,60}}>(?!\()", re.IGNORECASE),
+        ("[", rf"(?<![\w/\])])\[\s*{_FILL}\s[^<>\[\]\n]{{1,60}}\](?![(\[])", re.IGNORECASE),
+        ("<", rf"(?<!\w)<\s*(?:the )?{_PART}(?: (?:text|goes here|here))?\s*>", re.IGNORECASE),
+        ("[", rf"(?<![\w/\])])\[\s*(?:the )?{_PART}(?: (?:text|goes here|here))?\s*\](?![(\[])", re.IGNORECASE),
+        ("{", rf"\$?\{{\s*{_PART}\s*\}}", re.IGNORECASE),
+        (" here", r"<[^<>\n]{2,60}\bhere\s*>|(?<![\w/\])])\[[^\[\]\n]{2,60}\bhere\s*\](?![(\[])", re.IGNORECASE),
+        ("<", r"<\s*(?:todo|tbd|placeholder)\s*>(?!\()", re.IGNORECASE),
+        ("[", r"\[\s*(?:todo|tbd|placeholder)\s*\](?!\()", re.IGNORECASE),
+        ("{{", r"\{\{\s*[a-z_][\w ']{0,60}\}\}", re.IGNORECASE),
+        ("lorem ipsum", r"\blorem ipsum\b", re.IGNORECASE),
+        ("<", r"</?article-[0-9a-f]{8}>", re.IGNORECASE),
+        (
+            "[",
+            r"(?<![\w/\])])\[\s*(?:[a-z]+ ){1,3}(?:name|title|date|number|address|version|topic|subject)\s*\](?![(\[])",
+            re.IGNORECASE,
+        ),
+        ("xxxx", r"\bX{4,}\b", re.NOFLAG),
+        ("todo", r"\bTODO\b:?", re.NOFLAG),
+        ("fixme", r"\bFIXME\b:?", re.NOFLAG),
+        ("tbd", r"\bTBD\b", re.NOFLAG),
+        (
+            "(to be ",
+            r"\(to be (?:added|completed|written|filled|done|continued|determined)\b[^()\n]{0,40}\)",
+            re.IGNORECASE,
+        ),
     )
 )
 """What must be there for an expression to be tried at all, and the expression."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ...types import InstructionType
-from ..pack import RecordTexts
+from ..pack import Pack
 from .case import Case, Check
 
 _WORD = re.compile(r"\w+")
@@ -23,6 +23,8 @@ _SAYS_NOTHING = frozenset(
 )
 _LEAK_CHARS = 40
 """A sentence of the prompts at least this long does not come up in a record by chance."""
+_SHORT_LEAK_CHARS = 28
+"""The same of those that no article could have, since they are about records."""
 _SENTENCE_ENDS = re.compile(r"(?<=[.:;])\s+|\n+(?:- )?")
 
 
@@ -89,16 +91,19 @@ _LABEL = re.compile(r"(?:\*\*)?(?:instruction|output|response|answer|assistant|q
 
 
 def _leak(case: Case) -> str | None:
-    sentences = _secret_sentences(
-        case.type.guidance, case.pack.generate.system, case.pack.generate.closing, case.pack.record
-    )
-    for name, text, _ in case.written:
-        if any(sentence in text and sentence not in case.article for sentence in sentences):
+    sentences = _own_sentences(case.type.guidance, *_texts(case.pack))
+    for name, text, lowered in case.written:
+        if any(sentence in lowered and not case.article_has(sentence) for sentence in sentences):
             return f"The {name} repeats a sentence of this prompt."
         found = _mark(text)
         if found is not None and found not in case.article:
             return f"The {name} contains {found}, which belongs to the form of a record; write its text alone."
     return None
+
+
+def _texts(pack: Pack) -> tuple[tuple[tuple[str, str], ...], str]:
+    said = (pack.generate.system, pack.generate.closing, *pack.input_rules.values(), *astuple(pack.record))
+    return tuple(pack.variables.items()), "\n".join(said)
 
 
 def _mark(text: str) -> str | None:
@@ -110,24 +115,37 @@ def _mark(text: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _secret_sentences(guidance: str, system: str, closing: str, record: RecordTexts) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_sentences("\n".join((guidance, system, closing, *astuple(record))))))
+def _own_sentences(guidance: str, variables: tuple[tuple[str, str], ...], said: str) -> tuple[str, ...]:
+    """Return what may not come up, in lower case."""
+    for name, value in variables:
+        said = said.replace(f"${{{name}}}", value)
+    parts = (*_sentences(guidance), *_sentences(said, _SHORT_LEAK_CHARS))
+    return tuple(dict.fromkeys(part.lower() for part in parts if "${" not in part))
 
 
-def _sentences(text: str) -> Iterator[str]:
-    return (part for part in _SENTENCE_ENDS.split(text) if len(part) >= _LEAK_CHARS)
+def _sentences(text: str, least: int = _LEAK_CHARS) -> Iterator[str]:
+    return (part for part in _SENTENCE_ENDS.split(text) if len(part) >= least)
 
 
 # --------------------------------------------------------------------------------------------------- paragraph numbers
 
-_PARAGRAPH_NUMBER = re.compile(r"(?:^|(?<=\s))\[+\d{1,4}\]+(?=[\s.,;:]|$)")
-_PARAGRAPH = re.compile(r"\bparagraphs? (?:numbers? |nos?\. )?\[?\d{1,4}\b", re.IGNORECASE)
+_PARAGRAPH_NUMBER = re.compile(
+    r"(?:^|(?<=[\s\]]))\[+\d{1,4}(?:\s?[,;–-]\s?\d{1,4})*\]+(?=[\s.,;:?!\[]|$)"
+    r"|\((?:evidence|source|sources|see|cf\.|paras?\.?):? ?\[?\d{1,4}(?:, ?\d{1,4})*\]?\)",
+    re.IGNORECASE,
+)
+_PARAGRAPH = re.compile(r"\bparagraphs? (?:numbers? |nos?\. )?\[?\d{1,4}\b|¶ ?\d", re.IGNORECASE)
+_VALUE = re.compile(
+    r"(?:\b(?:is|are|be|of|like|with|to|in|at|array|list|tuple|vector|values?|returns?|range)|[=:,(\[]) ?$",
+    re.IGNORECASE,
+)
+"""What comes before a list that is a value."""
 
 
 def _paragraph_number(case: Case) -> str | None:
     """Find the number of a paragraph, which means nothing to those who see the record alone."""
     for name, text, lowered in case.answer:
-        found = _bracketed(text, case.article) if "[" in text else None
+        found = _bracketed(text, case.article) if "[" in text or "(" in text else None
         if found is None and "paragraph" in lowered and not case.article_has("paragraph"):
             found = match[0] if (match := _PARAGRAPH.search(text)) else None
         if found is not None:
@@ -136,8 +154,12 @@ def _paragraph_number(case: Case) -> str | None:
 
 
 def _bracketed(text: str, article: str) -> str | None:
-    found = (match[0] for match in _PARAGRAPH_NUMBER.finditer(text))
-    return next((number for number in found if number not in article), None)
+    found = (match for match in _PARAGRAPH_NUMBER.finditer(text) if not _is_value(match, text))
+    return next((match[0] for match in found if match[0] not in article), None)
+
+
+def _is_value(match: re.Match[str], text: str) -> bool:
+    return "," in match[0] and bool(_VALUE.search(text[max(0, match.start() - 10) : match.start()]))
 
 
 PROMPTS: tuple[Check, ...] = (

@@ -26,9 +26,12 @@ _IN_URL = re.compile(
 )
 _ASSIGNED = re.compile(
     r"(?:api[_-]?key|secret[_-]?(?:access[_-]?)?key|access[_-]?key|client[_-]?secret|auth[_-]?token|"
-    r"access[_-]?token|secret|"
-    r"passw(?:or)?d)[\"'`]?\s{0,3}(?:[:=]|=>|is)\s{0,3}[\"'`]?([A-Za-z0-9+/_-]{20,}={0,2})(?![A-Za-z0-9+/_(.-])",
+    r"access[_-]?token|bearer|secret|"
+    r"passw(?:or)?d)[\"'`]?\s{0,3}(?:[:=]|=>|is|)\s{0,3}[\"'`]?([A-Za-z0-9+/_-]{20,}={0,2})(?!\.?[A-Za-z0-9+/_(-])",
     re.IGNORECASE,
+)
+_PASSWORD = re.compile(
+    r"(?:passw(?:or)?d|pwd)[\"'`]?\s{0,2}[:=]\s{0,2}[\"'`]?([^\s\"'`<>{}$,;()\[\]]{8,40})", re.IGNORECASE
 )
 _DUMMY = re.compile(
     r"example|sample|dummy|fake|test|placeholder|change|redacted|your|insert|x{4}|0{6}|1234|abcd|foo|bar|secret|"
@@ -54,6 +57,10 @@ def _secret(case: Case) -> str | None:
 
 def _holds_secret(text: str) -> bool:
     if "PRIVATE KEY-----" in text and any(_is_drawn(match[1]) for match in _BLOCK.finditer(text)):
+        return True
+    if ("assw" in text or "ASSW" in text or "pwd" in text) and any(
+        _is_password("", match[1].rstrip(".")) and _is_mixed(match[1]) for match in _PASSWORD.finditer(text)
+    ):
         return True
     suspects = [word for word in text.split() if len(word) >= _LONG_WORD and not word.isalpha()]
     return any(_is_key(word) for word in suspects) or (
@@ -117,6 +124,11 @@ def _is_password(user: str, password: str) -> bool:
             plain,
         )
     )
+
+
+def _is_mixed(password: str) -> bool:
+    """Whether a password has digits among letters of both cases, as those that are made have, and names have not."""
+    return bool(_DIGIT.search(password) and _BOTH_CASES.search(password) and not _counts_up(password))
 
 
 def _is_assigned(value: str) -> bool:

@@ -6,10 +6,13 @@ import re
 
 from ...thresholds import Thresholds
 from .case import Case, Check
+from .wordlist import listed
 
-_EMPTY_WORDS = frozenset(
-    ("", "na", "none", "null", "nil", "string", "text", "todo", "tbd", "output", "response", "answer")
-)
+_EMPTY_WORDS = listed(
+    "na none null nil string text todo tbd output response answer notapplicable notavailable nooutput noanswer noresponse "
+    "noinput nocontext nodata nothing unknown undefined empty seeabove asabove tobedone"
+) | {""}
+"""What is written where there is nothing to write, without blanks and marks."""
 _FIELD_NAMES = {
     "instruction": "The instruction",
     "input": "The context that the record rests on",

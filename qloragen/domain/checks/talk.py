@@ -27,9 +27,20 @@ _SAYING = re.compile(
     rf"th(?:e|is) (?:"
     rf"(?:{_GIVEN} )?(?:article|passage|excerpt|text|author|readme|blog post|tutorial|paragraph)s? "
     rf"(?:also |further |then |explicitly |only )?{_TELLS}\b"
+    r"|(?:document|section|page|guide|chapter)s? (?:also |further |then )?(?:points? out|discusses|discuss|explains?|mentions?|"
+    r"describes?|states?|emphasi[sz]es?|suggests?|recommends?|argues?|concludes?|outlines?|highlights?|introduces?|talks? about)\b"
     rf"|{_GIVEN} (?:article|passage|excerpt|text|author|blog post|context|information|input|material)s?\b"
     r"|(?:article|text|passage|excerpt|context|author) (?:does not|doesn['’]t|did not) "
-    r"(?:mention|say|state|specify|provide|explain|describe|discuss|cover|contain|include)\b)"
+    r"(?:mention|say|state|specify|provide|explain|describe|discuss|cover|contain|include)\b"
+    r"|(?:section|paragraph|passage|chapter|part) (?:about|above|titled|entitled|called)\b"
+    r"|section on \w"
+    r"|(?:article|text|passage|excerpt|paragraph|section|context|information) (?:above|below|provided|given)\b(?! by\b| to\b| for\b)"
+    r")"
+)
+_TAKEN = re.compile(
+    r"(?:taken|found|said|written|given|provided|stated|contained|learned|quoted|information|facts|details|answer)"
+    r" (?:provided |given )?(?:in|from|by) the (?:article|text|passage|excerpt|context|paragraphs?|material)\b"
+    r"|(?:from|in) the (?:article|passage|excerpt|paragraph)\b"
 )
 _REFERRING = re.compile(
     r"(?:according to|as per|based on|"
@@ -110,8 +121,7 @@ def _phrases(part: Part, case: Case) -> Iterator[str]:
     if any(stem in lowered for stem in _STEMS):
         yield from (match[0] for match in _SAYING.finditer(lowered))
         yield from (match[0] for match in _WITHIN.finditer(lowered))
-        if any(words in lowered for words in _REFERS):
-            yield from (match[0] for match in _REFERRING.finditer(lowered))
+        yield from _referring(lowered, case.article)
         for noun, pattern in _NOUNS.items():
             if noun in lowered and not _own_word(case.article, noun):
                 yield from (match[0] for match in pattern.finditer(lowered))
@@ -119,6 +129,14 @@ def _phrases(part: Part, case: Case) -> Iterator[str]:
         yield from (match[0] for match in _BACKWARDS.finditer(lowered))
     if not part.text.isascii() or any(hint in lowered for hint in _HINTS):
         yield from (match[0] for match in _ELSEWHERE.finditer(lowered))
+
+
+def _referring(lowered: str, article: str) -> Iterator[str]:
+    if any(words in lowered for words in _REFERS):
+        yield from (match[0] for match in _REFERRING.finditer(lowered))
+    for match in _TAKEN.finditer(lowered):
+        if not _own_word(article, match[0].rsplit(" ", 1)[-1]):
+            yield match[0]
 
 
 _OWN_TIMES = 2
