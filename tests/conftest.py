@@ -15,7 +15,9 @@ settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-ALIKE_IS_FINE = '{"actions": {"exact_duplicate": "off", "near_duplicate": "off", "twin": "off", "alike": "off"}}'
+LENIENT = orjson.dumps(
+    {"actions": dict.fromkeys(("exact_duplicate", "near_duplicate", "twin", "alike", "missing_evidence"), "off")}
+).decode()
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def no_settings_from_outside(monkeypatch, tmp_path):
     for name in list(os.environ):
         if name.startswith(("QLORAGEN_", "OPENAI_")):
             monkeypatch.delenv(name)
-    # Most tests make records of articles that say nearly the same, or have one reply for all of them.
-    monkeypatch.setenv("QLORAGEN_CHECKS", ALIKE_IS_FINE)
+    # Most tests make records of short articles that say nearly the same, or have one reply for all of them.
+    monkeypatch.setenv("QLORAGEN_CHECKS", LENIENT)
     monkeypatch.chdir(tmp_path)
 
 

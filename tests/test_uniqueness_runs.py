@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -87,7 +88,7 @@ async def work(folder, models, *articles, **knobs):
         return session.summary
 
 
-LENIENT = {"checks": {"actions": dict.fromkeys(BY_CODE, "off")}}
+LENIENT: dict[str, Any] = {"checks": {"actions": dict.fromkeys(BY_CODE, "off")}}
 """What is wrong with a record by itself is the matter of other tests."""
 
 

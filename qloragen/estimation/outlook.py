@@ -163,7 +163,8 @@ class Outlook:
         spec = self._specs[self._job.generate_model]
         asks = min(figures.asks_per_record, self._job.record_asks)
         calls = records * asks
-        prompt = (making.prompt_tokens + tail) * figures.prompt_error
+        followers = max(records - 1, 0) / records if making.prefix_tokens and not self._batch and records else 0.0
+        prompt = (making.prompt_tokens + tail + followers * self._ruler.told_tokens) * figures.prompt_error
         prefix = round(making.prefix_tokens * figures.prompt_error)
         completion = figures.record_tokens[self._job.input_mode] + self._thinking(spec, "generate", figures)
         read, written = (0.0, 0.0) if self._batch else cached(prefix, records, asks, spec.family, spec.price, warm=warm)

@@ -15,6 +15,8 @@ from ..engine.tokens import Estimator, Makeup, makeup
 from ..pipeline.job import Job, OpenArticle
 from ..types import Article, Cell, InstructionType, Request, Structure
 
+_INSTRUCTION = "What does the commit log do when a node comes back after a crash, and which settings decide how long?"
+"""As long as most are."""
 _PROBE = Article("probe", "A paragraph.\n\nAnother one.")
 """Stands for any article where prompts differ by what does not depend on it."""
 
@@ -72,6 +74,9 @@ class Ruler:
         probed = {kind.slug: tokens.estimate(self._makeup(self._generation(probe, kind))) for kind in job.pack.types}
         self.tails = {slug: whole - probed[self._typical.slug] for slug, whole in probed.items()}
         """By type slug: how many more tokens its prompt has than that of the pack's first type."""
+        told = self._makeup(job.generation_request(probe, self._typical, (), (_INSTRUCTION,), shared=True))
+        self.told_tokens = tokens.estimate(told) - probed[self._typical.slug]
+        """How many more it has when it tells what another record of the article asks."""
         forms = [str(self._forms[request.model]) for request in (*firsts, made)]
         self.classification_key = repr((job.classifier.name, job.classify_reads, job.gates, job.max_types, forms[:-1]))
         """Equal for rulers that measure alike, given the same pack."""
