@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..judging.reading import read_judgements
 from ..manifest import Manifest, read_manifest
 from .about import about_of, knows_source
 from .articles import Articles
@@ -84,13 +85,14 @@ def _report(moment: Moment, manifest: Manifest | None, found: Survey, articles: 
     price = per_thousand(cost_usd, records)
     slugs = tuple(kind.slug for kind in standard.pack.types) if standard.pack else ()
     last = manifest.last_process if manifest and knows_source(manifest) else None
+    judged = read_judgements(moment.folder)
     types = types_of(cells, looked, standard, cost_by_type(ledger.bills))
     return Report(
         folder=str(moment.folder),
         made=datetime.now(UTC),
         about=about_of(moment.folder, manifest, moment.state, standard),
         funnel=funnel_of(last, found.texts.values(), cells, standard.wanted),
-        quality=quality_of(Measured(cells, looked, slugs, price, None)),
+        quality=quality_of(Measured(cells, looked, slugs, price, judged)),
         types=types,
         lengths=looked.lengths.lengths(),
         tokenizer=tokens.name if looked.whole else f"{tokens.name}, in a sample of some {MOST_CHECKED:,} records",
@@ -103,7 +105,7 @@ def _report(moment: Moment, manifest: Manifest | None, found: Survey, articles: 
         timeline=found.timeline.points(),
         worst=looked.worst.shown(),
         rejected=looked.rejected(),
-        judged=None,
+        judged=judged,
     )
 
 
