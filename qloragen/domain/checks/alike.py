@@ -11,7 +11,7 @@ from .tokens import Word
 from .words import Sentence, Words
 
 _LEAST_SHARED, _ALIKE = 3, 0.7
-"""Stems that two sentences share at least, and which share of the stems of the one that is judged."""
+"""Words that two sentences share at least, and which share of the words of the one that is judged."""
 _LONGEST = 80
 """Words of a sentence that is compared; longer ones are tables and listings."""
 _MOST = 200
@@ -46,12 +46,12 @@ class Known:
 
     def most_like(self, sentence: Sentence) -> Sentence | None:
         """Return the sentence that says almost the same, if there is one."""
-        stems = sentence.stems
-        best = max(self._sentences, key=lambda known: len(stems & known.stems), default=None)
+        keys = sentence.keys
+        best = max(self._sentences, key=lambda known: len(keys & known.keys), default=None)
         if best is None or len(best.words) > _LONGEST:
             return None
-        shared = len(stems & best.stems)
-        return best if shared >= max(_LEAST_SHARED, _ALIKE * len(stems)) else None
+        shared = len(keys & best.keys)
+        return best if shared >= max(_LEAST_SHARED, _ALIKE * len(keys)) else None
 
 
 def swaps(sentences: Sequence[Sentence], known: Known) -> Iterator[Swap]:

@@ -12,11 +12,12 @@ from .case import Case
 
 _CODE = re.compile(
     r"```|~~~|<pre\b|<code\b|^-{4,}$|::[ \t]*\n\s*\n[ \t]|^(?: {4}|\t)\s*\S"  # blocks
-    r"|^[ \t]*(?:[$>#%]|\w+[$#>]) \S"  # prompts of a shell
-    r"|`[^`\n]+[ =(:/.<-][^`\n]*`"  # more than a name between backticks
-    r"|(?<!\w)--?[a-z][\w-]+|\b\w+\([^()\n]*\)|[;{}][ \t]*$|[=!<>]=|:=|->|=>|</?\w+>"
-    r"|^[ \t]*[\w.-]+[ \t]*[=:][ \t]*[^\s=:][^\n.]*$|\b\w+=\S"  # settings
-    r"|\b(?:SELECT|CREATE|ALTER|DROP|INSERT INTO|UPDATE|DELETE FROM|GRANT)\b.+\b(?:[A-Z]{3,}|\w+_\w+)\b",
+    r"|^[ \t]*(?:\$|\w+[$>#]) \S"  # prompts of a shell
+    r"|`[^`\n]+[ =(:/<-][^`\n]*`"  # more than a name between backticks
+    r"|(?<![\w-])--[a-z][\w-]+|\b\w+\([^()\n]*\)|[;{}][ \t]*$|[=!<>]=|:=|\b\w+\.\w+\.\w+\("
+    r"|^[ \t]*[\w.-]+[ \t]*=[ \t]*\S|\b\w+=[\w\"'/{\[]|^[ \t]*[a-z][\w.-]*:[ \t]*\S+$"  # settings
+    r"|\bSELECT\s.{1,200}\sFROM\s|\b(?:CREATE|ALTER|DROP)\s+[A-Z]+\s|\bINSERT\s+INTO\s|\bUPDATE\s+\S+\s+SET\s"
+    r"|\bDELETE\s+FROM\s|\bGRANT\s+[A-Z]+\s",
     re.MULTILINE,
 )
 
@@ -58,11 +59,18 @@ def _in_known_language(case: Case) -> bool:
 
 # ---------------------------------------------------------------------------------------------------------- options
 
-_KEY = re.compile(r"^[ \t]*[\w.-]+[ \t]*[=:]|`[^`\n]+`|\b\w+=\S|<code", re.MULTILINE)
+_KEY = re.compile(r"^[ \t]*[\w.-]+[ \t]*=|^[ \t]*[a-z][\w.-]*:[ \t]*\S|`[^`\n]+`|\b\w+=\S|<code", re.MULTILINE)
+_SPELLED_AS_OPTION = re.compile(r"--?[a-z]|\w*[^\W\d]_\w|[a-z]\w*[a-z][A-Z]|[^\W\d]\w*\.[^\W\d]")
 
 
 def _option(case: Case) -> bool:
-    return any(word.shape == "code" for word in case.said.input.words) or _KEY.search(case.draft.input) is not None
+    """Tell whether something is spelled as options are; names such as CPU count if the instruction asks about them."""
+    said = case.said
+    asked = said.instruction.stems
+    names = (word for word in said.input.words if word.shape == "code")
+    if any(word.stem in asked or _SPELLED_AS_OPTION.match(word.text) for word in names):
+        return True
+    return _KEY.search(case.draft.input) is not None
 
 
 # ------------------------------------------------------------------------------------------------------------- pair

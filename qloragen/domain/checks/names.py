@@ -131,16 +131,26 @@ def _stands_together(name: str, text: str) -> bool:
 
 
 def swapped_name(swaps: Iterable[Swap], known: Background) -> tuple[str, str] | None:
-    """Return a name that stands in place of another one, and that one."""
+    """Return a name that stands in place of another one, and that one.
+
+    A word that neither the text nor the article has is taken for a name if it stands in place of one.
+    """
     for swap in swaps:
-        here, there = _names(swap.here, swap, known), _names(swap.there, swap, known)
-        if here and there and not any(_same(one, other) for one in here for other in there):
+        there = [word for word in swap.there if not word.value and _is_name(word, known, first=swap.first)]
+        if not there:
+            continue
+        here = [word for word in swap.here if _stands_for(word, known, first=swap.first)]
+        if here and not any(_same(one, other) for one in here for other in there):
             return here[0].text, there[0].text
     return None
 
 
-def _names(words: Sequence[Word], swap: Swap, known: Background) -> tuple[Word, ...]:
-    return tuple(word for word in words if not word.value and _is_name(word, known, first=swap.first))
+def _stands_for(word: Word, known: Background, *, first: bool) -> bool:
+    if word.value or word.unit:
+        return False
+    if _is_name(word, known, first=first):
+        return True
+    return word.shape == "word" and known.stems.isdisjoint(word.parts) and word.stem not in known.facts.stems
 
 
 def _is_name(word: Word, known: Background, *, first: bool) -> bool:

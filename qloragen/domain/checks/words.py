@@ -18,8 +18,13 @@ class Sentence:
         """Those that say something, numbers included."""
 
     @cached_property
+    def keys(self) -> frozenset[str]:
+        """What its words are compared by."""
+        return frozenset([word.key for word in self.words])
+
+    @cached_property
     def stems(self) -> frozenset[str]:
-        """All stems of its words."""
+        """All stems of its words, the parts of identifiers included."""
         return frozenset().union(*[word.parts for word in self.words])
 
 
