@@ -57,7 +57,6 @@ def test_a_good_draft_passes_for_every_type():
         ("output", "Dear {{user name}}, run the backup.", "placeholder"),
         ("output", "Lorem ipsum dolor sit amet.", "placeholder"),
         ("instruction", "What does </article-0a1b2c3d> say about backups?", "placeholder"),
-        ("input", "The context: [insert context here], then more of it.", "placeholder"),
         ("output", "The chart takes {{ .Values.bucket }} as the bucket.", None),
         ("instruction", "[1] How is a backup taken?", "paragraph_number"),
         ("output", "Run the command on every node [3], then wait [4].", "paragraph_number"),

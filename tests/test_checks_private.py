@@ -21,6 +21,8 @@ DRAWN = "q7Zp2Lw9Xv4Rk8Tn3Bd6Hc1Mj5Gs0Fy"
         "Connect to postgres://svc_orders:q7Zp2Lw9Xv4@db7.prod.net/orders for that.",
         f"aws_secret_access_key = {DRAWN}Ab1/",
         f'client_secret: "{DRAWN}"',
+        f"Authorization: Bearer {DRAWN}",
+        "keystore_password=q7Zp2!Lw9Xv is set there.",
     ],
 )
 @pytest.mark.parametrize("field", ["input", "output"])
@@ -115,6 +117,7 @@ def test_addresses_of_ones_own_machine_and_of_examples_are_not(text):
         "apache / cassandra Public\n13 stars 3 forks 5 watching\nYou signed in with another tab or window.",
         "Related posts\nPrevious post: Repair\nNext post: Compaction\nShare on Twitter",
         "Skip to main content\nToggle navigation\nSubscribe to our newsletter",
+        "JavaScript is disabled in your browser.\nPosted by admin on March 3 | 4 Comments | Leave a reply",
     ],
 )
 def test_furniture_of_pages_is_caught(given):

@@ -28,6 +28,11 @@ def test_nothing_is_wrong_with_a_good_record_in_any_field(field):
         ("output", "The authors advise to run repair within ten days on each node."),
         ("output", "Repair runs within ten days, as the tutorial shows for each of the nodes."),
         ("output", "According to this document, repair has to run within ten days."),
+        ("output", "This section points out that repair has to run within ten days."),
+        ("output", "Repair runs within ten days. More is found in the section on repair."),
+        ("output", "Repair runs within ten days, as far as can be learned from the text."),
+        ("instruction", "Summarise the section about nodetool repair in Cassandra."),
+        ("instruction", "From the paragraph above, how often must nodetool repair run?"),
     ],
 )
 def test_talk_about_an_article_is_caught(field, text):
@@ -85,6 +90,13 @@ def test_an_input_is_judged_where_the_model_wrote_it():
     assert "article_talk" not in codes_with(DATABASES, "evidence", input=given)
 
 
+def test_a_placeholder_in_an_input_counts_where_the_model_wrote_it():
+    given = "The context: [insert context here], then more of it."
+
+    assert "placeholder" in codes_with(DATABASES, "written", input=given)
+    assert "placeholder" not in codes_with(DATABASES, "evidence", input=given)
+
+
 # ------------------------------------------------------------------------------------------------------------ refusals
 
 
@@ -97,6 +109,11 @@ def test_an_input_is_judged_where_the_model_wrote_it():
         "The provided text does not mention how often repair must run.",
         "There is no information about how often repair must run.",
         "How often repair must run is not specified in the provided context.",
+        "I do not know how often repair must run on that node.",
+        "I must decline to say how often repair must run.",
+        "I'm just a language model and cannot judge how often repair must run.",
+        "This question cannot be answered with what is known about repair.",
+        "It is not possible to say how often repair must run.",
         "Es tut mir leid, dazu steht dort nichts über die Reparatur.",
         "Je suis désolé, mais je ne peux pas répondre à cette question.",
         "Lo siento, pero no puedo responder a esta pregunta.",
@@ -135,6 +152,11 @@ def test_what_a_system_cannot_do_is_no_refusal(output):
         "Explain how the replicas are compared by nodetool repair",
         "Your task is to describe how nodetool repair works.",
         "I would like you to list the options of nodetool repair.",
+        "Hello! My cluster does not answer any more. What can I do?",
+        "Sure! Which part of the repair shall be explained first?",
+        "Give me an overview of the options of nodetool repair.",
+        "Provide a detailed overview of nodetool repair and its options.",
+        "User: how often must repair run?\nAssistant: within ten days.",
         "Bitte erklären Sie, wie oft die Reparatur laufen muss.",
         "Pourriez-vous expliquer la réparation des nœuds ?",
         "请总结 Cassandra 的修复过程。",
@@ -184,6 +206,9 @@ def test_questions_may_be_the_answer_where_they_are_asked_for():
         "What do the steps shown below achieve?",
         "Describe the following code.",
         "What happens in step 3?",
+        "What problem does this solve?",
+        "Explain the above in your own words.",
+        "How are these related to each other?",
         "Wie wird diese Einstellung geändert, und was bewirkt sie für Knoten?",
         "上述命令有什么作用,应该什么时候使用?",
         "このコマンドは何をしますか、いつ使いますか。",
@@ -229,6 +254,13 @@ def test_instructions_that_name_their_matter_stand_alone(instruction):
         ("Output: repair has to run within ten days.", "prompt_leak"),
         ("Repair has to run within ten days.<|im_end|>", "prompt_leak"),
         ("[Your answer about the repair of a node here]", "placeholder"),
+        ("Repair runs <answer> within ten days on each node.", "placeholder"),
+        ("Repair runs within {output} ten days on each node.", "placeholder"),
+        ("Repair runs within ten days. TODO: say more about it.", "placeholder"),
+        ("Repair runs within ten days. [Add more about repair]", "placeholder"),
+        ("Repair runs within ten days (evidence: 1, 2).", "paragraph_number"),
+        ("Repair runs within ten days [1, 2].", "paragraph_number"),
+        ("Repair runs within ten days [1][2].", "paragraph_number"),
         ("Write about ${subject} and the repair of its nodes.", "placeholder"),
         ("Repair is explained in paragraph 2, which gives ten days.", "paragraph_number"),
         ("Repair runs within ten days [2].", "paragraph_number"),
@@ -244,6 +276,8 @@ def test_what_belongs_to_the_prompts_is_caught(text, code):
         (LAW, "Paragraph 3 of Article 7 gives the right to withdraw consent at any time."),
         (DATABASES, "Set `TARGET=${HOME}/backup` in the shell, then run repair on the node."),
         (DATABASES, "The answer: repair runs within ten days, ### is a comment in that file."),
+        (DATABASES, "Declare it as `Map<String, Answer>`, and read the list [1, 2] of the ranges [3, 4]."),
+        (DATABASES, "See [Add a node](docs/add.md) and the todo list; the row is {output_format: 3}."),
     ],
 )
 def test_what_only_looks_like_a_prompt_passes(good, text):

@@ -33,6 +33,7 @@ TABLE = "The stages are these.\n\n" + "\n".join(f"| ReadStage | 0 | 0 | {number}
     ("field", "text", "code"),
     [
         ("instruction", "Explain.", "empty"),
+        ("output", "Not applicable.", "empty"),
         ("instruction", "Why is repair needed? " * 30, "too_long"),
         ("output", "".join(f"Step {number} of the repair follows. " for number in range(120)), "too_long"),
         ("input", "".join(f"Node {number} of the ring is repaired. " for number in range(400)), "too_long"),
@@ -165,7 +166,10 @@ def test_an_instruction_that_is_a_sentence_of_the_input_is_caught_unless_it_asks
     assert "copy" in codes_with(faq, instruction="nodetool repair compares replicas by their Merkle trees.")
 
 
-@pytest.mark.parametrize("text", ['```json\n{"instruction": "How?", "output": "So."}\n```', '[{"output": "ten days"}]'])
+@pytest.mark.parametrize(
+    "text",
+    ["{'answer': 'ten days'}", '```json\n{"instruction": "How?", "output": "So."}\n```', '[{"output": "ten days"}]'],
+)
 def test_a_record_inside_a_field_is_caught(text):
     assert "json_in_string" in codes_with(DATABASES, output=text)
 
@@ -225,6 +229,12 @@ def test_another_language_than_the_articles_is_caught(article, other):
 )
 def test_short_texts_code_and_names_have_no_language(output):
     assert "language" not in codes_with(DATABASES, output=output)
+
+
+def test_a_text_that_goes_on_in_another_language_is_caught():
+    output = f"{DATABASES.draft.output} {GERMAN.draft.output}"
+
+    assert "language" in codes_with(DATABASES, output=output)
 
 
 def test_a_translation_is_in_another_language():

@@ -105,7 +105,7 @@ def _language(case: Case) -> str | None:
     return None
 
 
-_WINDOW = 40
+_WINDOW = 30
 """Words that are judged together, so that a change of language inside a text is seen."""
 _SHORT = 12
 _SHORT_SCORE = 0.8

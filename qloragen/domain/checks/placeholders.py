@@ -50,7 +50,7 @@ _NOTHING_ELSE = re.compile(r"(?:<[A-Za-z][^<>\n]{5,80}>|\[[A-Za-z][^\[\]\n]{5,80
 
 
 def _placeholder(case: Case) -> str | None:
-    for name, text, lowered in case.parts:
+    for name, text, lowered in case.written:
         found = next((found for found in _found(text, lowered) if found not in case.article), None)
         if found is not None:
             return f"The {name} contains the placeholder {found[:60]}; write the finished text in its place."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...types import InstructionType
 from ..pack import Pack
-from .case import Case, Check
+from .case import Case, Check, Part
 
 _WORD = re.compile(r"\w+")
 _SAYS_NOTHING = frozenset(
@@ -129,14 +129,12 @@ def _sentences(text: str, least: int = _LEAK_CHARS) -> Iterator[str]:
 
 # --------------------------------------------------------------------------------------------------- paragraph numbers
 
-_PARAGRAPH_NUMBER = re.compile(
-    r"(?:^|(?<=[\s\]]))\[+\d{1,4}(?:\s?[,;–-]\s?\d{1,4})*\]+(?=[\s.,;:?!\[]|$)"
-    r"|\((?:evidence|source|sources|see|cf\.|paras?\.?):? ?\[?\d{1,4}(?:, ?\d{1,4})*\]?\)",
-    re.IGNORECASE,
-)
+_PARAGRAPH_NUMBER = re.compile(r"(?:^|(?<=[\s\]]))\[+\d{1,4}(?:\s?[,;–-]\s?\d{1,4})*\]+(?=[\s.,;:?!\[]|$)")
+_SOURCE = re.compile(r"\((?:evidence|sources?|see|cf\.|paras?\.?):? ?\[?\d{1,4}(?:, ?\d{1,4})*\]?\)", re.IGNORECASE)
+_SOURCES = ("(evidence", "(source", "(see", "(cf.", "(para")
 _PARAGRAPH = re.compile(r"\bparagraphs? (?:numbers? |nos?\. )?\[?\d{1,4}\b|¶ ?\d", re.IGNORECASE)
 _VALUE = re.compile(
-    r"(?:\b(?:is|are|be|of|like|with|to|in|at|array|list|tuple|vector|values?|returns?|range)|[=:,(\[]) ?$",
+    r"(?:\b(?:is|are|be|of|like|with|to|in|at|(?:array|list|tuple|vector|value|return|range)s?)|[=:,(\[]) ?$",
     re.IGNORECASE,
 )
 """What comes before a list that is a value."""
@@ -144,18 +142,21 @@ _VALUE = re.compile(
 
 def _paragraph_number(case: Case) -> str | None:
     """Find the number of a paragraph, which means nothing to those who see the record alone."""
-    for name, text, lowered in case.answer:
-        found = _bracketed(text, case.article) if "[" in text or "(" in text else None
-        if found is None and "paragraph" in lowered and not case.article_has("paragraph"):
-            found = match[0] if (match := _PARAGRAPH.search(text)) else None
+    for part in case.answer:
+        found = next((number for number in _numbers(part, case) if number not in case.article), None)
         if found is not None:
-            return f"The {name} mentions the paragraph number {found}; numbers belong into the evidence alone."
+            return f"The {part.name} mentions the paragraph number {found}; numbers belong into the evidence alone."
     return None
 
 
-def _bracketed(text: str, article: str) -> str | None:
-    found = (match for match in _PARAGRAPH_NUMBER.finditer(text) if not _is_value(match, text))
-    return next((match[0] for match in found if match[0] not in article), None)
+def _numbers(part: Part, case: Case) -> Iterator[str]:
+    _, text, lowered = part
+    if "[" in text:
+        yield from (match[0] for match in _PARAGRAPH_NUMBER.finditer(text) if not _is_value(match, text))
+    if "(" in text and any(source in lowered for source in _SOURCES):
+        yield from (match[0] for match in _SOURCE.finditer(text))
+    if ("paragraph" in lowered or "¶" in text) and not case.article_has("paragraph"):
+        yield from (match[0] for match in _PARAGRAPH.finditer(text))
 
 
 def _is_value(match: re.Match[str], text: str) -> bool:

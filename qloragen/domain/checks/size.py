@@ -9,8 +9,8 @@ from .case import Case, Check
 from .wordlist import listed
 
 _EMPTY_WORDS = listed(
-    "na none null nil string text todo tbd output response answer notapplicable notavailable nooutput noanswer noresponse "
-    "noinput nocontext nodata nothing unknown undefined empty seeabove asabove tobedone"
+    "na none null nil string text todo tbd output response answer notapplicable notavailable nooutput noanswer "
+    "noresponse noinput nocontext nodata nothing unknown undefined empty seeabove asabove tobedone"
 ) | {""}
 """What is written where there is nothing to write, without blanks and marks."""
 _FIELD_NAMES = {

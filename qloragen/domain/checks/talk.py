@@ -17,7 +17,8 @@ from .case import Case, Check, Part
 _NOUN = (
     r"(?:article|passage|excerpt|section|document|paragraph|text|blog post|post|author|tutorial|readme|page|snippet)"
 )
-_GIVEN = r"(?:provided|given|above|following|preceding|original|supplied|aforementioned)"
+_GIVENS = ("provided", "given", "above", "following", "preceding", "original", "supplied", "aforementioned")
+_GIVEN = rf"(?:{'|'.join(_GIVENS)})"
 _TELLS = (
     r"(?:says?|states?|mentions?|describes?|discusses|discuss|explains?|notes?|lists?|covers?|recommends?|highlights?|"
     r"outlines?|emphasi[sz]es?|suggests?|points? out|advises?|warns?|argues?|presents?|introduces?|claims?|writes?|"
@@ -27,14 +28,16 @@ _SAYING = re.compile(
     rf"th(?:e|is) (?:"
     rf"(?:{_GIVEN} )?(?:article|passage|excerpt|text|author|readme|blog post|tutorial|paragraph)s? "
     rf"(?:also |further |then |explicitly |only )?{_TELLS}\b"
-    r"|(?:document|section|page|guide|chapter)s? (?:also |further |then )?(?:points? out|discusses|discuss|explains?|mentions?|"
-    r"describes?|states?|emphasi[sz]es?|suggests?|recommends?|argues?|concludes?|outlines?|highlights?|introduces?|talks? about)\b"
+    r"|(?:document|section|page|guide|chapter)s? (?:also |further |then )?"
+    r"(?:points? out|discusses|discuss|explains?|mentions?|describes?|states?|emphasi[sz]es?|suggests?|recommends?|"
+    r"argues?|concludes?|outlines?|highlights?|introduces?|talks? about)\b"
     rf"|{_GIVEN} (?:article|passage|excerpt|text|author|blog post|context|information|input|material)s?\b"
     r"|(?:article|text|passage|excerpt|context|author) (?:does not|doesn['’]t|did not) "
     r"(?:mention|say|state|specify|provide|explain|describe|discuss|cover|contain|include)\b"
     r"|(?:section|paragraph|passage|chapter|part) (?:about|above|titled|entitled|called)\b"
     r"|section on \w"
-    r"|(?:article|text|passage|excerpt|paragraph|section|context|information) (?:above|below|provided|given)\b(?! by\b| to\b| for\b)"
+    r"|(?:article|text|passage|excerpt|paragraph|section|context|information) "
+    r"(?:above|below|provided|given)\b(?! by\b| to\b| for\b)"
     r")"
 )
 _TAKEN = re.compile(
@@ -49,6 +52,9 @@ _REFERRING = re.compile(
 )
 _REFERS = ("according to", "as per", "based on", "ed in ", "ed by ", "shown ")
 _WITHIN = re.compile(rf"(?:in|from|by|of) th(?:is|e {_GIVEN}) {_NOUN}\b")
+_SOURCES = tuple(
+    f" the {noun}" for noun in ("article", "text", "passage", "excerpt", "context", "paragraph", "material")
+)
 _BACKWARDS = re.compile(
     r"(?:mentioned|described|noted|stated|discussed|explained|outlined) (?:above|below|earlier|previously|before)\b"
 )
@@ -120,7 +126,8 @@ def _phrases(part: Part, case: Case) -> Iterator[str]:
     lowered = part.lowered
     if any(stem in lowered for stem in _STEMS):
         yield from (match[0] for match in _SAYING.finditer(lowered))
-        yield from (match[0] for match in _WITHIN.finditer(lowered))
+        if " this " in lowered or any(given in lowered for given in _GIVENS):
+            yield from (match[0] for match in _WITHIN.finditer(lowered))
         yield from _referring(lowered, case.article)
         for noun, pattern in _NOUNS.items():
             if noun in lowered and not _own_word(case.article, noun):
@@ -134,7 +141,8 @@ def _phrases(part: Part, case: Case) -> Iterator[str]:
 def _referring(lowered: str, article: str) -> Iterator[str]:
     if any(words in lowered for words in _REFERS):
         yield from (match[0] for match in _REFERRING.finditer(lowered))
-    for match in _TAKEN.finditer(lowered):
+    found = _TAKEN.finditer(lowered) if any(source in lowered for source in _SOURCES) else ()
+    for match in found:
         if not _own_word(article, match[0].rsplit(" ", 1)[-1]):
             yield match[0]
 
