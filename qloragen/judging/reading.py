@@ -18,7 +18,7 @@ from ..settings import load
 from ..store.files import Disk
 from ..store.judgement_lines import judgement_of
 from ..store.lines import record_of
-from ..store.names import JOURNAL, JUDGEMENTS, SINK
+from ..store.names import JUDGEMENTS, SINK
 from ..store.run import read_run
 from ..store.scan import lines
 from ..upkeep import mend
@@ -126,7 +126,7 @@ def judgements_in(folder: Path) -> Iterator[Judgement]:
         SetupError: The file cannot be read, or is damaged.
     """
     place = judge_folder(folder)
-    if not (place / JOURNAL).exists():
+    if not (place / JUDGEMENTS).exists():
         return
     try:
         with (place / JUDGEMENTS).open("rb") as sink:
