@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ...types import InputMode, Shows
 from .case import Case
+from .names import is_known, named
 
 # ------------------------------------------------------------------------------------------------------------- code
 
@@ -34,8 +35,12 @@ _CAUTION = re.compile(
     r"|discourag\w*|fail\w*|error\w*|exception\w*|los[est]\w*|break\w*|broken|problem\w*|issue\w*|pitfall\w*|drawback\w*"
     r"|disadvantage\w*|harm\w*|bad(?:ly)?|wrong\w*|slow\w*|must|only|at (?:most|least)|no more|maximum|minimum|instead"
     r"|important\w*|note|however|too|downside\w*|trade-?offs?|expensive|costl?y?|without|worse|bug\w*|crash\w*|vulnerab\w*"
+    r")\b",
+    re.IGNORECASE,
+)
+_FOREIGN_CAUTION = re.compile(
     # German, French, Spanish and Portuguese
-    r"|nicht|kein\w*|nie(?:mals)?|achtung|vorsicht\w*|warnung\w*|gefahr\w*|gefähr\w*|risik\w*|vermeid\w*|grenz\w*|fehler\w*"
+    r"\b(?:nicht|kein\w*|nie(?:mals)?|achtung|vorsicht\w*|warnung\w*|gefahr\w*|gefähr\w*|risik\w*|vermeid\w*|grenz\w*|fehler\w*"
     r"|problem\w*|muss|müssen|nur|höchstens|mindestens|verlier\w*|verlust\w*|allerdings|jedoch|wichtig\w*|ohne|sonst"
     r"|ne|pas|jamais|attention|avertissement\w*|risque\w*|évite\w*|limit\w*|erreur\w*|problème\w*|seulement|doit|doivent"
     r"|sans|sinon|cependant|toutefois|important\w*|perd\w*|échou\w*|échec\w*|dangereu\w*|prudence|aucun\w*"
@@ -44,17 +49,23 @@ _CAUTION = re.compile(
     r"|porém|atenção|aviso\w*)\b",
     re.IGNORECASE,
 )
-_ENOUGH_LITTLE_WORDS = 0.2
+_ENGLISH = re.compile(r"\b(?:the|of|and|is)\b", re.IGNORECASE)
+_LITTLE_WORDS = 0.15
 """Share of little words such as "of", in the languages whose words for cautions are known, by which one knows them."""
 
 
 def _caution(case: Case) -> bool:
-    return _CAUTION.search(case.draft.input) is not None or not _in_known_language(case)
+    text = case.draft.input
+    if _CAUTION.search(text) is not None:
+        return True
+    if _ENGLISH.search(text) is not None:
+        return False
+    return _FOREIGN_CAUTION.search(text) is not None or not _in_known_language(case)
 
 
 def _in_known_language(case: Case) -> bool:
-    words = [word for word in case.said.input.words if word.text[:1].isalpha()]
-    return sum(not word.stem for word in words) >= _ENOUGH_LITTLE_WORDS * len(words)
+    words = [word for word in case.said.input.words if word.text[:1].isalpha() and word.shape != "code"]
+    return sum(not word.stem for word in words) >= _LITTLE_WORDS * len(words)
 
 
 # ---------------------------------------------------------------------------------------------------------- options
@@ -82,11 +93,15 @@ _COMPARING = frozenset(
 
 
 def _pair(case: Case) -> bool:
-    asked = [word for word in case.said.instruction.words if word.parts and word.stem not in _COMPARING]
-    known = case.said.input.stems
-    return len({word.stem for word in asked if not known.isdisjoint(word.parts)}) > 1 or (
-        any(word.shape == "wide" for word in asked)
-    )
+    """Tell whether the input has what is compared: every name in the instruction, or else two of its words."""
+    said = case.said
+    names = {word.stem: word for word in named(said.instruction) if word.stem not in _COMPARING}
+    if len(names) > 1:
+        return all(is_known(word, said.given) for word in names.values())
+    asked = [word for word in said.instruction.words if word.parts and word.stem not in _COMPARING]
+    if any(word.shape == "wide" for word in asked):
+        return True
+    return len({word.stem for word in asked if not said.input.stems.isdisjoint(word.parts)}) > 1
 
 
 # ------------------------------------------------------------------------------------------------------------ steps

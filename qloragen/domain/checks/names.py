@@ -64,7 +64,7 @@ _INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]")
 def unknown_name(words: Words, known: Background) -> str | None:
     """Return the first name in a text that is not known."""
     for word in named(words):
-        if word.stem in known.stems or word.stem in known.variables or is_known(word, known):
+        if is_known(word, known):
             continue
         # The article itself is looked at last, for that takes longest.
         if word.shape == "code" or known.facts.naming.capitals:
@@ -98,7 +98,12 @@ def _ends_heading(words: Sequence[Word], at: int) -> bool:
 def is_known(word: Word, known: Background) -> bool:
     """Tell whether a name is there, in one form or another."""
     stems = known.stems
-    if word.stem in stems or word.text.casefold() in _HARMLESS or word.stem in _HARMLESS:
+    if (
+        word.stem in stems
+        or word.stem in known.variables
+        or word.text.casefold() in _HARMLESS
+        or word.stem in _HARMLESS
+    ):
         return True
     if any(character.isdecimal() for character in word.text):
         return _stands_together(word.text, known.text)
@@ -139,24 +144,24 @@ def swapped_name(swaps: Iterable[Swap], known: Background) -> tuple[str, str] | 
         there = [word for word in swap.there if not word.value and _is_name(word, known, first=swap.first)]
         if not there:
             continue
-        here = [word for word in swap.here if _stands_for(word, known, first=swap.first)]
+        plain = len(swap.here) == len(swap.there) == 1 and not swap.first
+        here = [
+            word for word in swap.here if _is_name(word, known, first=swap.first) or (plain and _is_new(word, known))
+        ]
         if here and not any(_same(one, other) for one in here for other in there):
             return here[0].text, there[0].text
     return None
 
 
-def _stands_for(word: Word, known: Background, *, first: bool) -> bool:
-    if word.value or word.unit:
-        return False
-    if _is_name(word, known, first=first):
-        return True
+def _is_new(word: Word, known: Background) -> bool:
+    """Tell whether a word, which is no name by itself, is in neither text nor article."""
     return word.shape == "word" and known.stems.isdisjoint(word.parts) and word.stem not in known.facts.stems
 
 
 def _is_name(word: Word, known: Background, *, first: bool) -> bool:
     if word.shape == "code":
-        return not word.unit
-    return word.shape == "capital" and (not first or word.stem in known.facts.naming.names)
+        return not word.unit and not word.value
+    return word.shape == "capital" and not word.value and (not first or word.stem in known.facts.naming.names)
 
 
 def _same(one: Word, other: Word) -> bool:

@@ -68,6 +68,13 @@ class Said:
         return Background(text, self.known, self._variables, lambda: self.facts.naming.subjects, self.facts)
 
     @cached_property
+    def given(self) -> Background:
+        """What the names in the instruction may come from."""
+        return Background(
+            self.draft.input, self.input.stems, self._variables, lambda: self.facts.naming.subjects, self.facts
+        )
+
+    @cached_property
     def article(self) -> Background:
         """What the names in an input may come from that the model has written."""
         return Background(self.facts.content, self.facts.stems, self._variables, frozenset, self.facts)
