@@ -56,7 +56,7 @@ def quality_of(measured: Measured) -> tuple[Goal, ...]:
         *_balance(measured),
         _fit(measured.look),
         _price(measured),
-        *(_judged(measured.judged) if measured.judged else ()),
+        *(_judged(measured.judged, measured.look.records) if measured.judged else ()),
     )
 
 
@@ -134,11 +134,10 @@ def _price(measured: Measured) -> Goal:
     return Goal("cost of 1,000 accepted records", value, "usd", f"<= ${MOST_USD:.2f}", passed, of, key="price")
 
 
-def _judged(judged: Judged) -> Iterator[Goal]:
-    good = Part(judged.accepted, judged.records, whole=False)
-    yield told(
-        "judge_accepted", f"accepted by {judged.model}", good, "" if judged.trusted else "the judge is not trusted"
-    )
+def _judged(judged: Judged, records: int) -> Iterator[Goal]:
+    good = Part(judged.accepted, judged.records, whole=judged.records >= records)
+    note = "" if judged.trusted else "it has not shown yet that it can be trusted"
+    yield told("judge_accepted", f"accepted by {judged.model}", good, note)
     for question, rate in judged.items.items():
         yield Goal(f"yes to: {question}", rate, "share", "", None, judged.records, key=f"judge_{question}")
     passed = None if judged.recall is None else judged.trusted

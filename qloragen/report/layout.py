@@ -16,7 +16,8 @@ Paint = Callable[[str, Tone], str]
 WIDTH = 100
 _GAP = 2
 _LEAST = 24
-"""Columns that the last cell of a row has at least."""
+"""Columns that the last cell of a row has at least, or else it is below the others."""
+_INDENT = 6
 
 
 def columns(rows: Sequence[Sequence[str]], align: str) -> str:
@@ -30,9 +31,14 @@ def columns(rows: Sequence[Sequence[str]], align: str) -> str:
 
 
 def _lines(row: Sequence[str], align: str, widths: Sequence[int], indent: int) -> Iterator[str]:
-    cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=False))
-    first, *others = _wrapped(row[-1], max(_LEAST, WIDTH - indent)) or [""]
-    yield f"{(_GAP * ' ').join((*cells, first))}".rstrip()
+    cells = (_GAP * " ").join(f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=False))
+    room = WIDTH - indent
+    if room < _LEAST:
+        yield cells.rstrip()
+        yield from (_INDENT * " " + line for line in _wrapped(row[-1], WIDTH - _INDENT))
+        return
+    first, *others = _wrapped(row[-1], room) or [""]
+    yield f"{cells}{_GAP * ' '}{first}".rstrip()
     for line in others:
         yield indent * " " + line
 
