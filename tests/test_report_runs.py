@@ -123,6 +123,29 @@ async def test_pairs_that_were_never_asked_for_are_counted(tmp_path):
     assert pairs.count % 3 == 0
 
 
+async def test_types_that_a_gate_has_stopped_are_not_waited_for(tmp_path):
+    async with Simulated(classify=lambda _: "1, 7") as server:
+        await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url, gates=True)
+
+    pairs = steps_of(sound_report(tmp_path / "run"))["pairs"]
+
+    assert (pairs.count, pairs.lost) == (4, {})
+
+
+async def test_a_run_whose_pack_and_settings_are_gone_has_a_report_all_the_same(folder):
+    manifest = orjson.loads((folder / "run.json").read_bytes())
+    for changes in ({"pack": "/nowhere"}, {"checks": {"a_knob_of_another_version": 1}}):
+        changed = {**manifest, "settings": {**manifest["settings"], **changes}}
+        (folder / "run.json").write_bytes(orjson.dumps(changed))
+        found = sound_report(folder)
+        assert "of the run" in found.about["note"]
+        assert goals_of(found)["text_defects"] is None
+        assert found.diversity.records == 18
+
+    (folder / "run.json").unlink()
+    assert sound_report(folder).diversity.records == 18
+
+
 async def test_a_reply_that_was_refused_is_shown_with_what_it_said(tmp_path):
     async with Simulated(classify=lambda _: "1", faults=Refusing("generate", "wrong_schema_arguments", 99)) as server:
         await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url)

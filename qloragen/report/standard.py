@@ -25,6 +25,7 @@ class _Knobs(BaseModel):
     pack: Path | None = None
     pack_variables: dict[str, str] = {}
     max_types: int | None = None
+    gates: bool = False
     checks: Thresholds = Thresholds()
 
 
@@ -36,6 +37,8 @@ class Standard:
     """None: it cannot be read any more."""
     thresholds: Thresholds
     most_types: int | None
+    gates: bool
+    """Whether types are left out for which an article does not have what they need."""
     note: str = ""
     """What keeps this from being what the run was worked with, in words."""
 
@@ -46,11 +49,12 @@ class Standard:
     def wanted(self, numbers: Collection[int]) -> tuple[str, ...]:
         """Return of which types an article gets a record that is classified as `numbers`; none where there is no pack.
 
-        What gates stop is among them.
+        What a gate could have stopped is not among them.
         """
         if self.pack is None:
             return ()
-        return tuple(kind.slug for kind in applicable(numbers, self.pack.types, self.most_types))
+        found = applicable(numbers, self.pack.types, self.most_types)
+        return tuple(kind.slug for kind in found if kind.needs is None or not self.gates)
 
 
 def standard_of(manifest: Manifest | None) -> Standard:
@@ -58,11 +62,11 @@ def standard_of(manifest: Manifest | None) -> Standard:
     try:
         knobs = _Knobs.model_validate(manifest.settings if manifest else {})
     except ValidationError:
-        return Standard(None, Thresholds(), None, "the settings of the run are of another version")
+        return Standard(None, Thresholds(), None, gates=False, note="the settings of the run are of another version")
     try:
         pack = load_pack(knobs.pack, knobs.pack_variables)
     except SetupError:
-        return Standard(None, knobs.checks, knobs.max_types, "the pack of the run cannot be read any more")
+        return Standard(None, knobs.checks, knobs.max_types, knobs.gates, "the pack of the run cannot be read any more")
     changed = manifest is not None and manifest.pack.fingerprint != pack.fingerprint
     note = "the pack has changed since the run was last worked on" if changed else ""
-    return Standard(pack, knobs.checks, knobs.max_types, note)
+    return Standard(pack, knobs.checks, knobs.max_types, knobs.gates, note)
