@@ -354,7 +354,7 @@ async def test_reparsing_withdraws_what_a_stricter_check_refuses_and_keeps_its_r
     result = await anyio.to_thread.run_sync(qloragen.reparse, tmp_path / "run")
 
     assert (result.records, result.gained, result.lost) == (1, 0, 1)
-    assert qloragen.summary(tmp_path / "run").calls == 5
+    assert qloragen.summary(tmp_path / "run").calls == 4
     assert [line["id"] for line in lines_of(tmp_path / "run/records.jsonl")] == [taken]
 
 
