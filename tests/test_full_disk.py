@@ -19,6 +19,7 @@ import qloragen
 from qloragen import Interrupted, Session, StorageFailed
 
 from .disks import expected_sink
+from .judges import Oracle, client_of, make_run
 from .simulated import Simulated
 from .test_main_job import articles, lines_of
 
@@ -160,3 +161,26 @@ async def test_a_disk_that_cannot_be_written_is_said_at_once_and_nothing_is_sent
             assert str(small.folder / name) in str(refused.value)
 
     assert len(server.calls) == sent
+
+
+async def test_a_judge_waits_for_room_as_well_and_pays_for_nothing_twice(small):
+    records = make_run(small.folder / "run")
+    client = client_of(Oracle(records).perfect)
+    small.leave(150_000)
+    with listening() as heard:
+
+        async def judge() -> None:
+            await qloragen.ajudge(
+                small.folder / "run", client=client, judge_model="claude-judge", max_concurrency=IN_FLIGHT
+            )
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(judge)
+            await heard.refusals(2)
+            sent = len(client.calls)
+            await heard.refusals(3)
+            assert len(client.calls) == sent < len(records) + 40
+            small.free()
+
+    assert len(client.calls) == len(records) + 40
+    assert qloragen.verify(small.folder / "run/judge").problems == []

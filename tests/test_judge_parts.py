@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qloragen.domain.article_block import lay_out
 from qloragen.domain.checks import Case, facts_of, inspect
 from qloragen.domain.judging import asking, reading
-from qloragen.domain.judging.agreement import Agreement, wilson
+from qloragen.domain.judging.agreement import Agreement
 from qloragen.domain.judging.controls import BAD, READ_TO_BE_FOUND, bad, chance, good, surroundings
 from qloragen.domain.judging.families import families, kinship
 from qloragen.domain.judging.text import Told, hash_of, is_quoted, laid_out, text_hash, told_of
@@ -344,21 +344,3 @@ def test_recall_precision_and_kappa_are_as_the_textbook_has_them(counts):
     agreed = Fraction(caught + passed, whole)
     chance = Fraction((caught + missed) * (caught + alarms) + (passed + alarms) * (passed + missed), whole**2)
     assert found.kappa == (pytest.approx(float((agreed - chance) / (1 - chance))) if chance < 1 else None)
-
-
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_an_interval_holds_its_rate_and_narrows_with_more_cases(hits, misses):
-    low, high = wilson(hits, hits + misses)
-    wide_low, wide_high = wilson(hits // 2, hits // 2 + misses // 2)
-
-    assert 0 <= low <= high <= 1
-    if hits + misses:
-        assert low - 1e-9 <= hits / (hits + misses) <= high + 1e-9
-    if hits % 2 == misses % 2 == 0 and hits + misses > 1:
-        assert high - low <= wide_high - wide_low + 1e-9
-
-
-def test_an_interval_is_as_in_the_books():
-    assert wilson(16, 16) == pytest.approx((0.8064, 1.0), abs=1e-4)
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 0) == (0, 1)

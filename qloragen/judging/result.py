@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from ..domain.judging.agreement import Agreement, wilson
+from ..domain.judging.agreement import Agreement
+from ..domain.planting import interval
 from ..errors import RunStopped
 from ..words import counted, table
 from .values import Judged
@@ -115,7 +116,7 @@ class Assessment:
                 question: {
                     "yes": count,
                     "share": _rate(count, self.records),
-                    "interval": [*wilson(count, self.records)],
+                    "interval": [*interval(count, self.records)],
                 }
                 for question, count in self.yes.items()
             },
@@ -168,7 +169,7 @@ class Assessment:
         whole = ("all planted", str(found.planted.total()), str(found.caught.total()))
         good = ("good ones", str(found.good), f"{found.good - found.passed} wrongly")
         yield table([("controls", "judged", "refused"), *rows, whole, good])
-        low, high = wilson(found.caught.total(), found.planted.total())
+        low, high = interval(found.caught.total(), found.planted.total())
         recall = f"recall {_told(found.recall)} (95 % interval {_share(low)} to {_share(high)})"
         kappa = "not known" if found.kappa is None else f"{found.kappa:.2f}"
         yield f"{recall}, precision {_told(found.precision)}, kappa {kappa}"
@@ -184,7 +185,7 @@ _SAID: Mapping[str, str] = {
 
 
 def _row(count: int, of: int) -> tuple[str, str]:
-    low, high = wilson(count, of)
+    low, high = interval(count, of)
     return _told(_rate(count, of)), f"{_share(low)} to {_share(high)}"
 
 

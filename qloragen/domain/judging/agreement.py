@@ -1,31 +1,9 @@
-"""How far a judge agrees with what is known: counts over controls, and rates with their intervals."""
+"""How far a judge agrees with what is known: counts over controls, and the rates that they come to."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import NamedTuple
-
-_Z = 1.959964
-"""Standard deviations on either side that hold 95 % of a normal distribution."""
-
-
-class Interval(NamedTuple):
-    """Where a rate lies, at 95 %."""
-
-    low: float
-    high: float
-
-
-def wilson(hits: int, of: int) -> Interval:
-    """Return Wilson's interval of a rate that was found in `of` cases; all from 0 to 1 where there are none."""
-    if not of:
-        return Interval(0.0, 1.0)
-    rate, square = hits / of, _Z * _Z
-    middle = (rate + square / (2 * of)) / (1 + square / of)
-    half = _Z * sqrt(rate * (1 - rate) / of + square / (4 * of * of)) / (1 + square / of)
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
 @dataclass(slots=True)
