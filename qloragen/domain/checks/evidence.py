@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ...types import InputMode, Shows
 from .case import Case
 from .names import is_known, named
+from .tokens import Word, stem_of
 
 # ------------------------------------------------------------------------------------------------------------- code
 
@@ -79,7 +80,7 @@ def _option(case: Case) -> bool:
     said = case.said
     asked = said.instruction.stems
     names = (word for word in said.input.words if word.shape == "code")
-    if any(word.stem in asked or _SPELLED_AS_OPTION.match(word.text) for word in names):
+    if any((word.text.isupper() and word.stem in asked) or _SPELLED_AS_OPTION.match(word.text) for word in names):
         return True
     return _KEY.search(case.draft.input) is not None
 
@@ -87,21 +88,33 @@ def _option(case: Case) -> bool:
 # ------------------------------------------------------------------------------------------------------------- pair
 
 _COMPARING = frozenset(
-    ("advant", "better", "both", "choos", "compar", "contra", "differ", "distin", "pros", "versus", "prefer", "simila")
+    stem_of(word)
+    for word in re.findall(
+        r"\w+",
+        "advantage alike apart better both choose common compare comparison contrast differ difference disadvantage "
+        "distinguish distinct dis favour pick point pros cons prefer preferable reach respect set side similar speak "
+        "tell versus way",
+    )
 )
 """Stems of words that only say that two things are compared."""
 
 
 def _pair(case: Case) -> bool:
-    """Tell whether the input has what is compared: every name in the instruction, or else two of its words."""
+    """Tell whether the input has what is compared: every name in the instruction, and two things in all."""
     said = case.said
-    names = {word.stem: word for word in named(said.instruction) if word.stem not in _COMPARING}
-    if len(names) > 1:
-        return all(is_known(word, said.given) for word in names.values())
-    asked = [word for word in said.instruction.words if word.parts and word.stem not in _COMPARING]
-    if any(word.shape == "wide" for word in asked):
-        return True
-    return len({word.stem for word in asked if not said.input.stems.isdisjoint(word.parts)}) > 1
+    if not all(is_known(word, said.given) for word in named(said.instruction) if word.stem not in _COMPARING):
+        return False
+    return said.facts.naming.wide or _things(said.instruction.words, said.input.stems) > 1
+
+
+def _things(words: Iterable[Word], known: frozenset[str]) -> int:
+    """Return how many things that words name are known; words next to each other name one."""
+    things, before = 0, False
+    for word in words:
+        here = word.stem not in _COMPARING and not known.isdisjoint(word.parts)
+        things += here and not before
+        before = here
+    return things
 
 
 # ------------------------------------------------------------------------------------------------------------ steps

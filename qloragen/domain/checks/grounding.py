@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from .case import Case, Check
 from .evidence import missing_evidence
 from .length import over_context
-from .names import swapped_name, unknown_name
+from .names import swapped_name, unknown_name, unknown_quoted
 from .numbers import wrong_number
 from .said import telling
 from .words import share
@@ -90,7 +90,7 @@ def _unsupported_number(case: Case) -> str | None:
 
 def _unsupported_name(case: Case) -> str | None:
     said = case.said
-    name = unknown_name(said.output, said.background)
+    name = unknown_name(said.output, said.background) or unknown_quoted(case.draft.output, said.background)
     if name is not None:
         return f"The output names {name[:60]}, which neither instruction nor input does; use the names that are there."
     pair = swapped_name(said.swaps, said.background)

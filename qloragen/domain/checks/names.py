@@ -8,16 +8,15 @@ from functools import cached_property
 
 from .alike import Swap
 from .facts import ArticleFacts
-from .tokens import Word
+from .tokens import Word, word_of
 from .words import Words
 
 _HARMLESS = frozenset(
     re.findall(
-        r"\S+",
-        "ai api app ascii aws cli cpu crud css csv db dns faq gc gpu gui html http https id ide io ip iso it json jvm "
-        "lan ml no nosql ok os pc pdf ram rest sdk sql ssd ssh ssl tcp tls tb ui url uri utc ux vm xml yaml yes true "
-        "false null monday tuesday wednesday thursday friday saturday sunday english german french spanish european "
-        "american",
+        r"\w+",
+        "api apis app ascii cli cpu crud dns faq html http https id ide io ip iso it json lan no ok os pc ram rest ssl "
+        "tcp tls ui url uri utc xml yaml yes true false null english german french spanish european american monday "
+        "tuesday wednesday thursday friday saturday sunday",
     )
 )
 """Names that anybody uses for what a text says in other words."""
@@ -64,12 +63,19 @@ _INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]")
 def unknown_name(words: Words, known: Background) -> str | None:
     """Return the first name in a text that is not known."""
     for word in named(words):
-        if is_known(word, known):
-            continue
         # The article itself is looked at last, for that takes longest.
-        if word.shape == "code" or known.facts.naming.capitals:
+        if not is_known(word, known) and (word.shape == "code" or known.facts.naming.capitals):
             return word.text
     return None
+
+
+_QUOTED = re.compile(r"(?<!`)`([^\W\d_]{2,})`(?!`)")
+
+
+def unknown_quoted(text: str, known: Background) -> str | None:
+    """Return the first single word between backticks that is not known."""
+    words = map(word_of, _QUOTED.findall(text))
+    return next((word.text for word in words if word.stem and not is_known(word, known)), None)
 
 
 def named(words: Words) -> Iterator[Word]:
