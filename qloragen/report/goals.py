@@ -92,6 +92,7 @@ def _grounds(look: Look) -> Iterator[Goal]:
     yield _defects(look, "half_grounded", "input partly from elsewhere", ("half_grounded",))
     misquoted = Part(checked.misquoted, checked.quoting, look.whole)
     yield at_least("verbatim", "evidence is in the article word for word", misquoted.rest, 1)
+    yield _defects(look, "output", "output from elsewhere than the input", ("unsupported",))
     yield _defects(
         look, "unsupported", "number or name from nowhere", ("unsupported_number", "unsupported_name"), 0.005
     )

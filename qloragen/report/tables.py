@@ -25,11 +25,8 @@ def _fate(step: Step) -> str:
 
 def quality(report: Report, paint: Paint) -> str:
     """Return the rows of the quality table, each after its verdict; `paint` colours these."""
-    rows = [
-        (_verdict(row), row.name, _value(row), f"{row.of:,}", f"goal {row.goal}" if row.goal else "", _remark(row))
-        for row in report.quality
-    ]
-    head = ("", "", "", "of", "", "")
+    rows = [(_verdict(row), row.name, _value(row), f"{row.of:,}", row.goal, _remark(row)) for row in report.quality]
+    head = ("", "", "", "of", "goal", "")
     lines = columns([head, *rows], "<<>><").split("\n")
     return "\n".join(_painted(line, paint) for line in lines)
 
