@@ -26,6 +26,8 @@ class Reader:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._turn = anyio.Lock()
+        self._begun = False
+        """What checks load before the first of them, models of languages and the like, is there."""
 
     async def lay_out(self, opened: OpenArticle) -> None:
         """Find out what the prompts about an article need."""
@@ -34,8 +36,10 @@ class Reader:
 
     async def draft(self, opened: OpenArticle, type: InstructionType, reply: Reply) -> Draft | Invalid:
         """Return the draft that a reply comes to."""
-        if _is_long(opened) or len(reply.body) > MOST_CHARS:
-            return await self._beside(lambda: self._job.read_generation(opened, type, reply))
+        if not self._begun or _is_long(opened) or len(reply.body) > MOST_CHARS:
+            read = await self._beside(lambda: self._job.read_generation(opened, type, reply))
+            self._begun = True
+            return read
         return self._job.read_generation(opened, type, reply)
 
     async def _beside(self, work: Callable[[], Value]) -> Value:
