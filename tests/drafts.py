@@ -113,6 +113,7 @@ def surface_codes(
 def codes_with(good: Good, mode: InputMode = "evidence", /, **fields: str) -> list[str]:
     """Return the codes for a good record with other text in some of its fields."""
     old = good.draft
-    was = {"instruction": old.instruction, "input": old.input, "output": old.output}
-    texts = [fields.get(name, text) for name, text in was.items()]
-    return surface_codes(Draft(*texts), good.article, mode)
+    draft = Draft(
+        fields.get("instruction", old.instruction), fields.get("input", old.input), fields.get("output", old.output)
+    )
+    return surface_codes(draft, good.article, mode)

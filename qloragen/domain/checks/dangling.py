@@ -74,7 +74,7 @@ _SAYS_NOTHING = listed(
     "handled run running doing section article text passage document author answer question"
 )
 _WORD = re.compile(r"[^\W_][\w.\-/']*")
-_NAMED = re.compile(r"[`\"“'«「][^`\"”'»」]{2,}[`\"”'»」]|\w[_./:]\w|\d|[a-z][A-Z]|(?<=\w )[A-Z]|[A-Z]{2}")
+_NAMED = re.compile(r"[`\"“'«「][^`\"”'»」]{2,}[`\"”'»」]|\w[_./:]\w|\d|[a-z][A-Z]|(?<=\w )[A-Z]\w|[A-Z]{2}")
 """What names something: quoted, an identifier, a number, a word with a capital inside the sentence."""
 _OWN_TEXT = re.compile(r"```|\n|:\s*\S.{20,}", re.DOTALL)
 """An instruction that brings what it speaks of with it."""

@@ -72,7 +72,7 @@ def _unfinished(text: str, article: str) -> bool:
     if not words or _LETTERS_END.search(text[-1]):
         return False
     if _NEEDS_NO_MARK.match(last) or len(words) == 1:
-        return _half_a_word(words[-1], article)
+        return _half_a_word(words[-1], article) or _odd_item(text, words)
     if _open_code(text) or text.count("(") > text.count(")"):
         return True
     return not _PLACE.search(words[-1]) and (_lacks_mark(last, words) or _half_a_word(words[-1], article))
@@ -85,6 +85,13 @@ def _lacks_mark(last: str, words: Sequence[str]) -> bool:
     if any(word.endswith(":") for word in words[-_VALUE_WORDS - 1 : -1]) or _TECHNICAL.search(words[-1]):
         return False
     return len(words) >= _FEWEST_WORDS or bool(_SENTENCE.search(last))
+
+
+def _odd_item(text: str, words: Sequence[str]) -> bool:
+    """Whether a last item lacks the full stop that all the items before it have."""
+    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
+    others = [line for line in lines[:-1] if _NEEDS_NO_MARK.match(line)]
+    return len(words) > 1 and bool(others) and all(line.endswith((".", "!", "?", ".)")) for line in others)
 
 
 _SENTENCE = re.compile(r"[.!?] +[A-Z`]")

@@ -25,7 +25,7 @@ _LEAK_CHARS = 40
 """A sentence of the prompts at least this long does not come up in a record by chance."""
 _SHORT_LEAK_CHARS = 28
 """The same of those that no article could have, since they are about records."""
-_SENTENCE_ENDS = re.compile(r"(?<=[.:;])\s+|\n+(?:- )?")
+_SENTENCE_ENDS = re.compile(r"\n+(?:- )?|(?<=[.:;])\s+")
 
 
 def _words(text: str) -> frozenset[str]:

@@ -34,11 +34,11 @@ _PASSWORD = re.compile(
     r"(?:passw(?:or)?d|pwd)[\"'`]?\s{0,2}[:=]\s{0,2}[\"'`]?([^\s\"'`<>{}$,;()\[\]]{8,40})", re.IGNORECASE
 )
 _DUMMY = re.compile(
-    r"example|sample|dummy|fake|test|placeholder|change|redacted|your|insert|x{4}|0{6}|1234|abcd|foo|bar|secret|"
-    r"password|"
-    r"here|token|key|\.\.\.|\*\*|wJalrXUtnFEMI|SflKxwRJSMeKKF2QT4",
+    r"example|sample|dummy|placeholder|change|redacted|insert|secret|password|your.?(?:api|key|token)|api.?key|x{4}|0{6}|1234|"
+    r"abcd|\.\.\.|\*\*|wJalrXUtnFEMI|SflKxwRJSMeKKF2QT4|(?:^|[-_])(?:foo|bar|key|here|fake|test|your|my|token)(?=$|[-_])",
     re.IGNORECASE,
 )
+"""Words that stand in keys which are none; short ones come up in others by chance, so they must stand apart."""
 _KNOWN_PASSWORDS = listed(
     "pass passwd password pwd pw secret changeme changeit admin root user username guest cassandra postgres mysql "
     "test mypassword mypass mysecret hunter2 default example qwerty letmein welcome dba token key pass123 "

@@ -41,10 +41,11 @@ _SAYING = re.compile(
     r")"
 )
 _TAKEN = re.compile(
-    r"(?:taken|found|said|written|given|provided|stated|contained|learned|quoted|information|facts|details|answer)"
-    r" (?:provided |given )?(?:in|from|by) the (?:article|text|passage|excerpt|context|paragraphs?|material)\b"
-    r"|(?:from|in) the (?:article|passage|excerpt|paragraph)\b"
+    r"(?:taken|said|given|provided|stated|learned|quoted|information|facts|details) (?:provided |given )?"
+    r"(?:in|from|by) the (?:article|text|passage|excerpt|context|paragraphs?|material)\b"
+    rf"|(?:in the context of|from|in) the {_GIVEN} {_NOUN}\b"
 )
+_INSIDE = re.compile(r"(?:(?:found|written|contained|answer) )?(?:in|from) the (?:article|passage|excerpt|paragraph)\b")
 _REFERRING = re.compile(
     r"(?:according to|as per|based on|"
     r"(?:stated|described|mentioned|explained|noted|discussed|shown|outlined) (?:in|by)) "
@@ -53,7 +54,7 @@ _REFERRING = re.compile(
 _REFERS = ("according to", "as per", "based on", "ed in ", "ed by ", "shown ")
 _WITHIN = re.compile(rf"(?:in|from|by|of) th(?:is|e {_GIVEN}) {_NOUN}\b")
 _SOURCES = tuple(
-    f" the {noun}" for noun in ("article", "text", "passage", "excerpt", "context", "paragraph", "material")
+    f" the {noun}" for noun in ("article", "text", "passage", "excerpt", "context", "paragraph", "material", *_GIVENS)
 )
 _BACKWARDS = re.compile(
     r"(?:mentioned|described|noted|stated|discussed|explained|outlined) (?:above|below|earlier|previously|before)\b"
@@ -141,10 +142,11 @@ def _phrases(part: Part, case: Case) -> Iterator[str]:
 def _referring(lowered: str, article: str) -> Iterator[str]:
     if any(words in lowered for words in _REFERS):
         yield from (match[0] for match in _REFERRING.finditer(lowered))
-    found = _TAKEN.finditer(lowered) if any(source in lowered for source in _SOURCES) else ()
-    for match in found:
-        if not _own_word(article, match[0].rsplit(" ", 1)[-1]):
-            yield match[0]
+    if any(source in lowered for source in _SOURCES):
+        yield from (match[0] for match in _TAKEN.finditer(lowered))
+        for match in _INSIDE.finditer(lowered):
+            if not _own_word(article, match[0].rsplit(" ", 1)[-1]):
+                yield match[0]
 
 
 _OWN_TIMES = 2
