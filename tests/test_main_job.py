@@ -26,6 +26,9 @@ PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 SENTENCE = "Node {n} of the ring keeps its replicas in step with hinted handoff, read repair and nightly repair jobs. "
 
 
+LONG = " ".join(f"Host h{n} keeps shard s{n} of table t{n} on its own disk." for n in range(200))
+
+
 def article(n: int, text: str = "") -> dict[str, str]:
     content = f"# Article {n}\n\n{(SENTENCE.format(n=n) * 3).strip()}\n\nIt listens on port {7000 + n}. {text}".strip()
     return {"id": f"a{n}", "title": f"Article {n}", "url": f"https://example.org/{n}", "content": content}
@@ -146,7 +149,7 @@ def test_one_generation_of_an_article_goes_ahead_and_the_others_share_its_prefix
     async def main() -> None:
         # Limits are set: else calls are few at first, until it is seen what the server allows.
         async with Session(tmp_path / "run", client=SimulatedClient(provider), rpm=10**6, tpm=10**9) as session:
-            await session.process([article(1, "Long. " * 1000)])
+            await session.process([article(1, LONG)])
 
     run_virtually(main())
     leader, *followers = (call for call in provider.calls if call.kind == "generate")
