@@ -74,20 +74,29 @@ def _judged(quantity: Quantity, words: Sequence[Word]) -> bool:
 def _wrong(
     quantity: Quantity, words: Sequence[Word], known: Sequence[Known], stems: frozenset[str], said: frozenset[str]
 ) -> str | None:
-    same = [entry for entry in known if _same(quantity, entry.quantity)]
+    same: list[Known] = []
+    others: list[Known] = []
+    for entry in known:
+        (same if _same(quantity, entry.quantity) else others).append(entry)
+    if not same and not quantity.spelled and not _stands_otherwise(quantity, others, stems):
+        return f"has {quantity.text}, which is not in what"
     if same and quantity.spelled:
+        return None
+    other = _in_its_place(quantity, words, same, [entry for entry in others if entry.quantity.key not in said])
+    return None if other is None else f"has {quantity.text} where {other.text} stands in what"
+
+
+def _in_its_place(
+    quantity: Quantity, words: Sequence[Word], same: Sequence[Known], others: Sequence[Known]
+) -> Quantity | None:
+    """Return the number that stands where `quantity` should; one that the text says too has a place of its own."""
+    if not any(entry.near for entry in others):
         return None
     near = neighbours(words, quantity)
     here = max((_likeness(near, entry.near) + _of_one_unit(quantity, entry.quantity) for entry in same), default=0.0)
-    if not same and not quantity.spelled and not _stands_otherwise(quantity, known, stems):
-        return f"has {quantity.text}, which is not in what"
-    # A number that the text says as well has a place of its own.
-    elsewhere, other = _most_like(
-        near, (entry for entry in known if entry not in same and entry.quantity.key not in said)
-    )
-    if other is not None and elsewhere >= max(_SPELLED_CLEAR if quantity.spelled else _CLEAR, here + _MARGIN):
-        return f"has {quantity.text} where {other.text} stands in what"
-    return None
+    elsewhere, other = _most_like(near, others)
+    clear = _SPELLED_CLEAR if quantity.spelled else _CLEAR
+    return other if elsewhere >= max(clear, here + _MARGIN) else None
 
 
 _CHINESE = dict(zip("123456789", "一二三四五六七八九", strict=True)) | {"10": "十", "2": "两"}

@@ -32,10 +32,8 @@ class Quantity(NamedTuple):
     at: int
     """Which token it is."""
 
-    @property
-    def key(self) -> str:
-        """What equal values have in common: 4.0 is 4, and 4.0.1 is not."""
-        return self.value.removesuffix(".0")
+    key: str
+    """What equal values have in common: 4.0 is 4, and 4.0.1 is not."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -65,7 +63,7 @@ def _quantity(words: Sequence[Word], at: int, word: Word) -> Quantity:
         after = _following(words, after)
     if not unit and after:
         unit = words[after].unit or (UNITS.get(words[after].text, "") if len(words[after].text) == 1 else "")
-    return Quantity(value, "" if spelled and zeros is None else unit, word.text, spelled, at)
+    return Quantity(value, "" if spelled and zeros is None else unit, word.text, spelled, at, value.removesuffix(".0"))
 
 
 def _following(words: Sequence[Word], at: int) -> int:
