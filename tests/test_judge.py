@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 import qloragen
-from qloragen import RunLocked, SettingsError, SetupError, ajudge
+from qloragen import RunLocked, Session, SettingsError, SetupError, ajudge
 from qloragen.cli.main import main
 from qloragen.judging.reading import judgements_in, read_judgements
 from qloragen.packs import load_pack
@@ -33,6 +33,7 @@ from .judges import (
     said,
     seen_in,
 )
+from .simulated import Simulated
 
 
 @pytest.fixture(scope="module")
@@ -496,6 +497,24 @@ async def test_records_are_judged_while_a_process_makes_more_of_them(run, record
     assert found.records >= len(records)
     assert qloragen.verify(run).problems == []
     assert len(list(read_records(run))) == len(records) + 1
+
+
+async def test_judging_does_not_disturb_a_session_that_makes_records(tmp_path):
+    folder = tmp_path / "run"
+    async with (
+        Simulated(delay_s=0.05) as server,
+        Session(folder, base_url=server.base_url, max_concurrency=1) as session,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(session.process, articles())
+        while not (folder / "records.jsonl").read_bytes():
+            await anyio.wait_all_tasks_blocked()
+        early = await judged(folder, client_of(always_yes), judge_controls=0)
+    late = await judged(folder, client_of(always_yes), judge_controls=0)
+
+    assert 0 < early.records < late.records == late.of
+    assert session.tally.finished_articles == len(articles())
+    assert qloragen.verify(folder).problems == qloragen.verify(folder / "judge").problems == []
 
 
 async def test_a_torn_last_line_of_the_records_is_not_judged(run, records, oracle):
