@@ -142,6 +142,24 @@ def test_near_duplicates_are_counted_and_looked_for(tmp_path):
     assert found["cost"]["articles"] == 300
 
 
+def test_what_it_takes_to_know_all_records_is_measured(tmp_path):
+    judged, filled, loaded = run("unique_memory.py", tmp_path, "--short")
+
+    assert judged["found"] == judged["repeated"] > 0
+    assert judged["wrong"] == 0
+    assert judged["resident MB"] < 500
+    assert filled["records"] == loaded["records"] == judged["records"]
+
+
+def test_checks_are_timed_for_inputs_of_both_kinds_and_for_long_articles(tmp_path):
+    found = run("checks_speed.py", tmp_path, "--short", "--corpus", str(BENCHMARKS.parent / "examples" / "articles"))
+
+    assert [row["input"] for row in found["speed"]] == ["evidence", "written"]
+    assert min(row["records/s"] for row in found["speed"]) > 0
+    [long] = [row for row in found["blocks"] if row["characters"] == 60_000]
+    assert long["facts KiB"] < 1024
+
+
 def run(script, folder, *options):
     """Run a script and return the numbers that it wrote."""
     path = folder / "numbers.json"
