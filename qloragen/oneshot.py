@@ -14,8 +14,8 @@ from .domain.pack import render_training
 from .errors import BudgetReached, RunStopped, SetupError
 from .export import ExportSummary, Shape, alpaca, messages, text
 from .export import export as write_export
+from .judging.choosing import accepted
 from .judging.material import holds_in
-from .judging.reading import accepted
 from .loop import block_on
 from .manifest import read_manifest
 from .packs import load_pack

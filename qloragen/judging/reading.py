@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from ..store.lines import record_of
 from ..store.names import JUDGEMENTS, SINK
 from ..store.run import read_run
 from ..store.scan import lines
-from ..upkeep import mend
 from .material import holds_in
 from .result import Assessment
 from .values import Judged
@@ -88,6 +87,7 @@ class Heard:
     answers: dict[Place, frozenset[str]] = field(default_factory=dict)
     """Record to the questions that were answered with yes, by the newest judgement of its text."""
     agreement: Agreement = field(default_factory=Agreement)
+    _sets: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
 
     def add(self, judgement: Judgement) -> None:
         """Take in a judgement."""
@@ -97,10 +97,7 @@ class Heard:
         self.questions = tuple(judgement.verdicts)
         yes = frozenset(name for name, verdict in judgement.verdicts.items() if verdict.yes)
         # Few different sets come up, and one of each is enough.
-        self.answers[_place(judgement.record, judgement.text_hash)] = _SETS.setdefault(yes, yes)
-
-
-_SETS: dict[frozenset[str], frozenset[str]] = {}
+        self.answers[place_of(judgement.record, judgement.text_hash)] = self._sets.setdefault(yes, yes)
 
 
 def heard_of(folder: Path, *, model: str | None = None, judge: str | None = None) -> Heard | None:
@@ -151,53 +148,11 @@ def _present(folder: Path) -> Iterator[Place]:
         with (folder / SINK).open("rb") as sink:
             for line in chosen_lines(sink, holds_in(folder)):
                 record = record_of(line.text)
-                yield _place(record.id, text_hash(record.instruction, record.input, record.output))
+                yield place_of(record.id, text_hash(record.instruction, record.input, record.output))
     except (OSError, ValidationError) as error:
         raise SetupError(f"{folder / SINK} cannot be read, or has a line that is no record.") from error
 
 
-def _place(record: str, hashed: str) -> Place:
+def place_of(record: str, hashed: str) -> Place:
+    """Return the place of a record, by its id and the hash of its fields."""
     return bytes.fromhex(record), bytes.fromhex(hashed)
-
-
-class Choice:
-    """The records that a judge has accepted, for an export; counts what it leaves out."""
-
-    def __init__(self, heard: Heard) -> None:
-        whole = len(heard.questions)
-        self._accepted: Container[Place] = {place for place, yes in heard.answers.items() if len(yes) == whole}
-        self._judged: Container[Place] = heard.answers.keys()
-        self.refused = 0
-        """Records that the judge has refused."""
-        self.unjudged = 0
-        """Records that it has not judged as they are now."""
-
-    def takes(self, record: str, instruction: str, input: str, output: str) -> bool:
-        """Say whether a record is to be exported."""
-        place = _place(record, text_hash(instruction, input, output))
-        if place in self._accepted:
-            return True
-        if place in self._judged:
-            self.refused += 1
-        else:
-            self.unjudged += 1
-        return False
-
-
-def accepted(folder: Path) -> Choice:
-    """Return the records that the judge has accepted that was used last, or, where `judge_model` is set, the last one
-    with that model.
-
-    Raises:
-        SetupError: Nothing was judged, or the judge has not found enough of the planted defects to be believed.
-    """
-    mend(judge_folder(folder))
-    settings = load()
-    heard = heard_of(folder, model=settings.judge_model)
-    if heard is None:
-        by = f" by {settings.judge_model}" if settings.judge_model else ""
-        raise SetupError(f"No record of {folder} was judged{by}: `qloragen judge {folder}` does that.")
-    found = assess(folder, heard, settings.judge_min_recall)
-    if found.refusal:
-        raise SetupError(f"The records of {folder} cannot be chosen by their judge: {found.refusal}")
-    return Choice(heard)

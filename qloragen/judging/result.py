@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,8 @@ from pathlib import Path
 from ..domain.judging.agreement import Agreement
 from ..domain.planting import interval
 from ..errors import RunStopped
-from ..words import counted, table
+from ..words import counted
+from .telling import parts_of, percent, rate
 from .values import Judged
 
 LEAST_PLANTED = 16
@@ -55,8 +56,8 @@ class Assessment:
             )
         if recall < self.min_recall:
             return (
-                f"{self.model} found {self.agreement.caught.total()} of {planted} planted defects ({_share(recall)}), "
-                f"and {_share(self.min_recall)} are asked for (judge_min_recall): take another judge_model."
+                f"{self.model} found {self.agreement.caught.total()} of {planted} planted defects ({percent(recall)}), "
+                f"and {percent(self.min_recall)} are asked for (judge_min_recall): take another judge_model."
             )
         if 2 * self.agreement.passed < self.agreement.good:
             return (
@@ -115,7 +116,7 @@ class Assessment:
             "questions": {
                 question: {
                     "yes": count,
-                    "share": _rate(count, self.records),
+                    "share": rate(count, self.records),
                     "interval": [*interval(count, self.records)],
                 }
                 for question, count in self.yes.items()
@@ -139,63 +140,4 @@ class Assessment:
         }
 
     def __str__(self) -> str:
-        return "\n\n".join(self._parts())
-
-    def _parts(self) -> Iterator[str]:
-        yield "\n".join(self._head())
-        rows = [(_SAID.get(name, name), *_row(count, self.records)) for name, count in self.yes.items()]
-        yield table([("question", "yes", "95 % interval"), *rows])
-        yield "\n".join(self._controls())
-        yield self.verdict
-
-    def _head(self) -> Iterator[str]:
-        share, interval = _row(self.accepted, self.records)
-        yield f"{self.records} of {counted(self.of, 'record')} judged by {self.model}"
-        yield f"accepted: {self.accepted}, {share} ({interval})"
-        if self.rejected:
-            listed = ", ".join(f"{count} {reason}" for reason, count in self.rejected.items())
-            yield f"judgements given up, which could not be used: {sum(self.rejected.values())} ({listed})"
-        if self.failed:
-            yield f"judgements that failed for now: {self.failed}; the same command asks again"
-        cost = "not known" if self.cost_usd is None else f"${self.cost_usd:.4f}"
-        yield f"cost: {cost}"
-
-    def _controls(self) -> Iterator[str]:
-        found = self.agreement
-        if not found.controls:
-            yield "no controls, so nobody knows how good this judge is"
-            return
-        rows = [(kind, str(of), str(found.caught[kind])) for kind, of in sorted(found.planted.items())]
-        whole = ("all planted", str(found.planted.total()), str(found.caught.total()))
-        good = ("good ones", str(found.good), f"{found.good - found.passed} wrongly")
-        yield table([("controls", "judged", "refused"), *rows, whole, good])
-        low, high = interval(found.caught.total(), found.planted.total())
-        recall = f"recall {_told(found.recall)} (95 % interval {_share(low)} to {_share(high)})"
-        kappa = "not known" if found.kappa is None else f"{found.kappa:.2f}"
-        yield f"{recall}, precision {_told(found.precision)}, kappa {kappa}"
-
-
-_SAID: Mapping[str, str] = {
-    "stands_alone": "instruction stands alone",
-    "answerable": "answerable from the input",
-    "supported": "every claim supported",
-    "answers": "answers what was asked",
-    "fits": "fits its type",
-}
-
-
-def _row(count: int, of: int) -> tuple[str, str]:
-    low, high = interval(count, of)
-    return _told(_rate(count, of)), f"{_share(low)} to {_share(high)}"
-
-
-def _rate(count: int, of: int) -> float | None:
-    return count / of if of else None
-
-
-def _told(share: float | None) -> str:
-    return "not known" if share is None else _share(share)
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
+        return "\n\n".join(parts_of(self))

@@ -1,0 +1,55 @@
+"""Choosing records for an export by what a judge has said of them, if it can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+
+from ..domain.judging.text import text_hash
+from ..errors import SetupError
+from ..settings import load
+from ..upkeep import mend
+from .reading import Heard, Place, assess, heard_of, judge_folder, place_of
+
+
+class Choice:
+    """The records that a judge has accepted, for an export; counts what it leaves out."""
+
+    def __init__(self, heard: Heard) -> None:
+        whole = len(heard.questions)
+        self._accepted: Container[Place] = {place for place, yes in heard.answers.items() if len(yes) == whole}
+        self._judged: Container[Place] = heard.answers.keys()
+        self.refused = 0
+        """Records that the judge has refused."""
+        self.unjudged = 0
+        """Records that it has not judged as they are now."""
+
+    def takes(self, record: str, instruction: str, input: str, output: str) -> bool:
+        """Say whether a record is to be exported."""
+        place = place_of(record, text_hash(instruction, input, output))
+        if place in self._accepted:
+            return True
+        if place in self._judged:
+            self.refused += 1
+        else:
+            self.unjudged += 1
+        return False
+
+
+def accepted(folder: Path) -> Choice:
+    """Return the records that the judge has accepted that was used last, or, where `judge_model` is set, the last one
+    with that model.
+
+    Raises:
+        SetupError: Nothing was judged, or the judge has not found enough of the planted defects to be believed.
+    """
+    mend(judge_folder(folder))
+    settings = load()
+    heard = heard_of(folder, model=settings.judge_model)
+    if heard is None:
+        by = f" by {settings.judge_model}" if settings.judge_model else ""
+        raise SetupError(f"No record of {folder} was judged{by}: `qloragen judge {folder}` does that.")
+    found = assess(folder, heard, settings.judge_min_recall)
+    if found.refusal:
+        raise SetupError(f"The records of {folder} cannot be chosen by their judge: {found.refusal}")
+    return Choice(heard)
