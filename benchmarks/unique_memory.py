@@ -2,7 +2,8 @@
 
 Run: python benchmarks/unique_memory.py. Prints a table; --json FILE writes the numbers; --short is quick. Each row is a
 process of its own. "judged" makes records one after another, some of them nearly as an earlier one, as a session does;
-"loaded" takes in the records of an earlier session in a thread, while an event loop looks at its clock.
+"filled" remembers records that nobody has written, for the memory alone; "loaded" takes in the records of an earlier
+session in a thread, while an event loop looks at its clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,7 +31,7 @@ from qloragen.domain import cells
 from qloragen.pipeline.circumstances import circumstances_of
 from qloragen.pipeline.job import Job
 from qloragen.pipeline.uniqueness import Unique
-from qloragen.pipeline.uniqueness.prints import Subject, print_of
+from qloragen.pipeline.uniqueness.prints import NUMBERS, Print, Subject, print_of
 from qloragen.pipeline.uniqueness.records import Records
 from qloragen.settings import load
 from qloragen.store.run import open_run
@@ -54,11 +56,11 @@ class Text(NamedTuple):
 def main() -> None:
     options = _options()
     if options.row:
-        measure = {"judged": _judged, "loaded": _loaded}[options.row]
+        measure = {"judged": _judged, "filled": _filled, "loaded": _loaded}[options.row]
         print(json.dumps(measure(options.records)))
         return
     counts = [2_000] if options.short else [10_000, 100_000, 1_000_000]
-    rows = [_in_a_process(name, count) for count in counts for name in ("judged", "loaded")]
+    rows = [_in_a_process(name, count) for count in counts for name in ("judged", "filled", "loaded")]
     for row in rows:
         print(", ".join(f"{name} {value}" for name, value in row.items()))
     if options.json:
@@ -69,7 +71,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--row", choices=["judged", "loaded"], help="only this one, in this process")
+    parser.add_argument("--row", choices=["judged", "filled", "loaded"], help="only this one, in this process")
     parser.add_argument("--records", type=int, default=1_000_000, help="with --row: how many")
     return parser.parse_args()
 
@@ -125,6 +127,25 @@ def _judged(count: int) -> Row:
         "repeated": planted,
         "found": found,
         "wrong": wrong,
+    }
+
+
+def _filled(count: int) -> Row:
+    before, random = _resident_mb(), Random(1)  # noqa: S311 - not for secrets
+    records, longest_s, began_s = Records(), 0.0, process_time()
+    for _ in range(count):
+        sketch = array("I", random.randbytes(4 * NUMBERS - 4))
+        sketch.append(0)
+        added_s = process_time()
+        records.add(Print(random.randbytes(16), random.getrandbits(32), random.getrandbits(32), sketch))
+        longest_s = max(longest_s, process_time() - added_s)
+    return {
+        "row": "filled",
+        "records": count,
+        "us each": round((process_time() - began_s) / count * 1e6, 1),
+        "longest ms": round(longest_s * 1e3, 1),
+        "resident MB": _resident_mb(),
+        "before MB": before,
     }
 
 
