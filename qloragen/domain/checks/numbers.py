@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .alike import Swap
-from .quantities import Neighbour, Quantity, Surroundings, equal_amounts, neighbours, quantities, surroundings
+from .quantities import (
+    Neighbour,
+    Quantity,
+    Surroundings,
+    equal_amounts,
+    may_be_one_unit,
+    neighbours,
+    quantities,
+    surroundings,
+)
 from .tokens import Word
 from .words import Words
 
@@ -56,11 +65,9 @@ def wrong_number(words: Words, known: Sequence[Known], stems: frozenset[str], sw
         if _judged(quantity, words.words) and (wrong := _wrong(quantity, words.words, known, stems, said)):
             return wrong
     for swap in swaps:
-        here, there = (
-            [word for word in swap.here if word.shape == "number"],
-            [word for word in swap.there if word.value],
-        )
-        if here and there and here[0].value not in (word.value for word in there):
+        here = [word for word in swap.here if word.shape == "number"]
+        there = [word for word in swap.there if word.value]
+        if len(here) == len(there) == 1 and here[0].value != there[0].value:
             return f"has {here[0].text} where {there[0].text} stands in what"
     return None
 
@@ -111,10 +118,8 @@ def _stands_otherwise(quantity: Quantity, known: Sequence[Known], stems: frozens
 
 
 def _same(one: Quantity, other: Quantity) -> bool:
-    if (other.key in one.keys or other.text == one.text) and (
-        one.unit == other.unit or not one.unit or not other.unit or len(one.keys) > 1
-    ):
-        return True
+    if other.key in one.keys or other.text == one.text:
+        return len(one.keys) > 1 or may_be_one_unit(one.unit, other.unit) or equal_amounts(one, other)
     return bool(one.unit) and equal_amounts(one, other)
 
 

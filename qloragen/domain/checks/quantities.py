@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .tokens import Shape, Word, scaled
-from .vocabulary import SCALES, UNITS
+from .vocabulary import SCALES, SHORT_ALIKE, UNITS
 from .words import Words
 
 _REACH = 5
@@ -119,6 +119,11 @@ def _collected(words: Sequence[Word], side: float) -> Iterator[Neighbour]:
             return
         elif word.shape in _PARTING:
             distance += _PARTING[word.shape]
+
+
+def may_be_one_unit(one: str, other: str) -> bool:
+    """Tell whether two numbers may count the same, going by their units."""
+    return one == other or not one or not other or any({one, other} <= units for units in SHORT_ALIKE)
 
 
 _SECONDS = {

@@ -141,9 +141,9 @@ _UNIT_FORMS = {
     "byte": "b B byte bytes",
     "kilobyte": "kb kB KB kib KiB k K kilobyte kilobytes",
     "megabyte": "mb MB mib MiB M megabyte megabytes mo",
-    "gigabyte": "gb GB gib GiB g G gigabyte gigabytes go",
+    "gigabyte": "gb GB gib GiB G gigabyte gigabytes go",
     "terabyte": "tb TB tib TiB T terabyte terabytes",
-    "gram": "gram grams gramm gramme grammes",
+    "gram": "g gram grams gramm gramme grammes",
     "kilogram": "kg kilogram kilograms kilo kilos",
     "milligram": "mg milligram milligrams",
     "millilitre": "ml millilitre millilitres milliliter milliliters",
@@ -152,10 +152,12 @@ _UNIT_FORMS = {
     "kilometre": "km kilometre kilometres kilometer kilometers",
     "centimetre": "cm centimetre centimetres centimeter centimeters",
     "millimetre": "mm millimetre millimetres millimeter millimeters",
-    "degree": "c f °c °f degree degrees grad",
+    "degree": "c f degree degrees grad celsius fahrenheit",
     "tablespoon": "tbsp tablespoon tablespoons",
     "teaspoon": "tsp teaspoon teaspoons",
     "times": "x times fold",
 }
 UNITS: Mapping[str, str] = {form: unit for unit, forms in _UNIT_FORMS.items() for form in forms.split()}
 """Names of units by how they are written after a number; of one letter only where they touch it."""
+SHORT_ALIKE = (frozenset(("gram", "gigabyte")), frozenset(("metre", "minute", "megabyte")))
+"""Units that some write with the same letter: 5m may be minutes."""
