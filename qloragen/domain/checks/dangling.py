@@ -22,10 +22,7 @@ _THING = (
     r"recipes?|rules?|provisions?|clauses?|treatments?|drugs?|medications?|conditions?|topics?|concepts?|systems?|"
     r"things?|ones?)"
 )
-_POINTS = re.compile(
-    rf"\b(?:this|that|these|those) (?:\w+ )?{_THING}\b"
-    rf"|\b(?:it|its|they|them|their|itself)\b"
-)
+_POINTS = re.compile(rf"\b(?:this|that|these|those) (?:\w+ )?{_THING}\b")
 _UNSEEN = re.compile(
     rf"\b(?:the|this|these|those) (?:above|aforementioned|preceding|previous|foregoing|above-mentioned|given|"
     rf"provided|following) "
@@ -48,11 +45,6 @@ _SUBJECT = re.compile(
     r"(?:it|they|this|that|these|those|its|their)\b"
     r"(?! (?:is|was|are|be)? ?(?:\w+ly )?(?:\w+ )?(?:to|that|for|if|when|whether|not|possible|necessary|important|"
     r"recommended|take)\b)"
-)
-_EXPLETIVE = re.compile(
-    r"\b(?:is|was|does|would|can|should|might|makes?|if|when|that|because|why|how|what|where) it (?:take\b|be |is "
-    r"|not |so )?"
-    r"|\bit (?:is|was|takes?|would be|may be|can be|becomes?|makes sense|seems?) "
 )
 _SAYS_NOTHING = listed(
     "case cases fix fixed related solve solved each own words situation here cause causes occur occurs avoid "
@@ -114,16 +106,13 @@ def _names_nothing(text: str, lowered: str) -> bool:
 
 
 def _points_before_naming(text: str, lowered: str) -> bool:
-    """Whether "this setting" or "it" comes before anything that it could mean."""
+    """Whether "this setting" comes before anything that it could mean, or "it" is what the request begins with."""
     if _SUBJECT.match(lowered):
         return True
-    for match in _POINTS.finditer(lowered):
-        before = lowered[: match.start()]
-        if _content(_WORD.findall(before)) or _NAMED.search(text[1 : match.start()]):
-            return False
-        if match[0] not in ("it", "its", "they", "them", "their", "itself"):
-            return True
-    return False
+    match = _POINTS.search(lowered)
+    return match is not None and not (
+        _content(_WORD.findall(lowered[: match.start()])) or _NAMED.search(text[1 : match.start()])
+    )
 
 
 def _content(words: Sequence[str]) -> bool:
