@@ -192,7 +192,7 @@ _NOUN = re.compile(
 _NO_TERM = re.compile(
     r"\b(?:articles?|sections?|text|passages?|paragraphs?|authors?|following|same|above|below|note|null|none|example|"
     r"examples|first|second|other|given|more|most|previous|next|i\.e|e\.g|etc|and|or|how|why|that|this"
-    r"|is|are|do|does|can|should|you|your|what|when|if)\b|[<>{}\[\]|\\=,;]|://|\.(?:com|org|io|net|edu)\b",
+    r"|is|are|do|does|can|should|you|your|what|when|if)\b|[<>{}\[\]|\\=,;]|::|://|\.(?:com|org|io|net|edu)\b",
     re.IGNORECASE,
 )
 
