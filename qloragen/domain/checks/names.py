@@ -9,14 +9,14 @@ from functools import cached_property
 from .alike import Swap
 from .facts import ArticleFacts
 from .tokens import Word, word_of
+from .vocabulary import MONTHS
 from .words import Words
 
 _HARMLESS = frozenset(
     re.findall(
         r"\w+",
         "api apis app ascii cli cpu crud dns faq html http https id ide io ip iso it json lan no ok os pc ram rest ssl "
-        "tcp tls ui url uri utc xml yaml yes true false null english german french spanish european american monday "
-        "tuesday wednesday thursday friday saturday sunday",
+        "tcp tls ui url uri utc xml yaml yes true false null",
     )
 )
 """Names that anybody uses for what a text says in other words."""
@@ -167,7 +167,11 @@ def _is_new(word: Word, known: Background) -> bool:
 def _is_name(word: Word, known: Background, *, first: bool) -> bool:
     if word.shape == "code":
         return not word.unit and not word.value
-    return word.shape == "capital" and not word.value and (not first or word.stem in known.facts.naming.names)
+    return (
+        word.shape == "capital"
+        and (not word.value or word.text.casefold() in MONTHS)
+        and (not first or word.stem in known.facts.naming.names)
+    )
 
 
 def _same(one: Word, other: Word) -> bool:
