@@ -147,16 +147,19 @@ def swapped_name(swaps: Iterable[Swap], known: Background) -> tuple[str, str] | 
     A word that neither the text nor the article has is taken for a name if it stands in place of one.
     """
     for swap in swaps:
-        there = [word for word in swap.there if not word.value and _is_name(word, known, first=swap.first)]
-        if not there:
-            continue
-        plain = len(swap.here) == len(swap.there) == 1 and not swap.first
-        here = [
-            word for word in swap.here if _is_name(word, known, first=swap.first) or (plain and _is_new(word, known))
-        ]
+        there = [word for word in swap.there if _is_name(word, known, first=swap.first)]
+        here = [word for word in swap.here if _replaces_name(word, swap, known)] if there else []
         if here and not any(_same(one, other) for one in here for other in there):
             return here[0].text, there[0].text
     return None
+
+
+def _replaces_name(word: Word, swap: Swap, known: Background) -> bool:
+    if swap.first:
+        return word.shape == "code" and _is_name(word, known, first=True)
+    if _is_name(word, known, first=False):
+        return True
+    return len(swap.here) == len(swap.there) == 1 and _is_new(word, known)
 
 
 def _is_new(word: Word, known: Background) -> bool:
