@@ -18,7 +18,7 @@ from qloragen.domain.arguments import read_evidence, read_written
 from qloragen.domain.article_block import ArticleBlock, lay_out
 from qloragen.domain.classifiers import Numbers, Subject
 from qloragen.domain.pack import Pack
-from qloragen.domain.planting import Clean, Voice, asked_anew, paraphrased, retold, shows_what_it_needs
+from qloragen.domain.planting import Clean, Voice, asked_anew, in_common, paraphrased, retold, shows_what_it_needs
 from qloragen.engine.body import encode
 from qloragen.engine.models import family
 from qloragen.simulator.answers import answer
@@ -43,7 +43,7 @@ def clean_records(articles: Sequence[Article], pack: Pack, mode: InputMode, seed
     """Return records of all types that the simulated model finds in the articles; the same for the same seed.
 
     Those that anybody would call bad are left out: thin ones, answers that are the whole input or nothing but
-    questions, and records without what their type needs.
+    questions, records without what their type needs, and those that say the same as an earlier one of the article.
     """
     found: list[Clean] = []
     random = Random(f"{seed}, {mode}")  # noqa: S311 - not for secrets
@@ -51,18 +51,28 @@ def clean_records(articles: Sequence[Article], pack: Pack, mode: InputMode, seed
         block = lay_out(article)
         for kind, draft in simulated_records(block, pack, mode):
             said = _in_other_words(draft, kind, mode, random)
-            if _is_clean(said, kind):
+            if _is_clean(said, kind) and not any(_say_the_same(said, other, article) for other in found[-_SIBLINGS:]):
                 found.append(Clean(said, article, kind, pack, mode, found))
     return found
 
 
+_SIBLINGS = 20
+"""More records an article does not have."""
+_SAME = 0.7
+
+
+def _say_the_same(draft: Draft, other: Clean, article: Article) -> bool:
+    one, another = draft.output, other.draft.output
+    return other.article is article and min(in_common(one, another), in_common(another, one)) >= _SAME
+
+
 _MOST_COPIED = 0.8
-_LEAST_WORDS = 35
-"""Of 500 inputs that a model wrote, 5 % had fewer than 55 words, and none had fewer than 19."""
+_LEAST_WORDS, _LEAST_ANSWER = 35, 12
+"""Of 500 records that a model wrote, 5 % had inputs of fewer than 55 words, and outputs of fewer than 40."""
 
 
 def _is_clean(draft: Draft, kind: InstructionType) -> bool:
-    thin = len(draft.input.split()) < _LEAST_WORDS
+    thin = len(draft.input.split()) < _LEAST_WORDS or len(draft.output.split()) < _LEAST_ANSWER
     copied = len(draft.output) > _MOST_COPIED * len(draft.input)
     asks = draft.output.count("?") >= draft.output.count(".")
     return not (thin or copied or asks) and shows_what_it_needs(draft, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -245,3 +246,17 @@ def test_the_articles_of_other_fields_are_good_articles():
 
         assert len(articles_of([path])) == len(lines) >= 15
         assert all(json.loads(line)["license"] == "CC0-1.0" for line in lines)
+
+
+def test_the_table_is_printed_and_its_numbers_are_written(tmp_path):
+    path = tmp_path / "numbers.json"
+    script, corpus = ROOT / "benchmarks" / "planted.py", ROOT / "benchmarks" / "fields" / "kitchen.jsonl"
+    command = [sys.executable, str(script), "--short", "--corpus", str(corpus), "--json", str(path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+    found = json.loads(path.read_text("utf-8"))
+    assert {row["kind"] for row in found["table"]} == set(BY_NAME)
+    assert found["goals"]["recall of all"][0] > 0.9
+    assert done.returncode == int(not all(reached for _, reached in found["goals"].values()))
+    assert "| recall of all" in done.stdout

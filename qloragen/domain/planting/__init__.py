@@ -12,6 +12,7 @@ from .kind import Clean, Kind
 from .measuring import Find, Measured, Row, interval, measure
 from .paraphrase import Voice, paraphrased, retold
 from .prompts import PROMPTS
+from .text import in_common
 from .unfinished import UNFINISHED
 
 KINDS: tuple[Kind, ...] = (*UNFINISHED, *PROMPTS, *DAMAGE, *ASTRAY, *EVIDENCE, *ALIKE)
@@ -26,6 +27,7 @@ __all__ = [
     "Row",
     "Voice",
     "asked_anew",
+    "in_common",
     "interval",
     "measure",
     "paraphrased",

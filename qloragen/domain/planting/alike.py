@@ -24,7 +24,8 @@ def _exact(clean: Clean, random: Random) -> Draft | None:
     return random.choice(forms)
 
 
-_FEWEST_WORDS = 25
+_FEWEST_WORDS = 30
+"""Of fewer words, other words for some make another answer."""
 
 
 def _near(clean: Clean, random: Random) -> Draft | None:
@@ -43,9 +44,9 @@ def _near(clean: Clean, random: Random) -> Draft | None:
 
 def _twin(clean: Clean, random: Random) -> Draft | None:
     """Put the same question in other words, and give an answer that overlaps: a sentence less, or another order."""
-    draft, voice = clean.draft, Voice(random, 0.08, filler=0.0)
+    draft, voice = clean.draft, Voice(random, 0.06, filler=0.0)
     found = list(prose(draft.output))
-    if len(found) < 2:
+    if len(found) < 2 or len(draft.output.split()) < _FEWEST_WORDS:
         return None
     asked = asked_anew(draft.instruction, draft.input, clean.type, random)
     if asked == draft.instruction:

@@ -107,6 +107,8 @@ def _foreign(clean: Clean, name: str, known: str, random: Random) -> str | None:
 def _form(name: str) -> str:
     if "_" in name or "." in name:
         return "identifier"
+    if name.islower():
+        return "word"
     return "words" if " " in name else "acronym" if name.isupper() else "name"
 
 
