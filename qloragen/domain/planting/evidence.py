@@ -56,7 +56,8 @@ _CAREFUL = re.compile(
     r"|bug\w*|wrong|harm\w*|unfortunately|except\w*|though|instead|expensive|slow\w*|cost\w*|drawback\w*|disadvantage\w*|otherwise"
     r"|prevent\w*|require\w*|need\w*|less|poor\w*|bad\w*|unavailable|out of|stale|conflict\w*|inconsisten\w*|impact\w*"
     r"|difficult\w*|hard|impossible|unable|incompatible|overhead|wary|critical\w*|ensure|can lead|down|crash\w*"
-    r"|break\w*|broken|missing|unsafe|severe\w*|toxic|penalt\w*|illegal|mistake\w*|disable\w*|hazard\w*|burn\w*)\b|n['’]t\b|!"
+    r"|break\w*|broken|missing|unsafe|severe\w*|toxic|penalt\w*|illegal|mistake\w*|disable\w*|hazard\w*|burn\w*"
+    r"|at (?:most|least)|maximum|minimum)\b|n['’]t\b|!"
 )
 """Whatever may be read as a limit or warning: a text without any of it has none."""
 
@@ -129,7 +130,7 @@ _AGAINST = (
 def _compared_with_another(clean: Clean, random: Random, asked: Sequence[str]) -> Draft | None:
     """Ask about a thing of the input and another one that the article does not even name."""
     ours = asked or names(clean.draft.input)
-    content = clean.article.content.casefold()
+    content = f"{clean.article.content}\n{clean.draft.input}".casefold()
     strangers = [
         clean.strangers[at] for at in random.sample(range(len(clean.strangers)), min(20, len(clean.strangers)))
     ]
