@@ -130,7 +130,8 @@ def _fault(state: State, line: bytes, at: int, *, is_complete: bool) -> str | No
     if not _is_true(state, line, at):
         return "whole, but not of this program or with another text"
     if is_complete and not _is_paid(state, line, at):
-        return "of results with another cost than the replies that they were made of"
+        made = "judgements" if kind_of(line) == "judgement" else "records"
+        return f"of {made} with another cost than the replies that they were made of"
     return None
 
 
