@@ -35,7 +35,7 @@ PACK = replace(DEFAULT, types=tuple(replace(kind, shows=SHOWS.get(kind.slug)) fo
 BY_NAME = {kind.name: kind for kind in KINDS}
 PARAGRAPH = (
     "If the disk is full, the server stops. A snapshot takes about 10 minutes for 2,500 files. The `keep_days` option "
-    "decides how long it is kept, because old snapshots need space. For example, seven days are usual in most companies."
+    "decides how long it is kept, because old snapshots need space. For example, seven days are usual in most firms."
 )
 
 SETTING = "The `keep_days` option decides how long a snapshot is kept; its default is 7."

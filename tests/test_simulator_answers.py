@@ -214,8 +214,8 @@ def test_a_complaint_about_an_earlier_attempt_changes_the_record():
     complaint = Invalid("prompt_echo", "The instruction only repeats the type of the record.")
     for kind in PACK.types:
         first, second = (
-            answer(body_of(generate.request(block, kind, PACK, MODEL, "evidence", remarks=generate.Remarks(complaints))))
-            for complaints in ((), (complaint,))
+            answer(body_of(generate.request(block, kind, PACK, MODEL, "evidence", remarks=generate.Remarks(remarks))))
+            for remarks in ((), (complaint,))
         )
 
         assert first != second
