@@ -130,6 +130,14 @@ def _with_more_guidance(pack: str, slug: str) -> str:
     return f"{head}{mark}{before}{quote}Be brief. {after}"
 
 
+async def test_no_record_is_left_out_of_the_count_when_many_are_made_at_once(tmp_path):
+    async with Simulated(delay_s=0.05) as server, Session(tmp_path / "run", base_url=server.base_url) as session:
+        await session.process(articles(8))
+
+    assert server.peak > 2
+    assert session.tally.records == session.summary.records == 24
+
+
 async def test_the_first_record_does_not_wait_for_the_other_classifications(tmp_path):
     async with Simulated() as server:
         await qloragen.agenerate(articles(6), tmp_path / "run", base_url=server.base_url, open_articles=2)

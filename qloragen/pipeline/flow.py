@@ -197,7 +197,8 @@ class Flow:
         try:
             async with self._settling.alone(cell.key):
                 if not self._run.state.settled(cell.key):
-                    self.tally.records += await self._maker.make(cell, opened, type, prefix, siblings)
+                    made = await self._maker.make(cell, opened, type, prefix, siblings)
+                    self.tally.records += made  # read and written in one go: other workers count too
                     await self._keeper.kept()
             if deliver is not drop and self._run.state.record_offset(cell.key) is not None:
                 await self._keeper.durable()
