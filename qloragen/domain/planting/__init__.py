@@ -9,7 +9,7 @@ from .astray import ASTRAY
 from .damage import DAMAGE
 from .evidence import EVIDENCE, shows_what_it_needs
 from .kind import Clean, Kind
-from .measuring import Find, Measured, Row, interval, measure
+from .measuring import Find, Measured, Row, measure
 from .paraphrase import Voice, paraphrased, retold
 from .prompts import PROMPTS
 from .text import in_common
@@ -28,7 +28,6 @@ __all__ = [
     "Voice",
     "asked_anew",
     "in_common",
-    "interval",
     "measure",
     "paraphrased",
     "retold",

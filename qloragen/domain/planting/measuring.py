@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from random import Random
 
 from ...types import Draft
@@ -105,13 +104,3 @@ def _row(kind: Kind, planted: Sequence[tuple[Clean, Draft]], find: Find) -> Row:
         codes=Counter(code for codes in found for code in frozenset(codes)),
         missed=tuple(pair for pair, codes in zip(planted, found, strict=True) if not codes)[:_EXAMPLES],
     )
-
-
-def interval(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the ends of Wilson's score interval for a share, of 95 % by default; (0, 1) for nothing at all."""
-    if not of:
-        return 0.0, 1.0
-    share, spread = hits / of, z * z / of
-    middle, half = share + spread / 2, z * sqrt(share * (1 - share) / of + spread / of / 4)
-    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
-    return min(max(low, 0.0), share), max(min(high, 1.0), share)

@@ -150,7 +150,9 @@ def _merged(found: Sequence[str], random: Random) -> Iterator[str]:
 
 # ---------------------------------------------------------------------------------------------------------- words
 
-_PIECE = re.compile(r"`[^`\n]*`|[\w.\-/:]*[_/\d][\w.\-/:]*|[A-Za-z]+(?:[-'’][A-Za-z]+)*|\s+|.", re.DOTALL)
+_PIECE = re.compile(
+    r"`[^`\n]*`|\w[\w-]*(?:\.\w[\w-]*)+|[\w.\-/:]*[_/\d][\w.\-/:]*|[A-Za-z]+(?:[-'’][A-Za-z]+)*|\s+|.", re.DOTALL
+)
 _FILLER_AFTER = (
     ", which matters in daily work",
     ", so nothing comes as a surprise",
