@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
-from math import comb, sqrt
+from math import comb
 from typing import NamedTuple
 
 import harness
@@ -16,12 +16,11 @@ from qloragen.domain.article_block import ArticleBlock
 from qloragen.domain.pack import Pack
 from qloragen.engine.body import encode
 from qloragen.engine.models import family
+from qloragen.shares import interval
 from qloragen.types import Completion, Draft, InputMode, InstructionType, Invalid, Request, digest
 
 ALIKE = 0.5
 """Share of words in common (Jaccard) from which two records of an article are alike."""
-_Z = 1.96
-"""For intervals that hold 95 times in 100."""
 _WORD = re.compile(r"\w+")
 
 
@@ -83,12 +82,7 @@ class Share(NamedTuple):
     @property
     def interval(self) -> tuple[float, float]:
         """Between which shares the true one lies, 95 times in 100 (Wilson, 1927)."""
-        if not self.whole:
-            return 0.0, 1.0
-        share, spread = self.part / self.whole, _Z * _Z / self.whole
-        middle = share + spread / 2
-        half = _Z * sqrt(share * (1 - share) / self.whole + spread / (4 * self.whole))
-        return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
+        return interval(self.part, self.whole)
 
 
 def accepted(judged: Iterable[Judged]) -> Share:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qloragen.domain.planting import KINDS, Clean, Kind, Voice, asked_anew, interval, measure, paraphrased
+from qloragen.domain.planting import KINDS, Clean, Kind, Voice, asked_anew, measure, paraphrased
 from qloragen.domain.planting.figures import other_forms
 from qloragen.packs import load_pack
 from qloragen.types import Article, Draft, Shows
@@ -224,20 +224,6 @@ def test_no_defect_is_planted_twice(cleans):
 
     del seen[-4:]
     assert len(set(seen)) == len(seen)
-
-
-@given(st.integers(1, 500), st.data())
-def test_an_interval_has_the_share_in_it(of, data):
-    hits = data.draw(st.integers(0, of))
-
-    low, high = interval(hits, of)
-
-    assert 0 <= low <= hits / of <= high <= 1
-
-
-def test_an_interval_is_wilsons():
-    assert interval(90, 100) == pytest.approx((0.8256, 0.9448), abs=1e-4)
-    assert interval(0, 0) == (0.0, 1.0)
 
 
 def test_the_articles_of_other_fields_are_good_articles():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qloragen.report.choice import Sample
 from qloragen.report.diversity import Different, Leading, Runs
-from qloragen.report.figures import evenness, quantile, wilson
+from qloragen.report.figures import evenness, quantile
 from qloragen.report.gains import Gain
 from qloragen.report.layout import WIDTH, columns
 from qloragen.report.rows import Part, at_least, at_most
@@ -40,19 +40,6 @@ def test_evenness_is_one_where_all_kinds_are_equally_frequent_and_zero_of_a_sing
     assert evenness([3, 3, 3], 3) == pytest.approx(1)
     assert evenness([9, 0, 0], 3) == pytest.approx(0)
     assert 0 < (evenness([8, 1], 2) or 0) < 1
-
-
-def test_an_interval_is_that_of_the_textbook():
-    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-3)
-    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)
-    assert wilson(0, 0) == (0, 1)
-
-
-@given(hits=st.integers(0, 200), more=st.integers(0, 200))
-def test_a_share_is_within_its_interval(hits, more):
-    if hits + more:
-        low, high = wilson(hits, hits + more)
-        assert 0 <= low <= hits / (hits + more) <= high <= 1
 
 
 def test_rows_are_passed_failed_or_unknown_and_samples_have_an_interval():

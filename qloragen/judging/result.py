@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..domain.judging.agreement import Agreement
-from ..domain.planting import interval
 from ..errors import RunStopped
+from ..shares import interval
 from ..words import counted
 from .telling import parts_of, percent, rate
 from .values import Judged

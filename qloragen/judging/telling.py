@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ..domain.planting import interval
+from ..shares import interval
 from ..words import counted, table
 
 if TYPE_CHECKING:

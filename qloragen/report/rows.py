@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .figures import share, wilson
+from ..shares import interval
+from .figures import share
 from .values import Goal
 
 
@@ -52,5 +53,5 @@ def _share(part: Part) -> float | None:
 
 
 def _row(key: str, name: str, part: Part, goal: str, note: str, *, passed: bool | None) -> Goal:
-    low, high = (None, None) if part.whole or part.hits is None else wilson(part.hits, part.of)
+    low, high = (None, None) if part.whole or part.hits is None else interval(part.hits, part.of)
     return Goal(name, _share(part), "share", goal, passed, part.of, low, high, note, key)
