@@ -10,9 +10,10 @@ import qloragen
 from qloragen.simulator import Call, Effect, error
 
 from .simulated import Simulated
+from .test_main_job import LONG as MUCH
 from .test_main_job import article
 
-LONG = article(1, "Long. " * 1000)
+LONG = article(1, MUCH)
 KNOWN = {"rpm": 10**6, "tpm": 10**9}
 """Else calls are few at first, until it is seen what the server allows."""
 
@@ -114,7 +115,7 @@ async def test_none_waits_for_another_when_two_have_got_no_answer(tmp_path):
 
 
 async def test_while_the_others_wait_other_articles_are_asked_for(tmp_path):
-    texts = [article(n, "Long. " * 1000) for n in range(4)]
+    texts = [article(n, MUCH) for n in range(4)]
     async with Simulated(classify=lambda _: "1, 2, 3", delay_s=0.2) as server:
         await run_of(server, tmp_path, *texts, max_concurrency=4)
 
