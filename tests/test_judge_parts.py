@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import orjson
 import pytest
@@ -18,6 +19,7 @@ from qloragen.domain.judging.controls import BAD, READ_TO_BE_FOUND, bad, chance,
 from qloragen.domain.judging.families import families, kinship
 from qloragen.domain.judging.text import Told, hash_of, is_quoted, laid_out, text_hash, told_of
 from qloragen.domain.planting import KINDS, Clean
+from qloragen.judging.result import Assessment
 from qloragen.thresholds import Thresholds
 from qloragen.types import Article, Completion, Draft, Function, Invalid, Usage
 
@@ -344,3 +346,40 @@ def test_recall_precision_and_kappa_are_as_the_textbook_has_them(counts):
     agreed = Fraction(caught + passed, whole)
     chance = Fraction((caught + missed) * (caught + alarms) + (passed + alarms) * (passed + missed), whole**2)
     assert found.kappa == (pytest.approx(float((agreed - chance) / (1 - chance))) if chance < 1 else None)
+
+
+def test_kappa_is_that_of_the_textbook():
+    """Of 50 proposals two readers accept 20 both, refuse 15 both, and differ in 5 and 10: 0.4 (J. Cohen, 1960)."""
+    assert counted(caught=20, missed=5, passed=15, alarms=10).kappa == pytest.approx(0.4)
+
+
+def refusal(caught: int, missed: int, passed: int, alarms: int, min_recall: float = 0.8) -> str | None:
+    agreement = counted(caught, missed, passed, alarms)
+    return Assessment(Path("run"), "m", 0, 0, 0, {}, agreement, min_recall, {}, 0, None).refusal
+
+
+@pytest.mark.parametrize(
+    ("counts", "why"),
+    [
+        ((16, 4, 20, 0), None),
+        ((15, 5, 20, 0), "m found 15 of 20 planted defects (75.0 %), and 80.0 % are asked for"),
+        ((80, 20, 10, 10), None),
+        ((79, 21, 20, 0), "m found 79 of 100 planted defects (79.0 %)"),
+        ((20, 0, 9, 11), "m refused 11 of 20 controls without a defect"),
+        ((16, 0, 4, 0), None),
+        ((15, 0, 20, 0), "m has judged 15 planted defects, and it takes 16"),
+        ((20, 0, 0, 0), "m has judged 0 controls without a defect, and it takes 4"),
+        ((20, 0, 3, 0), "m has judged 3 controls without a defect, and it takes 4"),
+    ],
+)
+def test_a_judge_is_believed_from_the_recall_on_that_is_asked_for_and_if_it_was_seen_to_accept(counts, why):
+    found = refusal(*counts)
+
+    assert found is None if why is None else found is not None and found.startswith(why)
+
+
+@given(st.integers(1, 20), st.integers(1, 40))
+def test_a_recall_that_is_exactly_what_is_asked_for_is_enough(fifths, times):
+    caught, of = 4 * fifths * times, 5 * fifths * times
+
+    assert of < 16 or refusal(caught, of - caught, 20, 0) is None

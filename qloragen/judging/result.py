@@ -12,10 +12,9 @@ from ..errors import RunStopped
 from ..shares import interval
 from ..words import counted
 from .telling import parts_of, percent, rate
-from .values import Judged
+from .values import LEAST_GOOD, LEAST_PASSED, LEAST_PLANTED, Judged
 
-LEAST_PLANTED = 16
-"""Planted defects without which nobody can tell a judge that finds 80 % of them from one that does not."""
+_MORE = "judge more records, and controls among them (judge_controls)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +48,26 @@ class Assessment:
     def refusal(self) -> str | None:
         """Why no records are chosen by this judge, in a sentence; None when they may be."""
         planted, recall = self.agreement.planted.total(), self.agreement.recall
+        good, passed = self.agreement.good, self.agreement.passed
         if recall is None or planted < LEAST_PLANTED:
             return (
                 f"{self.model} has judged {counted(planted, 'planted defect')}, and it takes {LEAST_PLANTED} to tell a "
-                "good judge from a bad one: judge more records."
+                f"good judge from a bad one: {_MORE}"
             )
         if recall < self.min_recall:
             return (
                 f"{self.model} found {self.agreement.caught.total()} of {planted} planted defects ({percent(recall)}), "
                 f"and {percent(self.min_recall)} are asked for (judge_min_recall): take another judge_model."
             )
-        if 2 * self.agreement.passed < self.agreement.good:
+        if good < LEAST_GOOD:
             return (
-                f"{self.model} refused {self.agreement.good - self.agreement.passed} of {self.agreement.good} controls"
-                " without a defect, and who refuses everything finds every defect: take another judge_model."
+                f"{self.model} has judged {counted(good, 'control')} without a defect, and it takes {LEAST_GOOD} to"
+                f" tell a good judge from one that refuses everything: {_MORE}"
+            )
+        if passed < LEAST_PASSED * good:
+            return (
+                f"{self.model} refused {good - passed} of {good} controls without a defect, and who refuses everything"
+                " finds every defect: take another judge_model."
             )
         return None
 
@@ -90,11 +95,16 @@ class Assessment:
             records=self.records,
             accepted=self.accepted,
             items={question: count / self.records if self.records else 0.0 for question, count in self.yes.items()},
-            controls=self.agreement.controls,
+            planted=self.agreement.planted.total(),
+            caught=self.agreement.caught.total(),
+            good=self.agreement.good,
+            passed=self.agreement.passed,
             recall=self.agreement.recall,
+            min_recall=self.min_recall,
             precision=self.agreement.precision,
             kappa=self.agreement.kappa,
             trusted=self.trusted,
+            refusal=self.refusal,
             cost_usd=self.cost_usd,
         )
 
@@ -133,6 +143,7 @@ class Assessment:
             },
             "min_recall": self.min_recall,
             "trusted": self.trusted,
+            "refusal": self.refusal,
             "rejected": dict(self.rejected),
             "failed": self.failed,
             "cost_usd": None if self.cost_usd is None else format(self.cost_usd, "f"),

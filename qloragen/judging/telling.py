@@ -23,10 +23,15 @@ _SAID: Mapping[str, str] = {
 def parts_of(found: Assessment) -> Iterator[str]:
     """Yield what an assessment says, in paragraphs and tables."""
     yield "\n".join(_head(found))
-    rows = [(_SAID.get(name, name), *_row(count, found.records)) for name, count in found.yes.items()]
+    rows = [(said(name), *_row(count, found.records)) for name, count in found.yes.items()]
     yield table([("question", "yes", "95 % interval"), *rows])
     yield "\n".join(_controls(found))
     yield found.verdict
+
+
+def said(question: str) -> str:
+    """Return what a yes to a question says."""
+    return _SAID.get(question, question)
 
 
 def _head(found: Assessment) -> Iterator[str]:

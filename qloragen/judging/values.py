@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+LEAST_PLANTED = 16
+"""Planted defects without which nobody can tell a judge that finds 80 % of them from one that does not."""
+LEAST_GOOD = 4
+"""Controls without a defect without which nobody can tell a judge that finds every defect from one that refuses
+everything."""
+LEAST_PASSED = 0.5
+"""Share of controls without a defect that a judge has to accept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -16,12 +24,23 @@ class Judged:
     accepted: int
     items: Mapping[str, float]
     """Question to the share of records that it was answered with yes for."""
-    controls: int
+    planted: int
+    """Controls with a defect."""
+    caught: int
+    """Those of them that the judge refused."""
+    good: int
+    """Controls without a defect."""
+    passed: int
+    """Those of them that the judge accepted."""
     recall: float | None
     """Share of planted defects that the judge refused."""
+    min_recall: float
+    """Below it no records are chosen by the judge."""
     precision: float | None
     """Share of planted defects in the controls that it refused."""
     kappa: float | None
     trusted: bool
-    """Recall is high enough for records to be chosen by it."""
+    """Whether records may be chosen by this judge."""
+    refusal: str | None
+    """Why no records are chosen by this judge, in a sentence; None when they may be."""
     cost_usd: Decimal | None

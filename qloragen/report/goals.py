@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ..domain.checks import BY_CODE
-from ..judging.values import Judged
+from ..judging.telling import said
+from ..judging.values import LEAST_GOOD, LEAST_PASSED, LEAST_PLANTED, Judged
 from .cells import Cell
 from .choice import is_accepted, is_rejected
 from .figures import evenness
@@ -140,17 +141,15 @@ def _judged(judged: Judged, records: int) -> Iterator[Goal]:
     note = "" if judged.trusted else "it has not shown yet that it can be trusted"
     yield told("judge_accepted", f"accepted by {judged.model}", good, note)
     for question, rate in judged.items.items():
-        yield Goal(f"yes to: {question}", rate, "share", "", None, judged.records, key=f"judge_{question}")
-    passed = None if judged.recall is None else judged.trusted
-    yield Goal(
-        "planted defects that the judge finds",
-        judged.recall,
-        "share",
-        ">= 80 %",
-        passed,
-        judged.controls,
-        key="judge_recall",
-    )
+        yield Goal(f"judge: {said(question)}", rate, "share", "", None, judged.records, key=f"judge_{question}")
+    found, passed = Part(judged.caught, judged.planted, whole=False), Part(judged.passed, judged.good, whole=False)
+    defects, others = "planted defects that the judge finds", "controls without defect that it accepts"
+    yield _of_controls(at_least("judge_recall", defects, found, judged.min_recall), LEAST_PLANTED)
+    yield _of_controls(at_least("judge_good", others, passed, LEAST_PASSED), LEAST_GOOD)
+
+
+def _of_controls(row: Goal, least: int) -> Goal:
+    return row if row.of >= least else replace(row, passed=None, note=f"it takes {least} to tell")
 
 
 def _defects(look: Look, key: str, name: str, codes: Iterable[str], most: float = 0) -> Goal:

@@ -12,16 +12,17 @@ from .tables import Column, listed, section, table
 def judge(values: Judged) -> Html:
     """Return the judge's answers over real records, and its own marks over planted controls."""
     said = (
-        "✓ It finds enough of the planted defects for records to be chosen by it."
+        "✓ It finds enough of the planted defects, and accepts enough without, for records to be chosen by it."
         if values.trusted
-        else "✗ It misses too many of the planted defects for records to be chosen by it."
+        else f"✗ No records are chosen by it: {values.refusal}"
     )
     facts = (
         ("model", values.model),
         ("accepted", f"{count(values.accepted)} of {count(values.records)} records"),
         ("recall on controls", share(values.recall)),
         ("precision on controls", share(values.precision)),
-        ("controls", count(values.controls)),
+        ("controls", f"{count(values.planted)} with a defect, {count(values.good)} without"),
+        ("wrongly refused", count(values.good - values.passed)),
         ("kappa", number(values.kappa)),
         ("cost", usd(values.cost_usd)),
     )
