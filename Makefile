@@ -10,7 +10,7 @@ OUT ?= out/demo
 .PHONY: demo test lint check bench requirements clean
 
 demo: .venv/demo  ## run the main job with a real language model on this machine
-	$(BIN)/qloragen generate examples/articles --local --limit 3 --out $(OUT) || test $$? -eq 3  # a model this small has nearly all records refused
+	$(BIN)/qloragen generate examples/articles --local --limit 3 --out $(OUT) || test $$? -eq 3  # a model this small has records refused
 	@$(BIN)/python examples/show_record.py $(OUT)
 
 test: .venv/dev  ## run all tests

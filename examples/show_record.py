@@ -1,6 +1,7 @@
 """Print one whole record of a run, for reading, and how many were refused: `python examples/show_record.py DIR`.
 
-Where the checks have accepted none, the last one that they refused is shown, with the reasons.
+Of the accepted ones it is the last of those with the least to find fault with. Where there are none, the last one that
+was refused is shown, with the reasons.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 WIDTH = 100
@@ -56,12 +57,26 @@ def provenance(record: Line) -> str:
     return " · ".join(str(part) for part in parts)
 
 
-def readable(record: Line) -> str:
+def spared(record: Line, lenient: Collection[str]) -> list[str]:
+    """Return the codes for which the record would have been refused, had the run not been told to note them only."""
+    quality = record.get("quality")
+    return [code for code in quality["flags"] if code in lenient] if isinstance(quality, dict) else []
+
+
+def only_noted(folder: Path) -> set[str]:
+    """Return the codes of the checks that the run was told to note only."""
+    actions = json.loads((folder / "run.json").read_bytes())["settings"]["checks"]["actions"]
+    return {code for code, action in actions.items() if action == "flag"}
+
+
+def readable(record: Line, faults: Sequence[str]) -> str:
     """Return the record as paragraphs; code and other indented lines stay as they are."""
     blocks = [provenance(record)]
     for name in ("instruction", "input", "output"):
         lines = [part for line in str(record[name]).splitlines() for part in wrapped(line)]
         blocks.append("\n".join([name.upper(), *(f"  {line}".rstrip() for line in lines)]))
+    if faults:
+        blocks.append(f"NOTED ONLY, OF A REAL MODEL A REASON TO REFUSE THE RECORD\n  {', '.join(faults)}")
     return "\n\n".join(blocks)
 
 
@@ -78,11 +93,13 @@ def wrapped(line: str) -> list[str]:
     return [line] if line.startswith((" ", "\t", "|")) else textwrap.wrap(line, WIDTH) or [""]
 
 
-def ending(accepted: int, rejections: Sequence[Line]) -> str:
+def ending(faults: Sequence[Sequence[str]], rejections: Sequence[Line]) -> str:
     """Return a line with how many records there are, and how many were refused for what."""
     reasons = Counter(str(line["reason"]) for line in rejections)
     listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-    return f"records: {accepted} accepted, {len(rejections)} refused" + (f" ({listed})" if listed else "")
+    tolerated = sum(map(bool, faults))
+    accepted = f"{len(faults)} accepted" + (f" ({tolerated} of them with reasons to refuse them)" if tolerated else "")
+    return f"records: {accepted}, {len(rejections)} refused" + (f" ({listed})" if listed else "")
 
 
 def main(folder: str) -> int:
@@ -90,15 +107,18 @@ def main(folder: str) -> int:
     try:
         accepted = list(lines_of(Path(folder) / "records.jsonl"))
         rejections = list(refused(lines_of(Path(folder) / "journal.jsonl")))
+        lenient = only_noted(Path(folder))
     except OSError as error:
         print(f"There is no run in {folder}: {error.strerror}", file=sys.stderr)
         return 2
     if not accepted and not rejections:
         print(f"The run in {folder} has no records yet.", file=sys.stderr)
         return 1
-    shown = readable(accepted[-1]) if accepted else unfit(*rejections[-1])
+    faults = [spared(record, lenient) for record in accepted]
+    best = min(range(len(accepted)), key=lambda place: (len(faults[place]), -place), default=0)
+    shown = readable(accepted[best], faults[best]) if accepted else unfit(*rejections[-1])
     print(f"\n{'─' * WIDTH}\n{shown}\n{'─' * WIDTH}")
-    print(ending(len(accepted), [line for line, _ in rejections]))
+    print(ending(faults, [line for line, _ in rejections]))
     return 0
 
 

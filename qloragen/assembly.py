@@ -38,6 +38,13 @@ from .types import Article, Request, Structure
 
 LOCAL_KEY = "local"
 """A server on this machine takes any key, and must not be sent a real one."""
+BEYOND_THE_SMALLEST = (
+    *("placeholder", "prompt_echo", "prompt_leak", "paragraph_number"),
+    *("article_talk", "refusal", "role_swap", "dangling"),
+    *("missing_evidence", "unsupported", "unsupported_number", "unsupported_name"),
+)
+"""Checks of what a record says. The model of the package passes hardly any, so its runs would show no record; those of
+form, privacy and repetition it has to pass."""
 _BYTES_PER_TOKEN = 3
 """As the size policy of `sources` estimates: on the safe side."""
 
@@ -61,17 +68,16 @@ def weights_of(settings: Settings) -> Path | None:
 def locally(settings: Settings, server: LocalServer) -> Settings:
     """Return `settings` with both models served by `server`, at no cost.
 
-    The model of the package would list all types for some articles and never end its outputs, so both are bounded.
+    The model of the package would list all types for some articles and never end its outputs, so both are bounded, and
+    what hardly any record of it passes is noted in the record unless a setting says otherwise.
     """
     free = PriceSettings(prompt=Decimal(0), completion=Decimal(0))
     defaults = {"price": free, "context_tokens": server.context_tokens, "structure": "json_schema"}
     own = settings.own(server.model)
     missing = {name: value for name, value in defaults.items() if getattr(own, name) is None}
-    most_types = 4 if settings.max_types is None else settings.max_types
-    smallest = {"max_types": most_types, "output_chars": 300} if settings.local is True else {}
     return settings.model_copy(
         update={
-            **smallest,
+            **(_for_the_smallest(settings) if settings.local is True else {}),
             "base_url": server.base_url,
             "classify_model": server.model,
             "generate_model": server.model,
@@ -80,6 +86,15 @@ def locally(settings: Settings, server: LocalServer) -> Settings:
             "models": {**settings.models, server.model: own.model_copy(update=missing)},
         }
     )
+
+
+def _for_the_smallest(settings: Settings) -> dict[str, object]:
+    actions = {**dict.fromkeys(BEYOND_THE_SMALLEST, "flag"), **settings.checks.actions}
+    return {
+        "max_types": 4 if settings.max_types is None else settings.max_types,
+        "output_chars": 300,
+        "checks": settings.checks.model_copy(update={"actions": actions}),
+    }
 
 
 def job_of(settings: Settings, classifier: Classifier | None = None) -> Job:

@@ -77,6 +77,17 @@ def test_a_record_is_shown_in_full(tmp_path, server):
         assert part in done.stdout
 
 
+def test_a_record_that_the_usual_checks_would_refuse_is_shown_with_the_reasons(tmp_path, server, monkeypatch):
+    monkeypatch.setenv("QLORAGEN_CHECKS", '{"max_output_bytes": 9, "actions": {"too_long": "flag"}}')
+    example("library.py", EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)
+
+    done = example("show_record.py", tmp_path / "run")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "NOTED ONLY, OF A REAL MODEL A REASON TO REFUSE THE RECORD\n  too_long\n" in done.stdout
+    assert re.search(r"records: (\d+) accepted \(\1 of them with reasons to refuse them\), 0 refused\n", done.stdout)
+
+
 def test_where_the_checks_accept_nothing_a_refused_record_is_shown_with_the_reason(tmp_path, server, monkeypatch):
     monkeypatch.setenv("QLORAGEN_CHECKS", '{"max_output_bytes": 9}')
     example("library.py", EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)

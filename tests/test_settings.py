@@ -12,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from qloragen.assembly import job_of
+from qloragen.assembly import BEYOND_THE_SMALLEST, job_of, locally
+from qloragen.catalogue import listed
 from qloragen.engine.models import Family
 from qloragen.errors import SettingsError
+from qloragen.local import LocalServer
 from qloragen.pipeline.circumstances import circumstances_of
 from qloragen.settings import ModelLimits, ModelSettings, Price, Settings, explain, load
 from qloragen.thresholds import Thresholds
@@ -118,6 +120,28 @@ def test_an_action_for_a_code_that_no_check_has_names_the_codes():
         job_of(load(checks={"actions": {"twim": "flag"}}))
 
     assert job_of(load(checks={"actions": {"twin": "flag"}})).thresholds.actions == {"twin": "flag"}
+
+
+class TestALocalModel:
+    SERVER = LocalServer("http://127.0.0.1:1/v1", model="some", slots=1, context_tokens=4_096)
+
+    def test_of_the_package_has_noted_in_its_records_what_would_refuse_nearly_all_of_them(self):
+        actions = locally(load(local=True), self.SERVER).checks.actions
+
+        assert actions["unsupported"] == "flag"
+        assert not {"empty", "truncated", "copy", "secret", "twin"} & set(actions)
+
+    def test_of_the_package_leaves_what_a_setting_says(self):
+        found = locally(load(local=True, checks={"copied": 0.5, "actions": {"unsupported": "reject"}}), self.SERVER)
+
+        assert (found.checks.actions["unsupported"], found.checks.actions["dangling"]) == ("reject", "flag")
+        assert found.checks.copied == 0.5
+
+    def test_of_ones_own_has_to_pass_all_checks(self):
+        assert locally(load(local="some.gguf"), self.SERVER).checks == Thresholds()
+
+    def test_names_only_checks_that_there_are(self):
+        assert {*BEYOND_THE_SMALLEST} <= {check.code for check in listed(Thresholds()) if check.usual == "reject"}
 
 
 def test_tables_of_models_are_merged_entry_by_entry(monkeypatch):
