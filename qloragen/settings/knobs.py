@@ -6,82 +6,23 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 from math import nan
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..logs import redact, without_secrets
 from ..thresholds import Thresholds
-from ..types import ClassifierName, ClassifyReads, InputMode, Stage, Structure
+from ..types import ClassifierName, ClassifyReads, InputMode, Stage
 from .layers import below_environment
-
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(min_length=1)]
-StructureChoice = Literal["auto", Structure]
-Usd = Annotated[Decimal, Field(ge=0)]
+from .model import Concurrency, Count, ModelLimits, ModelSettings, Name, StructureChoice, Usd
 
 
 def _web_address(url: str) -> str:
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise ValueError("must be a web address such as https://api.openai.com/v1 or http://127.0.0.1:8000/v1")
     return url.rstrip("/")
-
-
-def _scalar(value: object) -> object:
-    if not isinstance(value, str | int | float):
-        # Said here, because a union's own message names only its first member.
-        raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic takes no TypeError
-    return value
-
-
-Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
-
-
-def _concurrency(value: object) -> object:
-    """Take whole numbers, also as text, and `auto`; said here for one message in place of a union's two."""
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        return value
-    if isinstance(value, str) and value.strip().isdecimal() and int(value) >= 1:
-        return int(value)
-    raise ValueError("must be a whole number, 1 or more, or auto")
-
-
-Concurrency = Annotated[int | Literal["auto"], BeforeValidator(_concurrency)]
-
-
-class ModelLimits(NamedTuple):
-    """What one model may be asked for."""
-
-    rpm: int | None
-    """Requests per minute; None: as the server announces."""
-    tpm: int | None
-    """Tokens per minute, prompt and completion; None: as the server announces."""
-    max_concurrency: int | Literal["auto"]
-    """Calls in flight."""
-
-
-class TierPrice(BaseModel):
-    """USD per million tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prompt: Usd
-    completion: Usd
-    cached: Usd | None = None
-    """Prompt tokens read from the provider's cache; None: as `prompt`."""
-    cache_write: Usd | None = None
-    """Prompt tokens written to the provider's cache; None: as `prompt`."""
-
-
-class Price(TierPrice):
-    """The standard price, and those of other tiers; one that is not given costs the standard price."""
-
-    flex: TierPrice | None = None
-    priority: TierPrice | None = None
-    batch: TierPrice | None = None
-    decisions: TierPrice | None = None
 
 
 def _threshold(value: object) -> object:
@@ -97,37 +38,6 @@ def _threshold(value: object) -> object:
 
 
 Threshold = Annotated[float | dict[str, float], BeforeValidator(_threshold)]
-
-
-class ModelSettings(BaseModel):
-    """What is set for one model, instead of everything less specific and of what its family is known to accept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rpm: Count | None = Field(None, description="Requests per minute")
-    tpm: Count | None = Field(None, description="Tokens per minute, prompt and completion")
-    max_concurrency: Concurrency | None = Field(None, description="Calls in flight, or auto")
-    batch_enqueued_tokens: Count | None = Field(None, description="Most prompt tokens in batches that have not ended")
-    price: Price | None = Field(None, description="USD per million tokens, instead of the price list's")
-    max_cost_usd: Usd | None = Field(None, description="Spending limit of the model in USD, over all resumes")
-    max_tokens: Count | None = Field(None, description="Limit of the model in tokens, over all resumes")
-    max_calls: Count | None = Field(None, description="Limit of the model in calls, over all resumes")
-    structure: StructureChoice | None = Field(None, description="How structured answers are asked for")
-    context_tokens: Count | None = Field(None, description="Context window: prompt and completion together")
-    parameters: dict[str, Scalar] | None = Field(None, description="Fields of the request body, sent every time")
-    cap_parameter: Literal["max_completion_tokens", "max_tokens"] | None = Field(
-        None, description="Name of the cap on completion tokens"
-    )
-    reasoning_allowance_tokens: int | None = Field(None, ge=0, description="Added to every cap, for thinking")
-    sampling: bool | None = Field(None, description="Takes a temperature")
-    bounds: bool | None = Field(None, description="Takes schemas with maxLength, minimum and the like")
-    cache: Literal["explicit", "automatic", "none"] | None = Field(
-        None, description="Prompt cache: explicit breakpoints, nothing to say, or none"
-    )
-    cache_key: bool | None = Field(None, description="Takes prompt_cache_key")
-    service_tier: Name | None = Field(None, description="Service tier to ask for")
-    decisions: bool | None = Field(None, description="Judges predicates at the endpoint for typed decisions")
-
 
 TABLES = ("models", "pack_variables", "checks")
 """Knobs with knobs, or names of the user's own, inside."""

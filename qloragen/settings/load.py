@@ -10,9 +10,10 @@ from pydantic import JsonValue, ValidationError
 from ..errors import SettingsError
 from ..logs import without_secrets
 from ..thresholds import Thresholds
-from .knobs import TABLES, ModelSettings, Price, Settings
+from .knobs import TABLES, Settings
 from .layers import Layer, layers, variable
 from .mistakes import path_name, refuse_unknown, refuse_unreadable, sentence
+from .model import ModelSettings, Price
 
 
 class Knob(NamedTuple):

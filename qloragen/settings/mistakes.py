@@ -13,8 +13,9 @@ import orjson
 from ..errors import SettingsError
 from ..logs import redact
 from ..thresholds import Thresholds
-from .knobs import TABLES, ModelSettings, Price, Settings
+from .knobs import TABLES, Settings
 from .layers import Layer, raw, variable, variables
+from .model import ModelSettings, Price
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
