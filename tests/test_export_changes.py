@@ -1,13 +1,17 @@
 """What is exported of a run whose models, prompts or parameters have changed, and changed back."""
 
+import io
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import qloragen
 from qloragen.cli.main import main
 from qloragen.export import examples
+from qloragen.export.example import chosen_lines
 
 from .simulated import Simulated
 from .test_export import line
@@ -77,3 +81,21 @@ def test_of_those_that_hold_the_newest_counts_and_of_those_that_do_not_too(tmp_p
     found = examples(tmp_path, lambda key, _slug, _hash: key.startswith("new"))
 
     assert [example.output for example in found] == ["new 2", "old 4"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.booleans())))
+def test_of_the_records_of_an_article_and_type_the_newest_that_holds_counts_or_else_the_newest(records):
+    rows = [
+        {"id": f"{held}", "article_id": f"a{article}", "type_slug": f"t{kind}", "number": number}
+        for number, (article, kind, held) in enumerate(records)
+    ]
+    counts: dict[tuple[str, str], tuple[bool, int]] = {}
+    for row, (_, _, held) in zip(rows, records, strict=True):
+        place = (row["article_id"], row["type_slug"])
+        counts[place] = max(counts.get(place, (False, -1)), (held, row["number"]))
+    sink = io.BytesIO(b"".join(orjson.dumps(row) + b"\n" for row in rows) + b'{"id":"torn')
+
+    chosen = list(chosen_lines(sink, lambda key, slug, content_hash: key == "True"))
+
+    assert [(line.held, line.number - 1) for line in chosen] == sorted(counts.values(), key=lambda one: one[1])
+    assert all(sink.getvalue()[line.at :].startswith(line.text) for line in chosen)

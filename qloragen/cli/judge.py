@@ -40,7 +40,7 @@ async def _judge(work: Work, line: Line | None) -> Assessment:
         async with judging(work.folder, work.settings, work.wish) as opened:
             (line or sys.stderr).write(f"{escape(str(opened.look))}\n")
             stopping.finish_first(opened)
-            progress = Progress(opened, len(opened.look.plan.left), makes="judgements")
+            progress = Progress(opened, opened.look.plan.left.articles(), makes="judgements")
             async with shown(progress, line if opened.look.plan.calls else None):
                 stopped = await processed(opened)
         return await assessed(opened, stopped)

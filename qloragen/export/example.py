@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple
 
@@ -93,17 +94,14 @@ class Line(NamedTuple):
 
 
 def chosen_lines(sink: BinaryIO, holds: Holds) -> Iterator[Line]:
-    """Yield the lines of a sink that count, in their order; see `dated_examples`. It is read twice."""
-    chosen = _chosen(_places(sink, holds))
+    """Yield the lines of a sink that count, in their order; see `dated_examples`. It is read twice; what is added
+    meanwhile is left out."""
+    marks = _marks(sink, holds)
     sink.seek(0)
     at = 0
-    for number, line in enumerate(sink, start=1):  # bytes, which end at \n only: U+2028 and its like are text
-        if not line.endswith(b"\n"):
-            break
-        place, _ = _place(line, of_any)
-        choice, held = chosen.get(place, (number, True))
-        if choice == number:
-            yield Line(number, at, line, held)
+    for number, (mark, line) in enumerate(zip(marks, sink, strict=False), start=1):
+        if mark != _OUTDONE:
+            yield Line(number, at, line, mark == _HELD)
         at += len(line)
 
 
@@ -116,26 +114,26 @@ class _Place(BaseModel):
     content_hash: str = ""
 
 
-_Choice = tuple[int, bool]
-"""The number of a line, and whether its record holds."""
+_OUTDONE, _OUTDATED, _HELD = range(3)
+"""A line that does not count, one that does though its record does not hold, and one whose record does."""
+_HOLDS_BIT, _LINE_BITS = 47, 48
 
 
-def _chosen(places: Iterable[tuple[bytes, _Choice]]) -> Mapping[bytes, _Choice]:
-    chosen: dict[bytes, _Choice] = {}
-    for place, choice in places:
-        _, held = choice
-        if held or not chosen.get(place, choice)[1]:
-            chosen[place] = choice
-    return chosen
-
-
-def _places(lines: Iterable[bytes], holds: Holds) -> Iterator[tuple[bytes, _Choice]]:
-    """Yield the place of each whole record, with its line's number."""
-    for number, line in enumerate(lines, start=1):
-        if line.endswith(b"\n"):
-            place, held = _place(line, holds)
-            if place:
-                yield place, (number, held)
+def _marks(lines: Iterable[bytes], holds: Holds) -> bytearray:
+    """Return a mark for each whole line; one that is no record counts, for a reader to stumble over."""
+    marks, found = bytearray(), list[int]()
+    for number, line in enumerate(lines):  # bytes, which end at \n only: U+2028 and its like are text
+        if not line.endswith(b"\n"):
+            break
+        place, held = _place(line, holds)
+        marks.append(_OUTDONE if place else _HELD)
+        if place:
+            found.append(int.from_bytes(place) << _LINE_BITS | held << _HOLDS_BIT | number)
+    found.sort()  # so that the one that counts is the last of its place
+    for one, following in zip_longest(found, islice(found, 1, None), fillvalue=-1):
+        if one >> _LINE_BITS != following >> _LINE_BITS:
+            marks[one & ((1 << _HOLDS_BIT) - 1)] = _HELD if one >> _HOLDS_BIT & 1 else _OUTDATED
+    return marks
 
 
 def _place(line: bytes, holds: Holds) -> tuple[bytes, bool]:

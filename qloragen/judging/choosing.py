@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from pathlib import Path
 
 from ..domain.judging.text import text_hash
 from ..errors import SetupError
 from ..settings import load
 from ..upkeep import mend
-from .reading import Heard, Place, assess, heard_of, judge_folder, place_of
+from .reading import Heard, assess, heard_of, judge_folder, place_of
 
 
 class Choice:
     """The records that a judge has accepted, for an export; counts what it leaves out."""
 
     def __init__(self, heard: Heard) -> None:
-        whole = len(heard.questions)
-        self._accepted: Container[Place] = {place for place, yes in heard.answers.items() if len(yes) == whole}
-        self._judged: Container[Place] = heard.answers.keys()
+        self._heard = heard
         self.refused = 0
         """Records that the judge has refused."""
         self.unjudged = 0
@@ -26,14 +23,11 @@ class Choice:
 
     def takes(self, record: str, instruction: str, input: str, output: str) -> bool:
         """Say whether a record is to be exported."""
-        place = place_of(record, text_hash(instruction, input, output))
-        if place in self._accepted:
-            return True
-        if place in self._judged:
-            self.refused += 1
-        else:
-            self.unjudged += 1
-        return False
+        yes = self._heard.answers.get(place_of(record, text_hash(instruction, input, output)))
+        accepted = yes is not None and len(yes) == len(self._heard.questions)
+        self.unjudged += yes is None
+        self.refused += yes is not None and not accepted
+        return accepted
 
 
 def accepted(folder: Path) -> Choice:

@@ -11,11 +11,12 @@ from ..domain.judging.controls import BAD, Control, bad, chance, good, surroundi
 from ..domain.pack import Pack
 from ..domain.planting import Clean
 from .judge import Case, case_of_control
-from .material import Material, Place, draft_of
+from .material import Material, draft_of
+from .places import Place
 
 _CHUNK = 48
 """Records that are in memory at once."""
-_TRIED = 4
+TRIED = 4
 """For each control that is wanted, so many records are looked at: not all of them give one."""
 
 
@@ -35,7 +36,7 @@ def drawn(material: Material, ranked: Sequence[Place], pack: Pack, size: int) ->
     """
     deck = _Deck(size)
     for turn in range(len(BAD)):
-        for source in _sources(material, ranked[: _TRIED * size], pack):
+        for source in _sources(material, ranked[: TRIED * size], pack):
             for control in deck.made(source, is_first=turn == 0):
                 yield Task(source.place, case_of_control(source.record, source.clean.type, control))
             if deck.is_full:
@@ -64,7 +65,7 @@ class _Deck:
 
     def made(self, source: _Source, *, is_first: bool) -> Iterator[Control]:
         """Yield what a record gives: a bad one, of the kind that is rarest so far, and the first time a good one."""
-        rank = source.place.rank
+        rank = f"{source.place.rank:016x}"
         if is_first and self._good_left and (control := good(source.clean, chance(f"good:{rank}"))):
             self._good_left -= 1
             yield control

@@ -26,21 +26,9 @@ from ..store.run import reading_run
 from ..store.scan import lines
 from ..store.state import State
 from ..types import Article, Draft, Format, InstructionType, Record, digest
+from .places import Place, Places
 
 _DISK = Disk()
-
-
-class Place(NamedTuple):
-    """Where a record is, and its article; some 150 bytes a record."""
-
-    article_at: int
-    """Offset in the run's journal."""
-    record_at: int
-    """Offset in the sink."""
-    rank: str
-    """By which samples and controls are drawn: depends on the record's id alone."""
-    key: bytes
-    """Of the cell of its judgement."""
 
 
 class _Where(NamedTuple):
@@ -54,7 +42,7 @@ class _Where(NamedTuple):
 class Survey:
     """All records of a run that an export would take."""
 
-    places: list[Place] = field(default_factory=list)
+    places: Places = field(default_factory=Places)
     models: Counter[str] = field(default_factory=Counter)
     """Model to records that it has made."""
     strangers: Counter[str] = field(default_factory=Counter)
@@ -90,8 +78,8 @@ class Material:
                 found.strangers["type that the pack does not have" if kind is None else "article that is missing"] += 1
                 continue
             found.models[record.model] += 1
-            rank = digest(f"judge:{record.id}")[:16]
-            found.places.append(Place(stands.at, line.at, rank, key_of(stands.format, record, kind)))
+            rank = int(digest(f"judge:{record.id}")[:16], 16)
+            found.places.add(Place(stands.at, line.at, rank, key_of(stands.format, record, kind)))
         return found
 
     def article(self, at: int) -> Article | None:

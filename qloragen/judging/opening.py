@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -144,7 +145,7 @@ def _key(judge: Judge, markup: Format, record: Record, type: InstructionType) ->
 
 
 def _likely_usd(material: Material, judge: Judge, spec: ModelSpec, plan: Plan, settings: Settings) -> Decimal | None:
-    step = max(1, len(plan.left) // SAMPLED)
-    read = (bundle_of(material, at, tasks) for at, tasks in plan.left[::step])
+    step = max(1, plan.left.articles() // SAMPLED)
+    read = (bundle_of(material, at, tasks) for at, tasks in islice(plan.left, 0, None, step))
     bundles = [bundle for bundle in read if bundle is not None]
     return about_usd(judge, spec, bundles, plan.calls, batch=settings.batch)

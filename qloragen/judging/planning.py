@@ -6,16 +6,19 @@ has the smaller one in it, and the same command again finds everything judged.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from math import ceil
 
 from ..errors import SettingsError
 from ..words import counted
-from .drawing import Task, drawn
+from .drawing import TRIED, Task, drawn
 from .judge import Judge
-from .material import Material, Place, Survey
+from .material import Material, Survey
+from .places import Places
 
 LEAST_CONTROLS = 40
 """Half of them planted: of fewer than 20 nobody could tell a good judge from a fair one."""
@@ -44,19 +47,50 @@ class Wish:
         if self.limit is not None and self.limit < 1:
             raise SettingsError(f"The limit of records must be 1 or more, not {self.limit}.")
 
-    def chosen(self, places: Sequence[Place]) -> list[Place]:
-        """Return the records that are to be judged, in the order of their articles."""
-        found = list(places)
+    def chosen(self, places: Places) -> array[int]:
+        """Return the numbers of the records that are to be judged, in the order of their articles."""
+        numbers: Iterable[int] = range(len(places))
         if self.sample is not None:
-            size = self.sample if self.sample >= 1 else ceil(self.sample * len(found))
-            found = sorted(found, key=_rank)[: int(size)]
-        return sorted(found)[: self.limit]
+            numbers = places.drawn(int(self.sample) if self.sample >= 1 else part_of(self.sample, len(places)))
+        return places.by_article(numbers)[: self.limit]
 
     def controls_for(self, records: int) -> int:
         """Return how many controls go with so many records."""
         if not records or not self.controls:
             return 0
-        return min(MOST_CONTROLS, max(LEAST_CONTROLS, ceil(self.controls * records)))
+        return min(MOST_CONTROLS, max(LEAST_CONTROLS, part_of(self.controls, records)))
+
+
+def part_of(share: float, whole: int) -> int:
+    """Return how many a share of so many are: 1 at least, rounded up, but not for what floats are off by."""
+    return max(1, ceil(round(share * whole, 6)))
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is not judged yet, article by article; a record of it takes 8 bytes."""
+
+    places: Places
+    records: array[int]
+    """Numbers of places, in the order of the articles."""
+    controls: Sequence[Task]
+    """In that order too."""
+
+    def articles(self) -> int:
+        """Return how many articles there is something left of."""
+        return sum(
+            1 for _ in groupby(merge(map(self.places.article_at, self.records), map(_article_of, self.controls)))
+        )
+
+    def __iter__(self) -> Iterator[tuple[int, tuple[Task, ...]]]:
+        """Yield where an article is, and what is left of it."""
+        records = (Task(self.places[number]) for number in self.records)
+        for at, tasks in groupby(merge(records, self.controls, key=_article_of), key=_article_of):
+            yield at, tuple(tasks)
+
+
+def _article_of(task: Task) -> int:
+    return task.place.article_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +103,33 @@ class Plan:
     """Records that the run has."""
     controls: int
     """In all."""
-    left: tuple[tuple[int, tuple[Task, ...]], ...]
-    """Where an article is, and what of it is not judged yet; in the order of the articles."""
-    records_left: int
-    controls_left: int
-    strangers: dict[str, int]
+    left: Left
+    strangers: Mapping[str, int]
     """See `Survey.strangers`."""
 
     @property
     def calls(self) -> int:
         """Calls that it takes if each brings a judgement."""
-        return self.records_left + self.controls_left
+        return len(self.left.records) + len(self.left.controls)
 
     def __str__(self) -> str:
         whole = f"{self.records} of {counted(self.of, 'record')}, with {counted(self.controls, 'control')}"
         if not self.calls:
             return f"{whole}: all judged"
-        left = f"{counted(self.records_left, 'record')} and {counted(self.controls_left, 'control')}"
+        left = f"{counted(len(self.left.records), 'record')} and {counted(len(self.left.controls), 'control')}"
         return f"{whole}; to be judged now: {left}, {counted(self.calls, 'call')}"
 
 
 def planned(material: Material, survey: Survey, judge: Judge, wish: Wish, settled: Callable[[str], bool]) -> Plan:
     """Return what is left to be judged; `settled` says of the key of a cell whether that is done."""
-    records = wish.chosen(survey.places)
+    places = survey.places
+    records = wish.chosen(places)
     size = wish.controls_for(len(records))
-    controls = list(drawn(material, sorted(survey.places, key=_rank), judge.pack, size))
-    tasks: defaultdict[int, list[Task]] = defaultdict(list)
-    for place in records:
-        if not settled(place.key.hex()):
-            tasks[place.article_at].append(Task(place, None))
-    records_left = sum(map(len, tasks.values()))
-    for task, key in _keyed(material, judge, controls):
-        if not settled(key):
-            tasks[task.place.article_at].append(task)
-    left = tuple((at, tuple(tasks[at])) for at in sorted(tasks))
-    controls_left = sum(len(some) for _, some in left) - records_left
-    strangers = dict(survey.strangers)
-    return Plan(len(records), len(survey.places), len(controls), left, records_left, controls_left, strangers)
+    controls = list(drawn(material, places.first(TRIED * size), judge.pack, size))
+    open_records = array("Q", (number for number in records if not settled(places[number].key.hex())))
+    open_controls = [task for task, key in _keyed(material, judge, controls) if not settled(key)]
+    left = Left(places, open_records, sorted(open_controls, key=_article_of))
+    return Plan(len(records), len(places), len(controls), left, dict(survey.strangers))
 
 
 def _keyed(material: Material, judge: Judge, controls: Sequence[Task]) -> Iterator[tuple[Task, str]]:
@@ -113,7 +137,3 @@ def _keyed(material: Material, judge: Judge, controls: Sequence[Task]) -> Iterat
         article = material.article(task.place.article_at)
         if article is not None and task.case is not None:
             yield task, judge.key(article.content_hash, article.format, task.case)
-
-
-def _rank(place: Place) -> str:
-    return place.rank
