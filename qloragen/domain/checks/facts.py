@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ...types import Article
 from .numbers import Known
+from .prose import Spoken, count, is_english, prose_of, spoken
 from .quantities import quantities
+from .runs import sentences_of
+from .tokens import Word
 from .vocabulary import GERMAN, OTHER
-from .words import Sentence, Words
+from .words import Words
 
 _HEAD_CHARS, _TITLE_CHARS = 1_000, 150
 """Where the title stands, and how long it is at most."""
@@ -23,6 +26,8 @@ _NAMES_SHARE = 0.5
 """Share of capitalised words inside of sentences from which capitals are no sign of a name."""
 _WIDE_SHARE = 0.2
 """Share of runs of Chinese and the like among the words of an article that is written in it."""
+_READ_CHARS, _FIRST_CHARS = 4_000, 400
+"""What is read for the language, and what of its plain words: it tells as much as all of them."""
 _STRETCH_STEMS = 40
 """A paragraph's worth: what a sentence of a record is drawn from stands about as close together."""
 
@@ -40,15 +45,6 @@ class Naming(NamedTuple):
     """It is written in a script without blanks."""
 
 
-class _Read(NamedTuple):
-    """An article in words; much less to keep than the words themselves."""
-
-    stems: frozenset[str]
-    naming: Naming
-    stretches: Mapping[str, tuple[int, ...]]
-    numbers: tuple[Known, ...]
-
-
 class ArticleFacts:
     """An article as checks see it; each fact is found out when it is first asked for.
 
@@ -59,39 +55,43 @@ class ArticleFacts:
         self.content = article.content
         self.format = article.format
 
-    @property
+    @cached_property
     def stems(self) -> frozenset[str]:
         """All stems of the article."""
-        return self._read.stems
-
-    @property
-    def naming(self) -> Naming:
-        """What it writes as names."""
-        return self._read.naming
-
-    @property
-    def stretches(self) -> Mapping[str, tuple[int, ...]]:
-        """By stem, the numbers of the stretches, of some sentences each, that it stands in; each overlaps the next."""
-        return self._read.stretches
-
-    @property
-    def numbers(self) -> tuple[Known, ...]:
-        """Its numbers, without their neighbours: those of a whole article are too many to compare with."""
-        return self._read.numbers
+        return frozenset().union(*self._stretches)
 
     @cached_property
-    def _read(self) -> _Read:
-        """Found out at once, since taking the text apart is most of the work: 0.2 ms for each KB."""
-        words = Words(self.content)
+    def spoken(self) -> Spoken:
+        """What it is written in, by its beginning."""
+        prose = prose_of(self.content[:_READ_CHARS])
+        return Spoken(count(prose), "en", 1.0) if is_english(prose[:_FIRST_CHARS]) else spoken(prose)
+
+    @cached_property
+    def naming(self) -> Naming:
+        """What it writes as names."""
+        words = self._words.words
         names, capitals = _capitalised(words)
         often = frozenset(stem for stem, count in names.most_common(_SUBJECTS) if count >= _OFTEN)
-        wide = sum(word.shape == "wide" for word in words.words) > _WIDE_SHARE * len(words.words)
-        return _Read(
-            words.stems,
-            Naming(Words(_title(self.content)).stems | often, frozenset(names), capitals, wide),
-            _stretches(words.sentences),
-            tuple(Known(quantity, {}) for quantity in quantities(words)),
-        )
+        wide = sum(word.shape == "wide" for word in words) > _WIDE_SHARE * len(words)
+        return Naming(Words(_title(self.content)).stems | often, frozenset(names), capitals, wide)
+
+    @cached_property
+    def stretches(self) -> Mapping[str, Sequence[int]]:
+        """By stem, the numbers of the stretches, of some sentences each, that it stands in; each overlaps the next."""
+        return _places(self._stretches)
+
+    @cached_property
+    def numbers(self) -> tuple[Known, ...]:
+        """Its numbers, without their neighbours: those of a whole article are too many to compare with."""
+        return tuple(Known(quantity, {}) for quantity in quantities(self._words))
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self.content)
+
+    @cached_property
+    def _stretches(self) -> tuple[frozenset[str], ...]:
+        return tuple(_joined(sentences_of(self._words.runs)))
 
 
 def _title(content: str) -> str:
@@ -99,12 +99,12 @@ def _title(content: str) -> str:
     return next((line for line in content[:_HEAD_CHARS].splitlines() if any(map(str.isalpha, line))), "")[:_TITLE_CHARS]
 
 
-def _capitalised(words: Words) -> tuple[Counter[str], bool]:
+def _capitalised(words: Sequence[Word]) -> tuple[Counter[str], bool]:
     """Return how often each stem is part of a name, and whether capitals are a sign of one."""
     counts: Counter[str] = Counter()
     inside = capital = 0
     begins = True
-    for word in words.words:
+    for word in words:
         if word.shape == "code":
             counts.update(word.parts)
         elif not begins and word.stem:
@@ -113,28 +113,32 @@ def _capitalised(words: Words) -> tuple[Counter[str], bool]:
                 capital += 1
                 counts.update(word.parts)
         begins = word.shape in ("end", "line", "mark")
-    said = Counter(word.text for word in words.words if not word.stem)
+    said = Counter(word.text for word in words if not word.stem)
     german = sum(said[word] for word in GERMAN) > sum(said[word] for word in OTHER)
     return counts, not german and capital <= _NAMES_SHARE * inside
 
 
-def _stretches(sentences: tuple[Sentence, ...]) -> Mapping[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for number, stems in enumerate(_joined(sentences)):
-        places = (number - 1, number) if number else (0,)
+def _places(stretches: Iterable[frozenset[str]]) -> Mapping[str, Sequence[int]]:
+    found: dict[str, list[int]] = {}
+    for number, stems in enumerate(stretches):
         for stem in stems:
-            known = found.get(stem, ())
-            found[stem] = known + (places if not known or known[-1] < places[0] else places[1:])
+            known = found.get(stem)
+            if known is None:
+                found[stem] = [number - 1, number] if number else [0]
+            elif known[-1] < number - 1:
+                known += (number - 1, number)
+            else:
+                known.append(number)
     return found
 
 
-def _joined(sentences: tuple[Sentence, ...]) -> Iterator[frozenset[str]]:
+def _joined(sentences: Iterable[frozenset[str]]) -> Iterator[frozenset[str]]:
     """Yield the stems of sentences that follow one another, some dozens at a time."""
     current: set[str] = set()
     size = 0
-    for sentence in sentences:
-        current |= sentence.stems
-        size += len(sentence.stems)
+    for stems in sentences:
+        current |= stems
+        size += len(stems)
         if size >= _STRETCH_STEMS:
             yield frozenset(current)
             current, size = set(), 0

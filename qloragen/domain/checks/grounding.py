@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from .case import Case, Check
 from .evidence import missing_evidence
@@ -45,11 +46,9 @@ def _least(case: Case, share: float) -> float:
     return share * _LENIENT if case.said.inflected else share
 
 
-def _nearby(stems: frozenset[str], stretches: Mapping[str, tuple[int, ...]]) -> float:
+def _nearby(stems: frozenset[str], stretches: Mapping[str, Sequence[int]]) -> float:
     """Return which share of `stems` stands together in one stretch of the article."""
-    found: Counter[int] = Counter()
-    for stem in stems:
-        found.update(stretches.get(stem, ()))
+    found = Counter(chain.from_iterable([stretches[stem] for stem in stems if stem in stretches]))
     return max(found.values(), default=0) / len(stems)
 
 

@@ -1,8 +1,9 @@
 """Take a text apart: whatever it is written in, the same thing said again has mostly the same stems.
 
-One pattern finds the pieces of a text. Stems are crude on purpose: the form is taken off an English word, and six
-letters are kept, which is harmless in other languages. Chinese, Japanese, Korean and Thai are pairs of neighbouring
-characters. `maxHeapSize`, `max_heap_size`, `max.heap.size` and `--max-heap-size` are themselves, and the words in them.
+One pattern finds the pieces of what stands between blanks. Stems are crude on purpose: the form is taken off an English
+word, and six letters are kept, which is harmless in other languages. Chinese, Japanese, Korean and Thai are pairs of
+neighbouring characters. `maxHeapSize`, `max_heap_size`, `max.heap.size` and `--max-heap-size` are themselves, and the
+words in them.
 """
 
 from __future__ import annotations
@@ -41,19 +42,18 @@ class Word(NamedTuple):
 
 _WIDE = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _TEMPLATE = (
-    r"(?:\A|\n)\s*(?:[-*+•>|]+[ \t]+|\#{{1,6}}[ \t]+|\(?\d{{1,3}}[.)](?!\d)[ \t]*)*"
-    r"|(?!\d){c}+(?:(?:[./@'’-]|::)(?=[^\W_]){c}+)*"
+    r"(?!\d){c}+(?:(?:[./@'’-]|::)(?=[^\W_]){c}+)*"
     r"|\d+(?:[.,_]\d+)*(?:\.x\b)?(?:{c}+|%)?"
-    r"|[.!?](?=\s|\Z)|[:;()\"|]|\*\*|%"
+    r"|[.!?]\Z|[:;()\"|]|\*\*|%"
     r"|(?<![\w.-])--?[A-Za-z][\w-]*"
 )
 _ASCII = re.compile(_TEMPLATE.format(c=r"\w"), re.ASCII)
 _ANY = re.compile(_TEMPLATE.format(c=rf"[^\W{_WIDE}]") + rf"|[{_WIDE}]+|[。！？：；“„«»]")
 
 
-def tokens(text: str) -> list[str]:
-    """Return the pieces of `text` that count, in order: words, numbers, ends of sentences, beginnings of lines."""
-    return (_ASCII if text.isascii() else _ANY).findall(text)
+def tokens(run: str) -> list[str]:
+    """Return the pieces that count of what stands between two blanks, in order: words, numbers, ends of sentences."""
+    return (_ASCII if run.isascii() else _ANY).findall(run)
 
 
 _REMEMBERED = 32_768

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from .tokens import Word, tokens, word_of
+from .runs import runs_of, stems_of, words_of
+from .tokens import Word
 
 
 class Sentence:
@@ -31,15 +32,20 @@ class Sentence:
 class Words:
     """A text in words."""
 
-    __slots__ = ("__dict__", "words")
+    __slots__ = ("__dict__", "runs")
 
     def __init__(self, text: str) -> None:
-        self.words: tuple[Word, ...] = tuple(map(word_of, tokens(text)))
+        self.runs = runs_of(text)
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """Its words, and what parts them, in order."""
+        return words_of(self.runs)
 
     @cached_property
     def stems(self) -> frozenset[str]:
         """Every stem, the parts of identifiers included."""
-        return frozenset().union(*[word.parts for word in self.words if word.parts])
+        return stems_of(self.runs)
 
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
