@@ -85,14 +85,10 @@ def test_of_those_that_hold_the_newest_counts_and_of_those_that_do_not_too(tmp_p
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.booleans())))
 def test_of_the_records_of_an_article_and_type_the_newest_that_holds_counts_or_else_the_newest(records):
-    rows = [
-        {"id": f"{held}", "article_id": f"a{article}", "type_slug": f"t{kind}", "number": number}
-        for number, (article, kind, held) in enumerate(records)
-    ]
-    counts: dict[tuple[str, str], tuple[bool, int]] = {}
-    for row, (_, _, held) in zip(rows, records, strict=True):
-        place = (row["article_id"], row["type_slug"])
-        counts[place] = max(counts.get(place, (False, -1)), (held, row["number"]))
+    rows = [{"id": f"{held}", "article_id": f"a{article}", "type_slug": f"t{kind}"} for article, kind, held in records]
+    counts: dict[tuple[int, int], tuple[bool, int]] = {}
+    for number, (article, kind, held) in enumerate(records):
+        counts[article, kind] = max(counts.get((article, kind), (False, -1)), (held, number))
     sink = io.BytesIO(b"".join(orjson.dumps(row) + b"\n" for row in rows) + b'{"id":"torn')
 
     chosen = list(chosen_lines(sink, lambda key, slug, content_hash: key == "True"))
