@@ -29,12 +29,13 @@ from clean_records import articles_of, clean_records
 
 from qloragen.domain.arguments import read_written
 from qloragen.domain.checks import Case, facts_of, inspect
-from qloragen.domain.planting import KINDS, Clean, Kind, Measured, Row, interval, measure
+from qloragen.domain.planting import KINDS, Clean, Kind, Measured, Row, measure
 from qloragen.packs import load_pack
 from qloragen.pipeline.uniqueness.codes import EXACT, NEAR, action_of
 from qloragen.pipeline.uniqueness.prints import Subject, print_of
 from qloragen.pipeline.uniqueness.records import Records
-from qloragen.pipeline.uniqueness.siblings import Siblings, sibling_of
+from qloragen.pipeline.uniqueness.siblings import Siblings, Stands, sibling_of
+from qloragen.shares import interval
 from qloragen.thresholds import Thresholds
 from qloragen.types import Article, Draft, InputMode, Invalid, digest
 
@@ -52,6 +53,7 @@ FEWEST = 20
 """Of a kind that was planted less often nothing can be said; 100 are wanted, which some corpora have no place for."""
 CHANGED_NUMBERS = frozenset({"number changed", "number of something else"})
 THRESHOLDS = Thresholds()
+_STANDS = Stands(-1, ())
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _added(records: Records, siblings: Siblings, clean: Clean, draft: Draft) -> 
     codes = _found(records, siblings, clean, draft)
     if not codes:
         records.add(print_of(_subject(clean), draft.instruction, draft.output))
-        siblings.put(sibling_of(_subject(clean).key, clean.type.number, draft.instruction, draft.output), -1)
+        siblings.put(sibling_of(_subject(clean).key, clean.type.number, draft.instruction, draft.output), _STANDS)
     return codes
 
 

@@ -31,7 +31,7 @@ from qloragen.domain import cells
 from qloragen.pipeline.circumstances import circumstances_of
 from qloragen.pipeline.job import Job
 from qloragen.pipeline.uniqueness import Unique
-from qloragen.pipeline.uniqueness.prints import NUMBERS, Print, Subject, print_of
+from qloragen.pipeline.uniqueness.prints import NUMBERS, Place, Print, Subject, print_of
 from qloragen.pipeline.uniqueness.records import Records
 from qloragen.settings import load
 from qloragen.store.run import open_run
@@ -137,7 +137,8 @@ def _filled(count: int) -> Row:
         sketch = array("I", random.randbytes(4 * NUMBERS - 4))
         sketch.append(0)
         added_s = process_time()
-        records.add(Print(random.randbytes(16), random.getrandbits(32), random.getrandbits(32), sketch))
+        place = Place(random.getrandbits(32), random.getrandbits(32), 0, 0)
+        records.add(Print(random.randbytes(16), place, sketch))
         longest_s = max(longest_s, process_time() - added_s)
     return {
         "row": "filled",

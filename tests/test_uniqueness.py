@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qloragen.pipeline.uniqueness.prints import Subject, likeness, print_of
 from qloragen.pipeline.uniqueness.records import Records
-from qloragen.pipeline.uniqueness.siblings import Siblings, sibling_of
+from qloragen.pipeline.uniqueness.siblings import Siblings, Stands, sibling_of
 from qloragen.pipeline.uniqueness.texts import content_words, jaccard, said, shingles
 from qloragen.sources.bands import Bands
 from qloragen.thresholds import Thresholds
@@ -141,6 +141,31 @@ def test_a_record_is_not_compared_with_the_one_that_it_takes_the_place_of():
     assert records.find(printed("other", "How?", text, article="b", type="concept"), LIMIT)
 
 
+def test_an_article_that_was_changed_may_say_anything_that_it_said_before():
+    records, text = Records(), prose(1)
+    old = Subject(digest("old"), "a", digest("the text before"), "concept", "markdown")
+    records.add(print_of(old, "How?", text))
+
+    changed = old._replace(key=digest("new"), content_hash=digest("the text"), type_slug="caveats")
+    marked_up = old._replace(key=digest("new"), article_id="a.html", markup="html", type_slug="caveats")
+    elsewhere = changed._replace(article_id="b")
+
+    assert records.find(print_of(changed, "How?", text), LIMIT) is None
+    assert records.find(print_of(marked_up, "How?", text), LIMIT) is None
+    assert records.find(print_of(elsewhere, "How?", text), LIMIT)
+
+
+def test_of_records_that_stand_one_that_is_noted_to_repeat_is_not_repeated():
+    records, text = Records(), prose(1)
+    records.add(printed("first", "How?", text)._replace(noted=True))
+    second = printed("second", "How?", text)
+
+    assert records.find(second, LIMIT, before=1) is None
+    assert records.find(second, LIMIT)
+    records.note(0, noted=False)
+    assert records.find(second, LIMIT, before=1)
+
+
 def test_a_forgotten_record_is_found_no_more_and_no_record_finds_itself():
     records, one = Records(), printed("a", "How?", prose(1))
     records.add(one)
@@ -189,7 +214,7 @@ def test_a_sketch_finds_all_that_share_a_band_as_long_as_they_are_few(rows, expe
 def found(*others: tuple[str, str], one: tuple[str, str], **thresholds: object) -> list[tuple[str, str]]:
     siblings = Siblings()
     for number, (instruction, output) in enumerate(others):
-        siblings.put(sibling_of(digest(str(number)), number + 1, instruction, output), number)
+        siblings.put(sibling_of(digest(str(number)), number + 1, instruction, output), Stands(number, ()))
     compared = siblings.compare(sibling_of(digest("one"), 9, *one), Thresholds.model_validate(thresholds))
     return [(finding.code, finding.instruction) for finding in compared]
 
@@ -223,7 +248,7 @@ def test_what_is_off_is_not_looked_for():
 
 def test_others_are_told_of_records_and_drafts_in_the_order_of_their_types_and_never_of_themselves():
     siblings = Siblings()
-    siblings.put(sibling_of(digest("b"), 2, "Second?", "x"), 0)
+    siblings.put(sibling_of(digest("b"), 2, "Second?", "x"), Stands(0, ()))
     siblings.draft(digest("c"), 1, "First?")
     siblings.draft(digest("d"), 3, "Third?")
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import orjson
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import qloragen
 from qloragen import Article, Interrupted, Session
@@ -22,6 +28,7 @@ from qloragen.settings import load
 from qloragen.store.lines import rejection_of
 from qloragen.store.run import open_run, read_records
 from qloragen.testing import ScriptedClient, reply, run_virtually
+from qloragen.thresholds import Thresholds
 from qloragen.types import Rejection
 
 from .test_main_job import lines_of
@@ -211,6 +218,32 @@ def test_the_record_of_a_text_that_was_changed_takes_the_place_of_the_one_before
     assert (summary.records, summary.rejections) == (4, {})
 
 
+def test_a_record_may_say_what_one_of_another_type_said_of_the_text_before(tmp_path):
+    """That one is made anew too, so that it is there no more."""
+    first = article("hints")
+    changed = {**first, "content": f"{first['content']} And so on."}
+    before, after = said("How is a hint kept?", own("hints", 1)), said("How long is a hint kept?", own("hints", 2))
+    models = Models({("hints", 1): [before, after], ("hints", 2): [after, before]})
+    run_virtually(work(tmp_path / "run", models, first))
+
+    summary = run_virtually(work(tmp_path / "run", models, changed))
+
+    assert (summary.records, summary.rejections) == (4, {})
+
+
+def test_who_asks_again_for_what_was_refused_for_another_has_it_made_anew(tmp_path):
+    copied = said("How is the commitlog of part 1 kept?", own("commitlog", 1))
+    models = Models({("hints", 1): [copied, copied, said("What of hints?", own("hints", 1))]})
+    articles = article("commitlog"), article("hints")
+    run_virtually(work(tmp_path / "run", models, *articles, open_articles=1))
+
+    assert qloragen.retry(tmp_path / "run", "exact_duplicate").total() == 1
+    summary = run_virtually(work(tmp_path / "run", models, *articles, open_articles=1))
+
+    assert (summary.records, summary.rejections) == (4, {})
+    assert read_again(tmp_path / "run").lost == 0
+
+
 def test_nothing_is_read_where_nothing_is_missing(tmp_path):
     models = Models({})
     run_virtually(work(tmp_path / "run", models, article("hints")))
@@ -318,6 +351,55 @@ def test_when_a_record_is_lost_the_one_that_was_refused_for_it_takes_its_place(t
     assert (result.records, result.gained, result.lost) == (1, 1, 1)
     assert [record.id for record in read_records(tmp_path / "run")] == [refused.key]
     assert [rejection.reason for rejection in rejections(tmp_path / "run")] == ["twin", "placeholder"]
+
+
+@cache
+def usual_job():
+    return job_of(load(**LENIENT))
+
+
+def judging_by(actions):
+    return replace(usual_job(), thresholds=Thresholds(actions={**LENIENT["checks"]["actions"], **actions}))
+
+
+PHRASES = ("How is a hint kept?", "How long is a hint kept?", "Where is it that a hint is kept?", "Why do caches help?")
+RECORDS = st.lists(st.tuples(st.sampled_from(PHRASES), st.integers(0, 2), st.booleans()), min_size=4, max_size=4)
+"""What each asks, what it answers, and whether something was noted of it that is noted no more."""
+ACTIONS = st.fixed_dictionaries(
+    {
+        code: st.sampled_from(["off", "flag", "reject"])
+        for code in ("twin", "alike", "exact_duplicate", "near_duplicate")
+    }
+)
+
+
+@given(RECORDS, st.permutations(range(4)), st.lists(ACTIONS, min_size=1, max_size=3))
+@settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
+def test_reading_again_comes_to_rest_whatever_the_thresholds_were_before(written, order, settings_of_then):
+    """The second time at the latest: nothing is noted any more for the sake of a record that was lost at the end."""
+    job = usual_job()
+    articles = [Article(name, article(name)["content"]) for name in ("hints", "caches")]
+    kinds = job.applicable((1, 2), articles[0])
+    with tempfile.TemporaryDirectory() as folder, open_run(Path(folder)) as run:
+        cells = [job.generation(one, kind) for one in articles for kind in kinds]
+        bodies = [reply(arguments=said(asks, own("hints", number))).body.decode() for asks, number, _ in written]
+        for cell, body in zip(cells, bodies, strict=True):
+            run.add_article(articles[cell.content_hash == articles[1].content_hash])
+            run.add_reply(a_reply(cell, body=body))
+        for place in order:
+            one = articles[place // 2]
+            record = made_of(job, one, cells[place], bodies[place])
+            old = ("of_old",) if written[place][2] else ()
+            run.add_record(replace(record, quality=record.quality._replace(flags=old)))
+        run.flush()
+        for actions in [*settings_of_then, settings_of_then[-1]]:
+            reparse(run, judging_by(actions))
+        end, stood = run.filing.end, sink(Path(folder))
+
+        result = reparse(run, judging_by(settings_of_then[-1]))
+
+        assert (run.filing.end, sink(Path(folder))) == (end, stood)
+        assert (result.gained, result.lost) == (0, 0)
 
 
 def test_what_was_refused_as_a_duplicate_stays_so_when_the_models_are_others(tmp_path):

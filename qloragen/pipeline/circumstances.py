@@ -89,18 +89,22 @@ class Present:
 
     def __init__(self, now: Circumstances) -> None:
         self._terms = {slug: now.terms(slug) for slug in now.type_prompts}
-        self._formats = list(get_args(Format))
+        self._formats: list[Format] = list(get_args(Format))
 
     def holds(self, key: str, slug: str, content_hash: str) -> bool:
         """Say whether the record of type `slug` in the cell `key` was made as it would be made now."""
+        return self.markup(key, slug, content_hash) is not None
+
+    def markup(self, key: str, slug: str, content_hash: str) -> Format | None:
+        """Return as what the text of such a record is read, always the same where that is all one; None for others."""
         terms = self._terms.get(slug)
         if terms is None:
-            return False
+            return None
         for place, markup in enumerate(self._formats):
             if terms.key(content_hash, markup) == key:
                 self._formats.insert(0, self._formats.pop(place))  # most articles of a run are marked up alike
-                return True
-        return False
+                return markup
+        return None
 
 
 def grown(history: Sequence[Circumstances], now: Circumstances) -> tuple[Circumstances, ...]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..store.handle import Run
 from ..types import Article, Cell, Draft, Invalid, Record
 from .job import Job
-from .uniqueness import CODES, Siblings, Unique
+from .uniqueness import CODES, Siblings, Stands, Unique
 
 _MOST_ARTICLES = 1_000
 """Whose records are kept at hand: replies about one article lie near one another."""
@@ -43,17 +43,21 @@ class Rejudging:
         if not self._unique.is_loaded():
             self._unique.load()
         candidate = self._unique.candidate(cell, article.id, draft)
-        judged = self._unique.judge(candidate, self._siblings(article), stands_at=self._stands_at(draft, old))
+        judged = self._unique.judge(candidate, self._siblings(article), self._stands(draft, old))
         return judged if isinstance(judged, Invalid) else judged.draft
 
     def taken(self, record: Record, cell: Cell, article: Article, old: Record | None) -> None:
         """Count a record that was put into the run a moment ago, in the place of `old`."""
-        if self.is_present(cell):
-            siblings = self._siblings(article)
-            if old:
-                self._unique.forget(old, siblings)
-            draft = Draft(record.instruction, record.input, record.output)
-            self._unique.add(self._unique.candidate(cell, article.id, draft), siblings)
+        if not self.is_present(cell):
+            return
+        siblings = self._siblings(article)
+        candidate = self._unique.candidate(cell, article.id, _draft_of(record))
+        if old and _says_the_same(old, candidate.draft):
+            self._unique.note(candidate, siblings)
+            return
+        if old:
+            self._unique.forget(old, siblings)
+        self._unique.add(candidate, siblings)
 
     def lost(self, record: Record, article: Article | None) -> None:
         """Count a record no more."""
@@ -64,10 +68,9 @@ class Rejudging:
         self._at_hand.append(siblings)
         return siblings
 
-    def _stands_at(self, draft: Draft, old: Record | None) -> int | None:
-        if old is None or (old.instruction, old.input, old.output) != (draft.instruction, draft.input, draft.output):
-            return None
-        return self._run.state.record_offset(old.id)
+    def _stands(self, draft: Draft, old: Record | None) -> Stands | None:
+        at = self._run.state.record_offset(old.id) if old and _says_the_same(old, draft) else None
+        return None if old is None or at is None else Stands(at, old.quality.flags)
 
     def _as_before(self, cell: Cell, draft: Draft, old: Record | None, earlier: Sequence[Invalid]) -> Draft | Invalid:
         waste = self._run.state.money_of(cell.key).waste
@@ -77,6 +80,14 @@ class Rejudging:
             return Invalid(refused[known], "A record of then said nearly the same.")
         noted = [flag for flag in old.quality.flags if flag in _CODES] if old else []
         return replace(draft, quality=draft.quality._replace(flags=(*draft.quality.flags, *noted)))
+
+
+def _draft_of(record: Record) -> Draft:
+    return Draft(record.instruction, record.input, record.output, record.quality)
+
+
+def _says_the_same(record: Record, draft: Draft) -> bool:
+    return (record.instruction, record.input, record.output) == (draft.instruction, draft.input, draft.output)
 
 
 def is_for_another(invalid: Invalid) -> bool:

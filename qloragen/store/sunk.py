@@ -23,6 +23,11 @@ class Sunk(NamedTuple):
     type_slug: str
     instruction: str
     output: str
+    flags: tuple[str, ...]
+    """What was noted of it."""
+
+
+_TEXTS = Sunk._fields[:-1]
 
 
 def sunk(folder: Path) -> Iterator[Sunk]:
@@ -43,6 +48,8 @@ def sunk(folder: Path) -> Iterator[Sunk]:
 def _read(line: bytes) -> Sunk | None:
     try:
         fields = orjson.loads(line)
-        return Sunk(*(str(fields[name]) for name in Sunk._fields))
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        flags = (fields.get("quality") or {}).get("flags", ())
+        key, article_id, content_hash, type_slug, instruction, output = (str(fields[name]) for name in _TEXTS)
+        return Sunk(key, article_id, content_hash, type_slug, instruction, output, tuple(flags))
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         return None

@@ -3,6 +3,6 @@
 from .codes import CODES, Known
 from .judging import Candidate, Unique
 from .loading import Loading
-from .siblings import Siblings
+from .siblings import Siblings, Stands
 
-__all__ = ["CODES", "Candidate", "Known", "Loading", "Siblings", "Unique"]
+__all__ = ["CODES", "Candidate", "Known", "Loading", "Siblings", "Stands", "Unique"]

@@ -3,10 +3,11 @@
 Rules:
 1. Compared are records that hold under the run's present circumstances: those of earlier prompts and models are there
    to be replaced.
-2. A record is never compared with one that it takes the place of: of the same type, for the same article or text.
+2. A record is never compared with one that it takes the place of: of the same type for the same text, or of what its
+   article said before it was changed.
 3. A draft is judged and its record added in one go, so that no two twins slip through together.
-4. A record that stands is compared only with those that were made before it. So judging all of them again changes
-   nothing, in whatever order that is done.
+4. Of two records that stand and say the same, the one it is noted of is the one that repeats; where it is noted of
+   neither, the one that was made later. So judging all of them again changes nothing, in whatever order that is done.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from ...store.sunk import sunk
 from ...types import Article, Cell, Draft, Invalid, Record
 from ..circumstances import Present, circumstances_of
 from ..job import Job
-from .codes import EXACT, NEAR, action_of
+from .codes import ALIKE, EXACT, NEAR, TWIN, action_of
 from .prints import Print, Subject, print_of
 from .records import Records
-from .siblings import Found, Sibling, Siblings, sibling_of
+from .siblings import Found, Sibling, Siblings, Stands, sibling_of
 
 _SHOWN_CHARS = 300
+_ACROSS = frozenset({EXACT, NEAR})
 _SENTENCES = {
-    "twin": 'It asks or answers nearly the same as another record of this article: "{}". Write about another matter.',
+    TWIN: 'It asks or answers nearly the same as another record of this article: "{}". Write about another matter.',
+    ALIKE: 'It asks much the same as another record of this article: "{}". Ask about another matter.',
     EXACT: 'There is a record with the same instruction and output already: "{}". Write about another matter.',
     NEAR: 'It says nearly the same as a record from elsewhere: "{}". Write about what is said only here.',
 }
@@ -72,9 +75,11 @@ class Unique:
         for one in sunk(self._run.folder) if self._looks_across and self._run.state.totals.records else ():
             if not wanted():
                 return
-            if self.holds(one.id, one.type_slug, one.content_hash):
-                subject = Subject(one.id, one.article_id, one.content_hash, one.type_slug)
-                records.add(print_of(subject, one.instruction, one.output))
+            markup = self._present.markup(one.id, one.type_slug, one.content_hash)
+            if markup:
+                subject = Subject(one.id, one.article_id, one.content_hash, one.type_slug, markup)
+                printed = print_of(subject, one.instruction, one.output)
+                records.add(printed._replace(noted=not _ACROSS.isdisjoint(one.flags)))
             sleep(0)  # whoever waits for the interpreter gets it now, and not after 5 ms
         self._records = records
 
@@ -96,20 +101,23 @@ class Unique:
                 key = self._job.generation(article, kind).key
                 if (at := self._run.state.record_offset(key)) is not None:
                     record = self._run.record(key)
-                    found.put(sibling_of(key, kind.number, record.instruction, record.output), at)
+                    sibling = sibling_of(key, kind.number, record.instruction, record.output)
+                    found.put(sibling, Stands(at, record.quality.flags))
         return found
 
     def candidate(self, cell: Cell, article_id: str, draft: Draft) -> Candidate:
         """Return a draft of the record of a cell, ready to be judged."""
-        return self._candidate(Subject(cell.key, article_id, cell.content_hash, str(cell.type_slug)), cell.type, draft)
+        slug = str(cell.type_slug)
+        markup = self._present.markup(cell.key, slug, cell.content_hash)
+        return self._candidate(Subject(cell.key, article_id, cell.content_hash, slug, markup), cell.type, draft)
 
-    def judge(self, candidate: Candidate, siblings: Siblings, *, stands_at: int | None = None) -> Candidate | Invalid:
+    def judge(self, candidate: Candidate, siblings: Siblings, stands: Stands | None = None) -> Candidate | Invalid:
         """Return the candidate with what is to be noted in its record, or why it is refused.
 
-        `stands_at` says that it is a record already, whose line is there in the journal. Loaded it must be.
+        `stands` says that it is a record already, and how it stands. Loaded it must be.
         """
         flags: list[str] = []
-        for code, other in self._findings(candidate, siblings, stands_at):
+        for code, other in self._findings(candidate, siblings, stands):
             if action_of(self._thresholds, code) == "reject":
                 return Invalid(code, _SENTENCES[code].format(other[:_SHOWN_CHARS]))
             flags.append(code)
@@ -118,9 +126,16 @@ class Unique:
     def add(self, candidate: Candidate, siblings: Siblings) -> None:
         """Count the record that a candidate has become a moment ago."""
         at = self._run.state.record_offset(candidate.sibling.key)
-        siblings.put(candidate.sibling, -1 if at is None else at)
+        flags = candidate.draft.quality.flags
+        siblings.put(candidate.sibling, Stands(-1 if at is None else at, flags))
         if self._records is not None and candidate.print:
-            self._records.add(candidate.print)
+            self._records.add(candidate.print._replace(noted=not _ACROSS.isdisjoint(flags)))
+
+    def note(self, candidate: Candidate, siblings: Siblings) -> None:
+        """Count what is noted now in a record that says what it said, and keeps its place among the others."""
+        siblings.note(candidate.sibling.key, candidate.draft.quality.flags)
+        if self._records is not None and (number := self._number(candidate)) is not None:
+            self._records.note(number, noted=not _ACROSS.isdisjoint(candidate.draft.quality.flags))
 
     def forget(self, record: Record, siblings: Siblings) -> None:
         """Let a record that was taken in count no more."""
@@ -136,11 +151,12 @@ class Unique:
         found = print_of(subject, draft.instruction, draft.output) if self._looks_across else None
         return Candidate(draft, sibling, found)
 
-    def _findings(self, candidate: Candidate, siblings: Siblings, stands_at: int | None) -> Iterator[Found]:
-        yield from siblings.compare(candidate.sibling, self._thresholds, stands_at)
+    def _findings(self, candidate: Candidate, siblings: Siblings, stands: Stands | None) -> Iterator[Found]:
+        yield from siblings.compare(candidate.sibling, self._thresholds, stands)
         if self._records is None or candidate.print is None:
             return
-        before = None if stands_at is None else self._number(candidate)
+        is_noted = stands is None or not _ACROSS.isdisjoint(stands.flags)
+        before = None if is_noted else self._number(candidate)
         like = self._records.find(candidate.print, self._thresholds.near_duplicate, before)
         if like is None:
             return

@@ -1,4 +1,4 @@
-"""What is kept of a record, to tell whether another one says nearly the same: 216 bytes.
+"""What is kept of a record, to tell whether another one says nearly the same: 220 bytes.
 
 MinHash estimates the Jaccard similarity of the runs of three words of two records (rensa's R-MinHash, 128 rows: the
 standard deviation is 0.03). Of each row one byte is kept for that. Three whole rows each make a band, and one more is
@@ -14,6 +14,7 @@ from zlib import crc32
 
 from rensa import RMinHash
 
+from ...types import Format
 from .texts import normal, said
 
 ROWS = 128
@@ -28,20 +29,35 @@ _BY_CHANCE = 256
 _LOW = int("01" * ROWS, 16)
 
 
+class Place(NamedTuple):
+    """What a record is about, in numbers that stand for it."""
+
+    name: int
+    """32 bits: its article's id."""
+    text: int
+    """32 bits: its article's text."""
+    markup: int
+    """8 bits: as what that text is read."""
+    type: int
+    """16 bits."""
+
+    def replaces(self, other: Place) -> bool:
+        """Whether a record here takes the place of one there: it is of the same text and type, or its article was
+        changed since, or is read as something else now, and gets all of its records anew."""
+        if self.text == other.text:
+            return self.type == other.type or self.markup != other.markup
+        return self.name == other.name
+
+
 class Print(NamedTuple):
     """A record as others are compared with it."""
 
     key: bytes
     """Of its cell, 16 bytes."""
-    of_name: int
-    """32 bits that stand for its article's id and its type."""
-    of_text: int
-    """32 bits that stand for its article's text and its type."""
+    place: Place
     sketch: array[int]
-
-    def replaces(self, of_name: int, of_text: int) -> bool:
-        """Whether a record is one that this takes the place of: of the same type, for the same article or text."""
-        return self.of_name == of_name or self.of_text == of_text
+    noted: bool = False
+    """It is said of the record itself that it repeats another one."""
 
 
 class Subject(NamedTuple):
@@ -51,6 +67,8 @@ class Subject(NamedTuple):
     article_id: str
     content_hash: str
     type_slug: str
+    markup: Format | None = None
+    """None where nobody cares."""
 
 
 def print_of(subject: Subject, instruction: str, output: str) -> Print:
@@ -62,12 +80,15 @@ def print_of(subject: Subject, instruction: str, output: str) -> Print:
     sketch.extend(crc32(rows[at : at + _BAND_BYTES]) for at in range(0, BANDS * _BAND_BYTES, _BAND_BYTES))
     sketch.frombytes(rows[::4])
     sketch.append(0)
-    return Print(
-        bytes.fromhex(subject.key),
-        crc32(f"{subject.type_slug}\n{subject.article_id}".encode()),
-        crc32(f"{subject.type_slug}\n{subject.content_hash}".encode()),
-        sketch,
+    return Print(bytes.fromhex(subject.key), _place(subject), sketch)
+
+
+def _place(subject: Subject) -> Place:
+    name, text, markup, slug = (
+        crc32(part.encode("utf-8", "replace"))
+        for part in (subject.article_id, subject.content_hash, subject.markup or "", subject.type_slug)
     )
+    return Place(name, text, markup & 0xFF, slug & 0xFFFF)
 
 
 def likeness(one: array[int], other: array[int]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ...thresholds import Thresholds
@@ -36,11 +36,25 @@ class Found(NamedTuple):
     """Of the other one."""
 
 
+class Stands(NamedTuple):
+    """How a record stands."""
+
+    at: int
+    """Where its line is in the journal: before those of later ones."""
+    flags: Collection[str]
+    """What is noted of it."""
+
+
+class _Made(NamedTuple):
+    sibling: Sibling
+    stands: Stands
+
+
 class Siblings:
     """The records of one article that count, and the instructions of drafts that are still to be judged."""
 
     def __init__(self) -> None:
-        self._made: dict[str, tuple[int, Sibling]] = {}
+        self._made: dict[str, _Made] = {}
         self._drafted: dict[str, tuple[int, str]] = {}
 
     def draft(self, key: str, type: int, instruction: str) -> None:
@@ -51,10 +65,16 @@ class Siblings:
         """Tell nobody of a draft any more: nothing has come of it, or it is a record."""
         self._drafted.pop(key, None)
 
-    def put(self, sibling: Sibling, at: int) -> None:
-        """Count a record, whose line is `at` in the journal."""
+    def put(self, sibling: Sibling, stands: Stands) -> None:
+        """Count a record."""
         self.withdraw(sibling.key)
-        self._made[sibling.key] = at, sibling
+        self._made[sibling.key] = _Made(sibling, stands)
+
+    def note(self, key: str, flags: Collection[str]) -> None:
+        """Count what is noted now of a record that stands where it stood."""
+        if key in self._made:
+            sibling, stands = self._made[key]
+            self._made[key] = _Made(sibling, stands._replace(flags=flags))
 
     def drop(self, key: str) -> None:
         """Let a record count no more."""
@@ -62,23 +82,31 @@ class Siblings:
 
     def instructions(self, besides: str) -> tuple[str, ...]:
         """Return the instructions there are but for that of one cell, in the order of their types."""
-        made = {key: (one.type, one.instruction) for key, (_, one) in self._made.items()}
+        made = {key: (one.type, one.instruction) for key, (one, _) in self._made.items()}
         others = sorted(said for key, said in {**self._drafted, **made}.items() if key != besides)
         return tuple(instruction for _, instruction in others)
 
-    def compare(self, one: Sibling, thresholds: Thresholds, before: int | None = None) -> Iterator[Found]:
-        """Yield what is found about a draft, of each kind one; only records from `before` an offset are looked at."""
-        others = [
-            other for at, other in self._made.values() if other.key != one.key and (before is None or at < before)
-        ]
+    def compare(self, one: Sibling, thresholds: Thresholds, stands: Stands | None = None) -> Iterator[Found]:
+        """Yield what is found about a draft, of each kind one; about a record that `stands`, what it repeats."""
         if action_of(thresholds, TWIN) != "off":
+            others = self._others(one.key, TWIN, stands)
             twin = next((other for other in others if _are_twins(one, other, thresholds)), None)
             if twin:
                 yield Found(TWIN, twin.instruction)
         if action_of(thresholds, ALIKE) != "off":
+            others = self._others(one.key, ALIKE, stands)
             alike = next((other for other in others if jaccard(one.words, other.words) >= thresholds.alike), None)
             if alike:
                 yield Found(ALIKE, alike.instruction)
+
+    def _others(self, key: str, code: str, stands: Stands | None) -> Iterator[Sibling]:
+        """Yield the records that another one may repeat."""
+        for other, of_other in self._made.values():
+            comes_first = (
+                stands is None or code in stands.flags or (of_other.at < stands.at and code not in of_other.flags)
+            )
+            if other.key != key and comes_first:
+                yield other
 
 
 def _are_twins(one: Sibling, other: Sibling, thresholds: Thresholds) -> bool:
