@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 from operator import add
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+from typing import Literal, NamedTuple
 
 Format = Literal["markdown", "html", "asciidoc", "rst", "text"]
 """How an article's text is marked up."""
@@ -325,26 +323,6 @@ class Reply:
     """See `Completion.worst`."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskedInBatch:
-    """A request that is submitted in a batch, as the journal keeps it from before that on."""
-
-    cell: Cell
-    submission: str
-    """Names the batch, whether or not it has arrived at the provider."""
-    request: str
-    """The request's `id`."""
-    structure: ReplyForm | None
-    """How a structured answer is asked for."""
-    prompt_tokens: int
-    """Estimated."""
-    worst_usd: Decimal
-    """The most that it can cost; 0 where no price is known."""
-    worst_tokens: int
-    """The most that it can have, of prompt and completion."""
-    time: datetime
-
-
 class Quality(NamedTuple):
     """What the checks have measured of a record that they let pass."""
 
@@ -357,7 +335,6 @@ class Quality(NamedTuple):
 
 
 UNFLAGGED = Quality()
-"""Nothing to find fault with."""
 
 
 @dataclass(frozen=True, slots=True)

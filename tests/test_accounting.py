@@ -35,8 +35,9 @@ from qloragen.store.money import ASKED_AGAIN, NO_TYPES, NOTHING, SURPLUS, Money,
 from qloragen.store.names import JOURNAL
 from qloragen.store.run import open_run, read_run
 from qloragen.store.standing import Standing
+from qloragen.store.submissions import AskedInBatch
 from qloragen.store.totals import Totals
-from qloragen.types import AskedInBatch, Invalid, LostCall, Rejection, Usage
+from qloragen.types import Invalid, LostCall, Rejection, Usage
 
 from .disks import Memory, quick_folder
 from .lives import Opened, check, put_index

@@ -15,7 +15,7 @@ from ..engine.budget import Spending
 from ..engine.client import Client
 from ..store import submissions
 from ..store.handle import Run
-from ..types import AskedInBatch, Cell, Completion, LostCall, Reply, Request
+from ..types import Cell, Completion, LostCall, Reply, Request
 from .job import reply_of
 from .salvage import Salvage
 
@@ -94,7 +94,7 @@ class JournalledBatches:
         cells = [self._cells[one.id] for one in submission.requests]
         for number, (one, cell) in enumerate(zip(submission.requests, cells, strict=True), 1):
             self._run.add_asked(
-                AskedInBatch(
+                submissions.AskedInBatch(
                     cell=cell,
                     submission=submission.name,
                     request=one.id,
@@ -166,5 +166,5 @@ def _submission(run: Run, one: submissions.Submission, there: set[str | None]) -
     )
 
 
-def _asked(each: AskedInBatch) -> Asked:
+def _asked(each: submissions.AskedInBatch) -> Asked:
     return Asked(each.request, each.structure, each.prompt_tokens, Spending(each.worst_usd, each.worst_tokens, 1))

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ..errors import StorageFailed
 from ..judgement import Judgement
 from ..logs import get_logger
-from ..types import Article, AskedInBatch, Cell, LostCall, Record, Rejection, Reply
+from ..types import Article, Cell, LostCall, Record, Rejection, Reply
 from .bills import booked_at, lost_in, lost_line
 from .files import Files
 from .filing import Ends, Filing, refused
@@ -46,7 +46,7 @@ from .lines import (
 )
 from .recovery import Recovery, recover
 from .standing import Standing
-from .submissions import Submission
+from .submissions import AskedInBatch, Submission
 
 _NONE_REFUSED: Refused = MappingProxyType({})
 

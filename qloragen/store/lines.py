@@ -35,7 +35,6 @@ from pydantic import BaseModel, ConfigDict
 
 from ..types import (
     Article,
-    AskedInBatch,
     Cell,
     Format,
     InputMode,
@@ -52,6 +51,7 @@ from ..types import (
 from .bills import refused_fields, usd_text, worst_fields
 from .frame import framed, sink_line
 from .money import Paid
+from .submissions import AskedInBatch
 
 Refused = Mapping[str, Paid]
 """What was paid for replies that came to nothing, by reason."""

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
+
+from ..types import Cell, ReplyForm
+
+
+@dataclass(frozen=True, slots=True)
+class AskedInBatch:
+    """A request that is submitted in a batch, as the journal keeps it from before that on."""
+
+    cell: Cell
+    submission: str
+    """Names the batch, whether or not it has arrived at the provider."""
+    request: str
+    """The request's `id`."""
+    structure: ReplyForm | None
+    """How a structured answer is asked for."""
+    prompt_tokens: int
+    """Estimated."""
+    worst_usd: Decimal
+    """The most that it can cost; 0 where no price is known."""
+    worst_tokens: int
+    """The most that it can have, of prompt and completion."""
+    time: datetime
 
 
 class Submission(BaseModel):
