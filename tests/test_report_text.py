@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +77,31 @@ def test_a_page_is_written_and_its_place_is_said(run, tmp_path, capsys):
 
     assert "4 of 10 accepted records, 1 of 2 rejected pairs; those whose ids come first" in capsys.readouterr().err
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", ["records.jsonl", "journal.jsonl", "run.json", "index.sqlite"])
+def test_a_page_never_takes_the_place_of_a_file_of_a_run(run, tmp_path, capsys, name):
+    before = (run / name).read_bytes()
+    (tmp_path / "page.html").symlink_to(run / name)
+
+    for out in (run / name, tmp_path / "page.html"):
+        assert main(["report", str(run), "--html", str(out)]) == 2
+        assert "is a file of the run itself; name another one." in capsys.readouterr().err
+
+    assert (run / name).read_bytes() == before
+
+
+def test_a_page_is_written_though_nobody_reads_on_what_is_printed(run, tmp_path):
+    command = [sys.executable, "-m", "qloragen", "report", str(run), "--html", str(tmp_path / "page.html")]
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith("page written to")
+    assert (tmp_path / "page.html").exists()
 
 
 def test_a_missed_goal_is_an_exit_code_only_where_that_is_asked_for(run):

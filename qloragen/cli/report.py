@@ -18,12 +18,13 @@ from .exits import SOME_FAILED
 def report(arguments: argparse.Namespace) -> int:
     """Show the report of a run, and write its page where one is wanted."""
     with gathered(arguments.folder, arguments.tokenizer) as found:
+        if arguments.html:
+            # First, so that it is there whatever becomes of a pipe that text goes to.
+            _write_page(found, arguments)
         if arguments.json:
             print(orjson.dumps(found.report.as_dict(), option=orjson.OPT_INDENT_2).decode())
         else:
             print(render(found.report, coloured if _takes_colours() else plain))
-        if arguments.html:
-            _write_page(found, arguments)
         return SOME_FAILED if arguments.strict and found.report.failed else 0
 
 

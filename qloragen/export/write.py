@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
+from ..store.names import INDEX, JOURNAL, JUDGEMENTS, LOCK, MANIFEST, SINK
 from .example import Example, ExportError, Holds, Takes, all_of_them, dated_examples, of_any
 
 Shape = Callable[[Example], Mapping[str, object]]
@@ -20,7 +21,7 @@ Shape = Callable[[Example], Mapping[str, object]]
 Write = Callable[[bytes], int]
 """Takes bytes and returns how many."""
 
-_FILES_OF_A_RUN = frozenset({"records.jsonl", "journal.jsonl", "run.json"})
+_FILES_OF_A_RUN = frozenset({JOURNAL, SINK, JUDGEMENTS, MANIFEST, INDEX, f"{INDEX}-wal", f"{INDEX}-shm", LOCK})
 
 
 class ExportSummary(NamedTuple):
@@ -54,7 +55,7 @@ def export(
         summary = _write(sys.stdout.buffer.write, shape, dated_examples(run_dir, holds, takes))
         sys.stdout.buffer.flush()
         return summary
-    _refuse_own_files(run_dir, out)
+    refuse_files_of_runs(out, run_dir)
     try:
         with _opened(out) as write:
             return _write(write, shape, dated_examples(run_dir, holds, takes))
@@ -71,8 +72,16 @@ def _write(write: Write, shape: Shape, found: Iterable[tuple[Example, bool]]) ->
     return ExportSummary(records, written, outdated)
 
 
-def _refuse_own_files(run_dir: Path, out: Path) -> None:
-    if out.name in _FILES_OF_A_RUN and out.resolve().parent == run_dir.resolve():
+def refuse_files_of_runs(out: Path, run_dir: Path | None = None) -> None:
+    """Make sure that `out` is not, also not by a link, a file that the run in `run_dir`, or any other, consists of.
+
+    Raises:
+        ExportError: It is one.
+    """
+    target = out.resolve()
+    if target.name not in _FILES_OF_A_RUN:
+        return
+    if (target.parent / JOURNAL).exists() or (run_dir and target.parent == run_dir.resolve()):
         raise ExportError(f"{out} is a file of the run itself; name another one.")
 
 

@@ -33,7 +33,7 @@ class Articles(Mapping[str, ArticleText]):
         return ArticleText(article.title, article.url, article.format, article.content)
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the hashes of all articles, in the order of the journal; raises OSError."""
+        """Yield the hashes of all articles, in the order of the journal; raises SetupError."""
         for _, kind, line in self._moment.lines():
             if kind == "article":
                 yield article_of(line).content_hash

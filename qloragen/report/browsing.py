@@ -51,7 +51,7 @@ def _some(part: int, whole: int, noun: str, what: str) -> str:
 
 def browsed(moment: Moment, cells: Cells, articles: Articles, chosen: Browsing) -> Iterator[Shown]:
     """Yield the chosen records in the order in which they were made, then the rejected pairs, those of an article
-    together; raises OSError."""
+    together; raises SetupError."""
     counting, refusals = Counting(cells), Refusals(chosen.rejected)
     for _, kind, line in moment.lines():
         refusals.take(kind, line)

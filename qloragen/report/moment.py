@@ -48,21 +48,23 @@ class Moment:
         """Yield where each whole line is, its kind, and the line.
 
         Raises:
-            OSError: The disk refuses.
+            SetupError: The disk refuses.
         """
-        for at, line, _ in lines(_Until(self.end), self.file):
-            if is_whole(line):
-                yield at, kind_of(line), line
+        with _readable(self.folder):
+            for at, line, _ in lines(_Until(self.end), self.file):
+                if is_whole(line):
+                    yield at, kind_of(line), line
 
     def line(self, at: int) -> bytes:
-        """Return the line that begins at an offset; raises OSError."""
+        """Return the line that begins at an offset; raises SetupError."""
         parts: list[bytes] = []
-        while block := os.pread(self.file, _READ_BYTES, at):
-            part, newline, _ = block.partition(b"\n")
-            parts.append(part)
-            if newline:
-                break
-            at += len(block)
+        with _readable(self.folder):
+            while block := os.pread(self.file, _READ_BYTES, at):
+                part, newline, _ = block.partition(b"\n")
+                parts.append(part)
+                if newline:
+                    break
+                at += len(block)
         return b"".join(parts)
 
 
@@ -74,12 +76,20 @@ def moment_of(folder: Path) -> Iterator[Moment]:
         SetupError: There is no run in `folder`, or it cannot be read.
     """
     refuse_absent(folder)
-    try:
-        with ExitStack() as held:
-            file = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
-            held.callback(os.close, file)
+    with _readable(folder):
+        file = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
+    with ExitStack() as held:
+        held.callback(os.close, file)
+        with _readable(folder):
             state, end = _read(folder, file)
-            yield Moment(folder, state, end, file)
+        # What is done within the block may fail by itself, at a closed pipe, say.
+        yield Moment(folder, state, end, file)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
 

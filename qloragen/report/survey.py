@@ -82,7 +82,7 @@ class Survey:
 
 
 def survey(moment: Moment, presence: Presence) -> Survey:
-    """Read a journal once; raises OSError."""
+    """Read a journal once; raises SetupError."""
     found = Survey(presence)
     for at, kind, line in moment.lines():
         found.take(at, kind, line)

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 
 from ...export import ExportError
+from ...export.write import refuse_files_of_runs
 from ..values import Report, Shown
 from .courses import over_time
 from .elements import Html, element, together
@@ -40,8 +41,9 @@ def write_html(report: Report, records: Iterable[Shown], articles: Found, out: P
     appears when it is complete, in place of an earlier one; its folders are made.
 
     Raises:
-        ExportError: `out` cannot be written.
+        ExportError: `out` cannot be written, or is a file of a run.
     """
+    refuse_files_of_runs(out)
     before, after = _around(report)
     data = embedded(packed(_each_once(chain(records, report.worst, *report.rejected.values())), articles))
     try:
