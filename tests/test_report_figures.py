@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qloragen.report.choice import Sample
 from qloragen.report.diversity import Different, Leading, Runs
+from qloragen.report.fields import fields_of
 from qloragen.report.figures import evenness, quantile
 from qloragen.report.gains import Gain
+from qloragen.report.html.courses import over_time
 from qloragen.report.layout import WIDTH, columns
 from qloragen.report.rows import Part, at_least, at_most
 from qloragen.report.timeline import MOST_POINTS, Timeline
+from qloragen.report.values import Point
 
 from .values import NOON, key
 
@@ -118,6 +123,32 @@ def test_a_timeline_begins_before_its_first_call_and_ends_after_its_last():
     assert (first.calls, last.calls) == (0, 2)
     assert first.time == datetime(2026, 11, 23, 12, tzinfo=UTC)
     assert last.time > datetime(2026, 11, 23, 12, 1, tzinfo=UTC)
+
+
+def test_a_clock_that_is_wrong_and_a_time_that_is_none_lose_nothing():
+    timeline = Timeline()
+    times = ["9999-12-31T23:59:59.9Z", "2026-11-23T12:00:00Z", "yesterday", "0001-01-01T00:00:00Z", None]
+    for time in times:
+        timeline.add(time, Gain(calls=1))
+
+    points = timeline.points()
+
+    assert points[-1].calls == len(times)
+    assert [point.time for point in points] == sorted(point.time for point in points)
+
+
+def test_cells_of_a_table_are_short_and_command_no_terminal():
+    shown = columns([("\x1b[31m" + "m" * 3_000, "1", "")], "<>")
+
+    assert "\x1b" not in shown
+    assert len(shown) <= WIDTH
+
+
+def test_numbers_that_are_none_are_json_all_the_same():
+    point = Point(NOON, 1, 1, 1, 10**30, Decimal("1e308"))
+
+    assert orjson.loads(orjson.dumps(fields_of(point)))["tokens"] == pytest.approx(1e30)
+    assert "Spend" in over_time([replace(point, time=NOON - timedelta(1)), point])
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=10), st.text(max_size=300)), max_size=5))

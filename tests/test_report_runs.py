@@ -12,6 +12,7 @@ import qloragen
 from qloragen.pipeline.reparse import reparse
 from qloragen.report.gather import gathered
 from qloragen.simulator import Fault
+from qloragen.store.frame import framed
 from qloragen.store.run import open_run
 
 from .reports import goals_of, sound_report, steps_of
@@ -156,6 +157,37 @@ async def test_a_reply_that_was_refused_is_shown_with_what_it_said(tmp_path):
     assert len(few) == 4
     assert all(shown.reason == "schema" and shown.detail and shown.title for shown in few)
     assert all(shown.instruction or shown.output for shown in few)
+
+
+async def test_nothing_is_said_of_what_was_never_measured(tmp_path):
+    async with Simulated(classify=lambda _: "1", faults=Refusing("generate", "wrong_schema_arguments", 5)) as server:
+        await qloragen.agenerate(articles(2), tmp_path / "run", base_url=server.base_url)
+    rewrite(tmp_path / "run", lambda fields: {name: fields[name] for name in fields if name != "quality"})
+
+    with gathered(tmp_path / "run") as found:
+        shown = list(found.records(found.browsing(100)))
+
+    assert {one.reason for one in shown} == {None, "schema"}
+    assert {(one.grounded, one.supported) for one in shown} == {(None, None)}
+    assert all(one.supported for one in found.report.worst)
+
+
+async def test_a_report_reads_what_a_newer_version_measures_besides(folder):
+    rewrite(folder, lambda fields: {**fields, "quality": {**fields.get("quality", {}), "of_tomorrow": [1]}})
+
+    assert sound_report(folder).diversity.records == 18
+
+
+def rewrite(folder, change):
+    """Let each line of a run's journal say what `change` makes of it."""
+    fields = [orjson.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
+    lines = []
+    for one in fields:
+        key, kind = one.pop("k"), one.pop("t")
+        del one["c"]
+        lines.append(framed(key, kind, change(one) if kind == "record" else one) + b"\n")
+    (folder / "journal.jsonl").write_bytes(b"".join(lines))
+    (folder / "index.sqlite").unlink()
 
 
 async def test_a_run_can_be_reported_on_while_a_process_works_in_it(tmp_path):

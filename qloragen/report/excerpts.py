@@ -22,13 +22,16 @@ def rejected(report: Report) -> str:
 
 
 def _record(shown: Shown) -> str:
-    flags = f", {', '.join(shown.flags)}" if shown.flags else ""
-    measured = f"grounded {shown.grounded:.2f}, supported {shown.supported:.2f}{flags}"
-    about = f"{shown.reason}: {shown.detail}" if shown.reason else measured
+    about = f"{shown.reason}: {shown.detail}" if shown.reason else _measured(shown)
     heading = columns([(f"  {shown.type_slug}", f"{about} [{shown.id[:12]}]")], "<")
     fields = (("instruction", shown.instruction), ("input", shown.input), ("output", shown.output))
     lines = (line for name, text in fields for line in _field(name, text))
     return "\n".join((heading, *lines))
+
+
+def _measured(shown: Shown) -> str:
+    shares = (("grounded", shown.grounded), ("supported", shown.supported))
+    return ", ".join((*(f"{name} {share:.2f}" for name, share in shares if share is not None), *shown.flags))
 
 
 def _field(name: str, text: str) -> list[str]:

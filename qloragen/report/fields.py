@@ -7,6 +7,9 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 
+_MOST_BITS = 64
+"""Of a whole number that every reader of JSON takes as one."""
+
 
 def fields_of(value: object) -> dict[str, object]:
     """Return the fields of a dataclass by name, as JSON values."""
@@ -21,6 +24,8 @@ def _plain(value: object) -> object:
             return format(value, "f")
         case datetime():
             return value.isoformat()
+        case int() if value.bit_length() >= _MOST_BITS:
+            return float(value)
         case Mapping():
             return {str(key): _plain(inner) for key, inner in value.items()}
         case tuple() | list():

@@ -15,6 +15,8 @@ Paint = Callable[[str, Tone], str]
 
 WIDTH = 100
 _GAP = 2
+_WIDEST = 50
+"""Columns that a cell has at most, but for the last one of a row."""
 _LEAST = 24
 """Columns that the last cell of a row has at least, or else it is below the others."""
 _INDENT = 6
@@ -25,9 +27,16 @@ def columns(rows: Sequence[Sequence[str]], align: str) -> str:
     to the left and goes on below itself where it is too long."""
     if not rows:
         return ""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(align))]
+    short = [(*map(_cell, row[: len(align)]), *row[len(align) :]) for row in rows]
+    widths = [max(len(row[place]) for row in short) for place in range(len(align))]
     indent = sum(widths) + _GAP * len(widths)
-    return "\n".join(line for row in rows for line in _lines(row, align, widths, indent))
+    return "\n".join(line for row in short for line in _lines(row, align, widths, indent))
+
+
+def _cell(text: str) -> str:
+    """Return a text that fits a column, without anything that a terminal could obey."""
+    shown = escape(text)
+    return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST - 1]}…"
 
 
 def _lines(row: Sequence[str], align: str, widths: Sequence[int], indent: int) -> Iterator[str]:

@@ -102,28 +102,29 @@ class Look:
         instruction = normal(made.instruction)
         self.instructions.add(instruction)
         self.sameness.add(made)
-        self.flags.update(made.quality.flags)
+        self.flags.update(made.quality.flags if made.quality else ())
         self.leading.add(instruction)
         self.lengths.look(made)
         quality = self._check(made) if self._checked.takes(made.id) else made.quality
         if self._compared.takes(made.id):
             self.wording.add(made)
-        self.supported.setdefault(made.slug, Counter())[round(100 * quality.supported)] += 1
-        self.worst.add(made, quality)
+        if quality is not None:
+            self.supported.setdefault(made.slug, Counter())[round(100 * quality.supported)] += 1
+            self.worst.add(made, quality)
 
-    def _check(self, made: Made) -> Quality:
+    def _check(self, made: Made) -> Quality | None:
         """Return what is measured of a record today, with what was noted in it that only others can tell."""
         self.lengths.weigh(made)
         found = self._checking.check(made, self._articles.article(made.content_hash))
-        if found is None:
-            return made.quality
+        if found is None or made.quality is None:
+            return found or made.quality
         return found._replace(flags=tuple(dict.fromkeys((*made.quality.flags, *found.flags))))
 
 
 def look(
     moment: Moment, cells: Cells, articles: Articles, standard: Standard, tokens: TokenCount, records: int
 ) -> Look:
-    """Read a journal for the second time; `records` says how many there are. Raises OSError."""
+    """Read a journal for the second time; `records` says how many there are. Raises SetupError."""
     found = Look(cells, articles, standard, tokens, records)
     for _, kind, line in moment.lines():
         found.take(kind, line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,7 +11,6 @@ import orjson
 from ..store.frame import key_of
 from ..types import InputMode, Quality
 from .cells import Cells
-from .moment import Moment
 
 _PROVENANCE = (
     *("article_id", "content_hash", "type", "type_slug", "prompt_fingerprint"),
@@ -32,7 +31,8 @@ class Made(NamedTuple):
     input: str
     output: str
     mode: InputMode
-    quality: Quality
+    quality: Quality | None
+    """What was measured of it when it was made; None in runs of earlier versions."""
     complete: bool
     """Whether its line says all of where it comes from."""
 
@@ -60,16 +60,7 @@ class Counting:
         return _made(key, orjson.loads(line))
 
 
-def records_of(moment: Moment, cells: Cells) -> Iterator[Made]:
-    """Yield the records of a run that count; raises OSError."""
-    counting = Counting(cells)
-    for _, kind, line in moment.lines():
-        if (made := counting.record(kind, line)) is not None:
-            yield made
-
-
 def _made(key: str, fields: Mapping[str, Any]) -> Made:
-    measured = fields.get("quality") or {}
     return Made(
         id=key,
         article_id=fields["article_id"],
@@ -80,6 +71,14 @@ def _made(key: str, fields: Mapping[str, Any]) -> Made:
         input=fields["input"],
         output=fields["output"],
         mode=fields["input_mode"],
-        quality=Quality(**{**measured, "flags": tuple(measured.get("flags", ()))}),
+        quality=_quality(fields.get("quality")),
         complete=all(fields.get(name) not in (None, "") for name in _PROVENANCE),
     )
+
+
+def _quality(measured: Mapping[str, Any] | None) -> Quality | None:
+    """Return what a line says of it; lines of newer versions may say more."""
+    if not measured:
+        return None
+    known = {name: measured[name] for name in ("grounded", "supported") if name in measured}
+    return Quality(**known, flags=tuple(measured.get("flags", ())))

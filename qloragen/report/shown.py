@@ -31,9 +31,9 @@ def shown_of(made: Made, quality: Quality | None = None) -> Shown:
         instruction=made.instruction,
         input=made.input,
         output=made.output,
-        grounded=measured.grounded,
-        supported=measured.supported,
-        flags=measured.flags,
+        grounded=measured.grounded if measured else None,
+        supported=measured.supported if measured else None,
+        flags=measured.flags if measured else (),
     )
 
 
@@ -80,8 +80,8 @@ def _refused(key: str, fields: Mapping[str, Any], reply: bytes | None, articles:
         instruction=said.instruction,
         input=said.input,
         output=said.output,
-        grounded=0.0,
-        supported=0.0,
+        grounded=None,
+        supported=None,
         flags=tuple(fields.get("also", ())),
         reason=fields["reason"],
         detail=fields["detail"],

@@ -11,6 +11,10 @@ from .values import Point
 
 MOST_POINTS = 200
 _MOST_BINS = 2_048
+_FIRST_S, _LAST_S = (
+    int(datetime(*time, tzinfo=UTC).timestamp()) for time in ((1, 1, 1, 0, 0, 0), (9999, 12, 31, 23, 59, 59))
+)
+"""All that a calendar has."""
 
 
 class Timeline:
@@ -25,10 +29,11 @@ class Timeline:
         """What came before the first line with a time."""
 
     def add(self, time: str | None, gain: Gain) -> None:
-        """Add what a line says that has this `time`, as journals spell it; None: that of the line before."""
-        if time is not None and time != self._last:
+        """Add what a line says that has this `time`, as journals spell it; None, or what is no time: that
+        of the line before."""
+        if time is not None and time != self._last and (second := _second(time)) is not None:
             self._last = time
-            self._bin = int(datetime.fromisoformat(time).timestamp()) // self._width_s
+            self._bin = second // self._width_s
         if self._bin is None:
             self._early.add(gain)
             return
@@ -55,7 +60,7 @@ class Timeline:
         return Point(self._time(place), sums.calls, sums.records, sums.rejected, sums.tokens, sums.cost_usd)
 
     def _time(self, place: int) -> datetime:
-        return datetime.fromtimestamp(place * self._width_s, UTC)
+        return datetime.fromtimestamp(min(max(place * self._width_s, _FIRST_S), _LAST_S), UTC)
 
     def _widen(self) -> None:
         bins, self._bins = self._bins, {}
@@ -63,3 +68,10 @@ class Timeline:
         self._bin = None if self._bin is None else self._bin // 2
         for place, gain in bins.items():
             self._bins.setdefault(place // 2, Gain()).add(gain)
+
+
+def _second(time: str) -> int | None:
+    try:
+        return int(datetime.fromisoformat(time).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -147,8 +147,10 @@ class Shown:
     instruction: str
     input: str
     output: str
-    grounded: float
-    supported: float
+    grounded: float | None
+    """Share of the input's words that the article has; None: not measured."""
+    supported: float | None
+    """Share of the output's words that instruction and input have; None: not measured."""
     flags: tuple[str, ...]
     """Codes of what was noted in it; of one that was refused, of what else was wrong."""
     reason: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 
 from ..values import Point
@@ -12,6 +13,9 @@ from .plots import Axes, Line, Mark, lines_plot
 from .scales import decimals, round_marks, time_marks
 from .tables import figure, section
 from .timing import Course, course, rates
+
+_MOST_USD = Decimal(10**15)
+"""Nobody has more; prices that are no prices must not make a plot impossible."""
 
 
 def over_time(points: Sequence[Point]) -> Html:
@@ -39,7 +43,9 @@ def _throughput(run: Course) -> Html:
 
 
 def _spend(run: Course) -> Html:
-    spent = [(worked, float(point.cost_usd)) for worked, point in zip(run.worked, run.points, strict=True)]
+    spent = [
+        (worked, float(min(point.cost_usd, _MOST_USD))) for worked, point in zip(run.worked, run.points, strict=True)
+    ]
     marks = round_marks(spent[-1][1])
     lines = [Line("spent", "plain", _scaled(spent, run.length, marks[-1]))]
     said = f"{usd(run.points[-1].cost_usd)} for {count(run.points[-1].calls)} calls in {span(run.length)} of work"

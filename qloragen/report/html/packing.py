@@ -73,13 +73,17 @@ def _record(record: Shown, paragraphs: Paragraphs) -> dict[str, object]:
         "evidence": evidence,
         "input": None if evidence else record.input,
         "output": record.output,
-        "grounded": round(record.grounded, 4),
-        "supported": round(record.supported, 4),
+        "grounded": _rounded(record.grounded),
+        "supported": _rounded(record.supported),
         "flags": record.flags,
         "reason": record.reason,
         "detail": record.detail,
     }
     return {name: value for name, value in fields.items() if value not in (None, "", ())}
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def shape(text: str, format: Format) -> list[object]:

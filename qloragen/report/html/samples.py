@@ -14,7 +14,7 @@ from .tables import section
 def worst(records: tuple[Shown, ...]) -> Html:
     """Return the accepted records that look worst, each leading to where it is read."""
     if not records:
-        return section("Worst accepted", said="No record is accepted yet.")
+        return section("Worst accepted", said="There is no accepted record of which anything is measured.")
     said = "The accepted records that the checks think least of: read these first."
     return section("Worst accepted", _cards(records), said=said)
 
@@ -40,7 +40,7 @@ def _cards(records: Iterable[Shown]) -> Html:
 
 
 def _card(record: Shown) -> Html:
-    known = record.reason is None or record.supported or record.grounded
+    known = record.supported is not None and record.grounded is not None
     measures = f"supported {number(record.supported)} · grounded {number(record.grounded)}" if known else ""
     flags = (element("span", f"⚑ {worded(flag)}", class_="tag flag") for flag in record.flags)
     why = (element("span", f"✗ {worded(record.reason)}", class_="tag bad"),) if record.reason else ()

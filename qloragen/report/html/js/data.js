@@ -14,7 +14,7 @@ class Entry {
   /** A record, accepted or rejected, with its article, or null where its text is not there. */
   constructor(fields, article) {
     const { input: written = "", ...others } = fields;
-    Object.assign(this, { title: null, instruction: "", output: "", flags: [], reason: null, detail: "", evidence: null }, others);
+    Object.assign(this, { title: null, instruction: "", output: "", flags: [], reason: null, detail: "", evidence: null, grounded: null, supported: null }, others);
     this.source = article ?? null;
     this.written = written;
     this.searched = null;
@@ -28,9 +28,9 @@ class Entry {
     return this.title || this.source?.title || this.article || "";
   }
 
-  /** Whether the shares are known; a reply that could not be read has none. */
+  /** Whether the shares are known; nothing is measured of what was rejected, or made by an early version. */
   get measured() {
-    return this.reason === null || this.supported > 0 || this.grounded > 0;
+    return this.supported !== null && this.grounded !== null;
   }
 
   get length() {
