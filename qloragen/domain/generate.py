@@ -11,7 +11,7 @@ import orjson
 from ..thresholds import Thresholds
 from ..types import Article, Completion, Draft, InputMode, InstructionType, Invalid, Message, Request, digest
 from .arguments import ASKED_OUTPUT_CHARS, function, read_evidence, read_written
-from .article_block import ArticleBlock, lay_out
+from .article_block import ArticleBlock, enclosed, lay_out, tag_for
 from .checks import Case, facts_of, inspect
 from .pack import Pack
 from .paragraphs import VERSION
@@ -64,10 +64,12 @@ def request(
     rules = {"input_rules": pack.input_rules[mode]}
     closing = pack.fill(f"\n\n{pack.generate.closing}", name=type.name, guidance=type.guidance, **rules)
     if remarks.complaints:
-        listed = "\n".join(dict.fromkeys(f"- {complaint.detail}" for complaint in remarks.complaints))
+        listed = "\n".join(dict.fromkeys(_item(complaint.detail) for complaint in remarks.complaints))
         closing = f"{closing}\n\n{pack.fill(pack.generate_again, complaints=listed)}"
-    if remarks.others and pack.generate_others:
-        told = {**pack.variables, "instructions": _listed(remarks.others)}
+    if pack.generate_others and (others := _listed(remarks.others)):
+        # A model wrote them, perhaps as its article bade it: data, like the article itself.
+        tag = tag_for(others, block.article.content_hash, "instructions")
+        told = {**pack.variables, "instructions": enclosed(tag, others)}
         closing = f"{closing}\n\n{fill(pack.generate_others, told)}"
     cut_off = sum(complaint.reason == "truncated" for complaint in remarks.complaints)
     return Request(
@@ -124,11 +126,16 @@ def _listed(instructions: Sequence[str]) -> str:
     lines: list[str] = []
     room = MOST_TOLD_CHARS
     for instruction in instructions:
-        line = f"- {' '.join(instruction.split())}"
+        line = _item(instruction)
         if len(line) < room:
             lines.append(line)
             room -= len(line) + 1
     return "\n".join(lines)
+
+
+def _item(text: str) -> str:
+    """Return a text as one line of a list, whatever is in it."""
+    return f"- {' '.join(text.split())}"
 
 
 def _arguments(completion: Completion) -> str | Invalid:
