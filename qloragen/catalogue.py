@@ -6,16 +6,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from .domain.checks import CHECKS
+from .domain.checks import CHECKS, Check
 from .errors import SettingsError
-from .pipeline.uniqueness import CODES
+from .pipeline.uniqueness import COMPARISONS, Comparison
 from .thresholds import Action, Thresholds
-
-_OF_DUPLICATES: Mapping[str, tuple[str, ...]] = {
-    "twin": ("twin_instruction",),
-    "alike": ("alike",),
-    "near_duplicate": ("near_duplicate",),
-}
 
 
 class Listed(NamedTuple):
@@ -40,8 +34,14 @@ def listed(thresholds: Thresholds) -> tuple[Listed, ...]:
     refuse_unknown_codes(thresholds)
     values = thresholds.model_dump(exclude={"actions"})
     return tuple(
-        Listed(code, thresholds.actions.get(code, usual), usual, meaning, {name: values[name] for name in names})
-        for code, usual, meaning, names in _all()
+        Listed(
+            one.code,
+            thresholds.actions.get(one.code, one.action),
+            one.action,
+            one.meaning,
+            {name: values[name] for name in one.thresholds},
+        )
+        for one in _all()
     )
 
 
@@ -51,7 +51,7 @@ def refuse_unknown_codes(thresholds: Thresholds) -> None:
     Raises:
         SettingsError: No check has such a code.
     """
-    known = [code for code, *_ in _all()]
+    known = [one.code for one in _all()]
     for code in thresholds.actions:
         if code not in known:
             close = get_close_matches(code, known, n=1)
@@ -62,8 +62,6 @@ def refuse_unknown_codes(thresholds: Thresholds) -> None:
             )
 
 
-def _all() -> Iterator[tuple[str, Action, str, tuple[str, ...]]]:
-    for check in CHECKS:
-        yield check.code, check.action, check.meaning, check.thresholds
-    for known in CODES:
-        yield known.code, known.action, known.meaning, _OF_DUPLICATES.get(known.code, ())
+def _all() -> Iterator[Check | Comparison]:
+    yield from CHECKS
+    yield from COMPARISONS

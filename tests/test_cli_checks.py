@@ -39,6 +39,12 @@ def test_an_unknown_code_is_refused_with_the_known_ones(capsys):
     assert "did you mean twin?" in capsys.readouterr().err
 
 
+def test_what_makes_twins_is_listed_with_both_of_its_thresholds():
+    twin = next(check for check in listed(Thresholds()) if check.code == "twin")
+
+    assert {*twin.thresholds} == {"twin_instruction", "near_duplicate"}
+
+
 def test_every_threshold_decides_in_some_check():
     named = {name for check in listed(Thresholds()) for name in check.thresholds}
 

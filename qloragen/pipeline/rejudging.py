@@ -13,7 +13,6 @@ from .uniqueness import CODES, Siblings, Stands, Unique
 
 _MOST_ARTICLES = 1_000
 """Whose records are kept at hand: replies about one article lie near one another."""
-_CODES = frozenset(known.code for known in CODES)
 
 
 class Rejudging:
@@ -74,11 +73,11 @@ class Rejudging:
 
     def _as_before(self, cell: Cell, draft: Draft, old: Record | None, earlier: Sequence[Invalid]) -> Draft | Invalid:
         waste = self._run.state.money_of(cell.key).waste
-        refused = [reason for reason, paid in waste if reason in _CODES for _ in range(paid.calls)]
-        known = sum(complaint.reason in _CODES for complaint in earlier)
+        refused = [reason for reason, paid in waste if reason in CODES for _ in range(paid.calls)]
+        known = sum(complaint.reason in CODES for complaint in earlier)
         if known < len(refused):
             return Invalid(refused[known], "A record of then said nearly the same.")
-        noted = [flag for flag in old.quality.flags if flag in _CODES] if old else []
+        noted = [flag for flag in old.quality.flags if flag in CODES] if old else []
         return replace(draft, quality=draft.quality._replace(flags=(*draft.quality.flags, *noted)))
 
 
@@ -92,4 +91,4 @@ def _says_the_same(record: Record, draft: Draft) -> bool:
 
 def is_for_another(invalid: Invalid) -> bool:
     """Say whether a draft was refused only because of another record."""
-    return invalid.reason in _CODES
+    return invalid.reason in CODES

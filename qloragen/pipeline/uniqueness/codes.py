@@ -12,24 +12,32 @@ EXACT = "exact_duplicate"
 NEAR = "near_duplicate"
 
 
-class Known(NamedTuple):
-    """A finding, and what is done about it unless `Thresholds.actions` says otherwise."""
+class Comparison(NamedTuple):
+    """One kind of finding, and what is done about it unless `Thresholds.actions` says otherwise."""
 
     code: str
     meaning: str
     """One line for people."""
     action: Action
+    thresholds: tuple[str, ...] = ()
+    """The fields of `Thresholds` that decide."""
 
 
-CODES: tuple[Known, ...] = (
-    Known(TWIN, "Another record of the article asks or answers nearly the same.", "reject"),
-    Known(EXACT, "Another record of the run has the same instruction and output.", "reject"),
-    Known(NEAR, "Another record of the run says nearly the same.", "reject"),
-    Known(ALIKE, "Another record of the article asks much the same.", "flag"),
+COMPARISONS: tuple[Comparison, ...] = (
+    Comparison(
+        TWIN,
+        "Another record of the article asks or answers nearly the same.",
+        "reject",
+        ("twin_instruction", "near_duplicate"),
+    ),
+    Comparison(EXACT, "Another record of the run has the same instruction and output.", "reject"),
+    Comparison(NEAR, "Another record of the run says nearly the same.", "reject", ("near_duplicate",)),
+    Comparison(ALIKE, "Another record of the article asks much the same.", "flag", ("alike",)),
 )
 """In the order in which they are looked for."""
+CODES = frozenset(comparison.code for comparison in COMPARISONS)
 
-_USUAL = {known.code: known.action for known in CODES}
+_USUAL = {comparison.code: comparison.action for comparison in COMPARISONS}
 
 
 def action_of(thresholds: Thresholds, code: str) -> Action:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from ...sources.sketch import words
@@ -20,31 +21,29 @@ _SAYS_LITTLE = frozenset(
 )
 
 
-def normal(text: str) -> str:
-    """Return a text without case, punctuation and spacing."""
-    return " ".join(words(text))
+def normal(found: Sequence[str]) -> str:
+    """Return the words of a text as a text without case, punctuation and spacing."""
+    return " ".join(found)
 
 
-def shingles(text: str) -> list[str]:
+def shingles(found: Sequence[str]) -> list[str]:
     """Return the runs of three words in a text, with empty words before and after it."""
-    edge = [""] * (SHINGLE_WORDS - 1)
-    padded = [*edge, *words(text), *edge]
+    padded = ["", "", *found, "", ""]
     return list(map(" ".join, zip(padded, padded[1:], padded[2:], strict=False)))
 
 
-def said(instruction: str, output: str) -> list[str]:
+def said(instruction: Sequence[str], output: Sequence[str]) -> list[str]:
     """Return the runs of three words by which records are near duplicates.
 
     Those of the output: inputs may be the same paragraphs for good reason, and a question can be put in many ways. An
     output of few words is an answer only together with its question.
     """
-    whole = shingles(output)
-    return whole if len(whole) >= FEW_WORDS + SHINGLE_WORDS - 1 else shingles(f"{instruction}\n{output}")
+    return shingles(output if len(output) >= FEW_WORDS else [*instruction, *output])
 
 
-def content_words(text: str) -> frozenset[str]:
+def content_words(found: Sequence[str]) -> frozenset[str]:
     """Return the words that a question is about."""
-    return frozenset(words(text)) - _SAYS_LITTLE
+    return frozenset(found) - _SAYS_LITTLE
 
 
 def jaccard(one: AbstractSet[str], other: AbstractSet[str]) -> float:
