@@ -312,6 +312,26 @@ async def test_what_cannot_be_read_is_asked_for_once_more_and_then_given_up_and_
     assert read_run(run / "judge").totals.rejections == {"schema": 1}
 
 
+async def test_what_another_judge_was_given_up_for_is_no_failure_of_this_one(run):
+    unable = client_of(lambda body: reply(arguments="{}"))
+    await ajudge(run, client=unable, judge_model="qwen-judge", judge_controls=0, limit=2)
+
+    found = await judged(run, client_of(always_yes), judge_controls=0, limit=2)
+    again = await ajudge(run, client=unable, judge_model="qwen-judge", judge_controls=0, limit=2)
+
+    assert (found.records, found.rejected, found.failed) == (2, {}, 0)
+    assert again.rejected == {"schema": 2}
+
+
+async def test_a_directory_of_judgements_is_none_of_records(run, capsys):
+    await judged(run, client_of(always_yes), judge_controls=0, limit=2)
+
+    with pytest.raises(SetupError, match="holds what was said of the records of "):
+        await judged(run / "judge", client_of(always_yes))
+    assert main(["report", str(run / "judge")]) == 2
+    assert capsys.readouterr().err.startswith(f"qloragen: {run / 'judge'} holds what was said of the records of {run}:")
+
+
 @pytest.mark.parametrize("second", ["with words of the record", "as before"])
 async def test_a_no_needs_a_quote_that_stands_in_record_or_article(run, records, second):
     def answer(body):

@@ -355,7 +355,7 @@ def test_kappa_is_that_of_the_textbook():
 
 def refusal(caught: int, missed: int, passed: int, alarms: int, min_recall: float = 0.8) -> str | None:
     agreement = counted(caught, missed, passed, alarms)
-    return Assessment(Path("run"), "m", 0, 0, 0, {}, agreement, min_recall, {}, 0, None).refusal
+    return Assessment(Path("run"), "m", 0, 0, 0, {}, agreement, min_recall, None).refusal
 
 
 @pytest.mark.parametrize(

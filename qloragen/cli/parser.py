@@ -302,7 +302,7 @@ def _count(text: str) -> int:
 def _part(text: str) -> float:
     with suppress(ValueError):
         value = float(text)
-        if 0 < value < 1 or (value >= 1 and value.is_integer()):
+        if 0 < value < 1 or (value >= 1 and text.isdecimal()):  # 1.0 might be meant as all of them
             return value
     raise argparse.ArgumentTypeError(f"must be a whole number, or a share between 0 and 1, not {text}")
 

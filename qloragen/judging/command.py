@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio.to_thread
@@ -16,7 +16,7 @@ from ..settings import Settings, load
 from ..signals import stop_on_signals
 from .opening import judging
 from .planning import Wish
-from .reading import Heard, assess, heard_of
+from .reading import Heard, assess, heard_of, without_judgement
 from .result import Assessment
 from .session import Judging
 
@@ -123,7 +123,9 @@ def _assess(opened: Judging) -> Assessment:
     look, judge = opened.look, opened.look.judge
     heard = heard_of(look.folder, judge=judge.id)
     said_nothing = Heard(judge.id, judge.model, tuple(judge.pack.judge.questions))
-    return assess(look.folder, heard or said_nothing, look.settings.judge_min_recall)
+    found = assess(look.folder, heard or said_nothing, look.settings.judge_min_recall)
+    without = without_judgement(look.folder, look.plan.keys())
+    return replace(found, rejected=dict(without["rejection"].most_common()), failed=without["failure"].total())
 
 
 async def _judge_here(work: Work) -> Assessment:

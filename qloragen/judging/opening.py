@@ -36,7 +36,7 @@ from .judge import Judge, case_of
 from .material import Material, Survey, draft_of, reading_material
 from .planning import Plan, Wish, planned
 from .price import SAMPLED, about_usd
-from .reading import judge_folder
+from .reading import judge_folder, refuse_judgements
 from .session import Judging, Look, bundle_of
 
 log = get_logger()
@@ -68,6 +68,7 @@ async def _opened(
 ) -> Judging:
     judge = await anyio.to_thread.run_sync(judge_of, settings)
     refuse_absent(folder)
+    refuse_judgements(folder)
     material = await exits.enter_async_context(threaded(reading_material(folder, judge.pack)))
     survey = await anyio.to_thread.run_sync(material.survey, partial(_key, judge))
     _refuse_kin(settings, judge.model, survey)

@@ -97,15 +97,18 @@ def _article_of(task: Task) -> int:
 class Plan:
     """What is left to be judged of what is wished for."""
 
-    records: int
-    """That are to be judged in all."""
-    of: int
-    """Records that the run has."""
-    controls: int
-    """In all."""
+    records: array[int]
+    """Numbers of the places of those that are to be judged in all, in the order of the articles."""
+    controls: Sequence[str]
+    """Keys of the cells of all controls."""
     left: Left
     strangers: Mapping[str, int]
     """See `Survey.strangers`."""
+
+    def keys(self) -> Iterator[str]:
+        """Yield the keys of the cells of all that is to be judged."""
+        yield from (self.left.places[number].key.hex() for number in self.records)
+        yield from self.controls
 
     @property
     def calls(self) -> int:
@@ -113,9 +116,10 @@ class Plan:
         return len(self.left.records) + len(self.left.controls)
 
     def __str__(self) -> str:
-        whole = f"{self.records} of {counted(self.of, 'record')}, with {counted(self.controls, 'control')}"
+        of = counted(len(self.left.places), "record")
+        whole = f"{len(self.records)} of {of}, with {counted(len(self.controls), 'control')}"
         if not self.calls:
-            return f"{whole}: all judged"
+            return f"{whole}: nothing is left to be judged"
         left = f"{counted(len(self.left.records), 'record')} and {counted(len(self.left.controls), 'control')}"
         return f"{whole}; to be judged now: {left}, {counted(self.calls, 'call')}"
 
@@ -125,14 +129,14 @@ def planned(material: Material, survey: Survey, judge: Judge, wish: Wish, settle
     places = survey.places
     records = wish.chosen(places)
     size = wish.controls_for(len(records))
-    controls = list(drawn(material, places.first(TRIED * size), judge.pack, size))
+    controls = list(_keyed(material, judge, drawn(material, places.first(TRIED * size), judge.pack, size)))
     open_records = array("Q", (number for number in records if not settled(places[number].key.hex())))
-    open_controls = [task for task, key in _keyed(material, judge, controls) if not settled(key)]
+    open_controls = [task for task, key in controls if not settled(key)]
     left = Left(places, open_records, sorted(open_controls, key=_article_of))
-    return Plan(len(records), len(places), len(controls), left, dict(survey.strangers))
+    return Plan(records, [key for _, key in controls], left, dict(survey.strangers))
 
 
-def _keyed(material: Material, judge: Judge, controls: Sequence[Task]) -> Iterator[tuple[Task, str]]:
+def _keyed(material: Material, judge: Judge, controls: Iterable[Task]) -> Iterator[tuple[Task, str]]:
     for task in controls:
         article = material.article(task.place.article_at)
         if article is not None and task.case is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,14 +19,47 @@ from ..store.files import Disk
 from ..store.judgement_lines import judgement_of
 from ..store.lines import record_of
 from ..store.names import JUDGEMENTS, SINK
-from ..store.run import read_run
+from ..store.run import read_run, reading_run
 from ..store.scan import lines
+from ..store.standing import Kind
 from ..types import digest
 from .material import holds_in
 from .result import Assessment
 from .values import Judged
 
 _DISK = Disk()
+
+
+def without_judgement(folder: Path, keys: Iterable[str]) -> Mapping[Kind, Counter[str]]:
+    """Return of cells of judgements that have come to a `rejection` or to a `failure`, how many did for which reason.
+
+    Raises:
+        SetupError: The file of judgements cannot be read.
+    """
+    with reading_run(judge_folder(folder)) as state:
+        found: dict[Kind, frozenset[str]] = {kind: frozenset(state.keys(kind)) for kind in _WITHOUT}
+        reasons: dict[Kind, Counter[str]] = {kind: Counter() for kind in _WITHOUT}
+        if any(found.values()):
+            for key in keys:
+                for kind in _WITHOUT:
+                    if key in found[kind] and (standing := state.standing(key)):
+                        reasons[kind][standing.detail] += 1
+        return reasons
+    raise AssertionError("unreachable")
+
+
+_WITHOUT: tuple[Kind, ...] = ("rejection", "failure")
+
+
+def refuse_judgements(folder: Path) -> None:
+    """Refuse a directory of judgements where one of records is meant.
+
+    Raises:
+        SetupError: It is one.
+    """
+    if (folder / JUDGEMENTS).exists():
+        of = folder.resolve().parent
+        raise SetupError(f"{folder} holds what was said of the records of {of}: give that directory.")
 
 
 def judge_folder(folder: Path) -> Path:
@@ -68,8 +101,6 @@ def assess(folder: Path, heard: Heard, min_recall: float) -> Assessment:
         yes={question: yes[question] for question in heard.questions},
         agreement=heard.agreement,
         min_recall=min_recall,
-        rejected=dict(state.totals.rejections.most_common()),
-        failed=state.totals.failures.total(),
         cost_usd=state.ledger.total().total_usd,
     )
 

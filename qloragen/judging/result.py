@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,12 +35,13 @@ class Assessment:
     """With what is known of controls."""
     min_recall: float
     """Below it no records are chosen by the judge."""
-    rejected: Mapping[str, int]
-    """Reason to judgements that were given up for good: their replies could not be used, or the provider refused."""
-    failed: int
-    """Judgements that were given up until the next time."""
     cost_usd: Decimal | None
-    """Of all judging in this directory; None when the cost of some call is unknown."""
+    """Of all judging of these records, by other judges too; None when the cost of some call is unknown."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Reason to judgements of what was asked for that were given up for good: their replies could not be used, or the
+    provider refused."""
+    failed: int = 0
+    """Those that were given up until the next time."""
     stopped: RunStopped | None = None
     """Why judging ended early, when a limit of money, tokens or calls was reached."""
 

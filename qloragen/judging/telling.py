@@ -44,7 +44,7 @@ def _head(found: Assessment) -> Iterator[str]:
     if found.failed:
         yield f"judgements that failed for now: {found.failed}; the same command asks again"
     cost = "not known" if found.cost_usd is None else f"${found.cost_usd:.4f}"
-    yield f"cost: {cost}"
+    yield f"cost of all judging here: {cost}"
 
 
 def _controls(found: Assessment) -> Iterator[str]:

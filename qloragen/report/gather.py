@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..judging.reading import read_judgements
+from ..judging.reading import read_judgements, refuse_judgements
 from ..manifest import Manifest, read_manifest
 from .about import about_of, knows_source
 from .articles import Articles
@@ -68,6 +68,7 @@ def gathered(folder: Path, tokenizer: Path | None = None) -> Iterator[Gathered]:
         SetupError: As `quality_report`; also within the block.
     """
     tokens = counted_by(tokenizer)
+    refuse_judgements(folder)
     manifest = read_manifest(folder)
     with moment_of(folder) as moment:
         found = survey(moment, Presence(manifest.circumstances[-1] if manifest and manifest.circumstances else None))
