@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import qloragen
+from qloragen.domain.checks.grounding import GROUNDING
+from qloragen.report.goals import OF_THE_TEXT
 from qloragen.report.values import Goal
 from qloragen.store.run import open_run
 from qloragen.types import Article, Quality, Record
@@ -107,3 +109,8 @@ def test_the_worst_come_first_and_flags_make_a_record_worse(tmp_path):
     assert found.worst[0].flags == ("alike",)
     assert goals_of(found)["alike"] == 0.5
     assert {shown.id for shown in found.worst} == {key("c0"), key("c1")}
+
+
+def test_what_is_found_about_the_grounds_of_a_record_is_no_defect_of_its_text():
+    assert not {check.code for check in GROUNDING} & {*OF_THE_TEXT}
+    assert {"empty", "truncated", "chrome", "dangling"} <= {*OF_THE_TEXT}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from ..domain.checks import BY_CODE
+from ..domain.checks import BY_CODE, SURFACE
 from ..judging.telling import said
 from ..judging.values import LEAST_GOOD, LEAST_PASSED, LEAST_PLANTED, Judged
 from .cells import Cell
@@ -24,14 +24,9 @@ WELL_GROUNDED, LEAST_GROUNDED = 0.45, 0.30
 """Share of the input's words that the article has: below the first it is doubtful that they come from there, below the
 second they do not."""
 LEAST_EVENNESS, MOST_OF_ONE_TYPE = 0.85, 0.15
-_OTHER = frozenset(
-    {
-        *("prompt_echo", "prompt_leak", "article_talk", "ungrounded", "half_grounded", "weakly_grounded"),
-        *("unsupported", "unsupported_number", "unsupported_name", "missing_evidence", "over_context"),
-        *("secret", "personal_data", "contact", "exact_duplicate", "near_duplicate", "twin"),
-    }
-)
-"""Codes of other rows, and those that are no defect of the text alone."""
+ECHOES, TALK, PRIVATE = ("prompt_echo", "prompt_leak"), ("article_talk",), ("secret", "personal_data")
+OF_THE_TEXT = tuple(sorted({check.code for check in SURFACE} - {*ECHOES, *TALK, *PRIVATE, "contact"}))
+"""Codes of defects that are seen in the text alone and have no row of their own; an address for all is no defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +71,10 @@ def _replies(cells: Mapping[Cell, int]) -> Iterator[Goal]:
 def _texts(look: Look) -> Iterator[Goal]:
     complete = Part(look.records - look.incomplete, look.records)
     yield at_least("provenance", "says where it comes from", complete, 1)
-    codes = sorted(code for code in BY_CODE if code not in _OTHER)
-    yield _defects(look, "text_defects", "defects of the text", codes)
-    yield _defects(look, "prompt_echo", "instruction echoes the prompt", ("prompt_echo", "prompt_leak"))
-    yield _defects(look, "article_talk", "talks about the article", ("article_talk",), 0.01)
-    yield _defects(look, "secrets", "secrets, personal data", ("secret", "personal_data"))
+    yield _defects(look, "text_defects", "defects of the text", OF_THE_TEXT)
+    yield _defects(look, "prompt_echo", "instruction echoes the prompt", ECHOES)
+    yield _defects(look, "article_talk", "talks about the article", TALK, 0.01)
+    yield _defects(look, "secrets", "secrets, personal data", PRIVATE)
 
 
 def _grounds(look: Look) -> Iterator[Goal]:

@@ -7,5 +7,17 @@ in the article just so is never a defect: articles about templates have template
 from .case import Case, Check, Defect, Inspection
 from .facts import ArticleFacts, facts_of
 from .inspecting import BY_CODE, CHECKS, inspect
+from .surface import SURFACE
 
-__all__ = ["BY_CODE", "CHECKS", "ArticleFacts", "Case", "Check", "Defect", "Inspection", "facts_of", "inspect"]
+__all__ = [
+    "BY_CODE",
+    "CHECKS",
+    "SURFACE",
+    "ArticleFacts",
+    "Case",
+    "Check",
+    "Defect",
+    "Inspection",
+    "facts_of",
+    "inspect",
+]
