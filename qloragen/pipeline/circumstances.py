@@ -84,19 +84,23 @@ def circumstances_of(job: Job) -> Circumstances:
     )
 
 
+_FORMATS: tuple[Format, ...] = get_args(Format)
+
+
 class Present:
-    """Tells records that were made under the last circumstances from those that were made under earlier ones."""
+    """Tells cells of the last circumstances from those of earlier ones, whose work is to be done again."""
 
     def __init__(self, now: Circumstances) -> None:
-        self._terms = {slug: now.terms(slug) for slug in now.type_prompts}
-        self._formats: list[Format] = list(get_args(Format))
+        slugs = (None, *now.type_prompts)
+        self._terms = {slug: terms for slug in slugs if (terms := now.terms(slug))}
+        self._formats = list(_FORMATS)
 
-    def holds(self, key: str, slug: str, content_hash: str) -> bool:
-        """Say whether the record of type `slug` in the cell `key` was made as it would be made now."""
+    def holds(self, key: str, slug: str | None, content_hash: str) -> bool:
+        """Say whether the cell `key` of type `slug` (None: a classification) is one that would be worked on now."""
         return self.markup(key, slug, content_hash) is not None
 
-    def markup(self, key: str, slug: str, content_hash: str) -> Format | None:
-        """Return as what the text of such a record is read, always the same where that is all one; None for others."""
+    def markup(self, key: str, slug: str | None, content_hash: str) -> Format | None:
+        """Return as what the text of such a cell is read, always the same where that is all one; None for others."""
         terms = self._terms.get(slug)
         if terms is None:
             return None
@@ -105,6 +109,12 @@ class Present:
                 self._formats.insert(0, self._formats.pop(place))  # most articles of a run are marked up alike
                 return markup
         return None
+
+    def keys(self, content_hash: str) -> Iterator[str]:
+        """Yield every key that a cell of a text could have now."""
+        for terms in self._terms.values():
+            for markup in _FORMATS:
+                yield terms.key(content_hash, markup)
 
 
 def grown(history: Sequence[Circumstances], now: Circumstances) -> tuple[Circumstances, ...]:
@@ -155,9 +165,6 @@ class Outdated:
             for other in _FORMATS:
                 if other != format:
                     yield f"markup of the article {other} -> {format}", self._now[slug].key(content_hash, other)
-
-
-_FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def _outdated(now: Circumstances, history: Sequence[Circumstances], terms: Terms) -> Iterator[tuple[str, Terms]]:
