@@ -128,6 +128,8 @@ def test_a_quote_may_differ_in_case_blanks_marks_and_gaps(quote):
         ("see the guide for more", "see [the guide](https://example.org/a) for more"),
         ("see the guide for more", "see link:https://example.org[the guide] for more"),
         ("reads & writes", "reads &amp; writes"),
+        ("caf\u00e9 \ufb01ne", "“Cafe\u0301’s” cafe\u0301 fine"),
+        ("“deleted—data”", 'the "deleted - data"'),
         ("<code>nodetool</code>", "use <code>nodetool</code> here"),
     ],
 )
@@ -242,12 +244,25 @@ def test_good_controls_give_a_statement_of_their_input_word_for_word_and_ask_for
     made = [(clean, control) for clean in CLEANS if (control := good(clean, chance("seed")))]
 
     assert len(made) >= len(CLEANS) // 2
-    for clean, control in made:
-        words = " ".join(clean.draft.input.split())
-        assert control.draft.output in words
+    for _, control in made:
+        assert control.draft.output in " ".join(control.draft.input.split())
         assert " ".join(control.draft.output.split()[:6]) in control.draft.instruction
         assert control.told.name == PACK.judge.quotation_name
         assert not control.planted
+
+
+def test_a_good_control_says_nothing_that_the_article_does_not_say():
+    """The input that a model has written may be wrong itself."""
+    for clean in CLEANS:
+        made_up = "The default value of this important option has been raised to forty minutes by the operators. "
+        written = replace(clean, draft=replace(clean.draft, input=made_up * 2), mode="written")
+
+        control = good(written, chance("seed"))
+
+        assert control is None or control.draft.output in " ".join(control.draft.input.split())
+        assert control is None or is_quoted(control.draft.output, clean.article.content)
+    made = [good(replace(clean, draft=replace(clean.draft, input="x")), chance("seed")) for clean in CLEANS]
+    assert sum(map(bool, made)) >= len(CLEANS) // 2
 
 
 def test_the_records_around_one_are_others():
@@ -286,6 +301,9 @@ def test_what_only_a_reader_finds_mostly_passes_the_checks():
         ("deepseek-r1-distill-llama-70b", "llama-4", "llama"),
         ("my-model-v1", "my-other", "my"),
         ("smollm2-135m", "SmolLM3", "smollm"),
+        ("ft:gpt-4o-mini:acme::abc", "azure/gpt-35-turbo", "gpt"),
+        ("/models/Qwen2.5-7B-Instruct-Q4_K_M.gguf", "ollama/qwen3:8b", "qwen"),
+        ("us.anthropic.claude-3-5-haiku-v1:0", "sonnet-4.5", "claude"),
     ],
 )
 def test_relatives_are_known_by_their_names(model, other, family):
@@ -301,6 +319,9 @@ def test_relatives_are_known_by_their_names(model, other, family):
         ("alpha-1", "beta-1"),
         ("phi-4", "philosopher"),
         ("command-r", "gpt-6"),
+        ("ollama/gemma3", "llama-4"),
+        ("/opt/llama.cpp/mistral-7b.gguf", "meta-llama/Llama-4"),
+        ("ollama/qwen3", "ollama/mistral"),
     ],
 )
 def test_strangers_are_no_relatives(model, other):

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from ...types import Draft, digest
+from ...types import Article, Draft, digest
 from ..planting import KINDS, Clean
 from ..planting.invented import INVENTED
-from ..planting.text import in_common, prose, subject
+from ..planting.text import in_common, paragraphs, prose, subject
 from ..template import fill
-from .text import Told, told_of
+from .text import Told, is_quoted, told_of
 
 QUOTATION = "quotation"
 """The kind of good controls."""
@@ -47,16 +47,17 @@ def chance(seed: str) -> Random:
 
 
 def good(clean: Clean, random: Random) -> Control | None:
-    """Return a control that asks for a statement of the record's input word for word; None where it has none."""
-    words = " ".join(clean.draft.input.split())
-    topic = clean.article.title or subject(clean.draft.instruction, clean.draft.input)
-    beginnings = {sentence: " ".join(sentence.split()[:_BEGINNING]) for sentence in prose(clean.draft.input)}
-    fit = [one for one in beginnings if _is_quotable(one) and one in words and words.count(beginnings[one]) == 1]
-    if not fit:
+    """Return a control that asks for a statement of the record's input word for word; of another part of the article
+    where the input has none that the article makes too, and None where that has none."""
+    contexts = [clean.draft.input] if _statements(clean.draft.input, clean.article) else []
+    contexts = contexts or [part for part in paragraphs(clean.article) if _statements(part, clean.article)]
+    if not contexts:
         return None
-    statement, texts = random.choice(fit), clean.pack.judge
-    values = {**clean.pack.variables, "quoted_topic": topic, "quoted_beginning": beginnings[statement]}
-    draft = Draft(fill(texts.quotation, values), clean.draft.input, statement)
+    context, texts = random.choice(contexts), clean.pack.judge
+    statement, beginning = random.choice(_statements(context, clean.article))
+    topic = clean.article.title or subject(statement, context)
+    values = {**clean.pack.variables, "quoted_topic": topic, "quoted_beginning": beginning}
+    draft = Draft(fill(texts.quotation, values), context, statement)
     return Control(QUOTATION, planted=False, draft=draft, told=_quotation(clean))
 
 
@@ -127,6 +128,14 @@ _SAME_MATTER = 0.5
 def _quotation(clean: Clean) -> Told:
     texts = clean.pack.judge
     return Told(texts.quotation_name, texts.quotation_guidance)
+
+
+def _statements(context: str, article: Article) -> Sequence[tuple[str, str]]:
+    """Return the statements of a context that can be asked for, each with the words that it begins with."""
+    words = " ".join(context.split())
+    found = [(sentence, " ".join(sentence.split()[:_BEGINNING])) for sentence in prose(context) if sentence in words]
+    alone = [one for one in found if _is_quotable(one[0]) and words.count(one[1]) == 1]
+    return [(sentence, beginning) for sentence, beginning in alone if is_quoted(sentence, article.content)]
 
 
 def _is_quotable(sentence: str) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 _MAKERS: Mapping[str, str] = {
     "gpt": r"gpt|(?<![a-z0-9])o\d|davinci|codex",
-    "claude": r"claude",
+    "claude": r"claude|(?<![a-z])(?:sonnet|opus|haiku)(?![a-z])",
     "gemini": r"gemini|gemma|palm",
-    "llama": r"llama|vicuna|alpaca",
+    "llama": r"(?<!o)llama(?![._-]?cpp)|vicuna|alpaca",  # ollama and llama.cpp serve any model
     "qwen": r"qwen|qwq",
     "mistral": r"mi[sx]tral|ministral|magistral|codestral|devstral|pixtral",
     "deepseek": r"deepseek",

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
+from unicodedata import normalize
 
 import orjson
 
@@ -50,7 +51,7 @@ def laid_out(draft: Draft) -> str:
 
 def is_quoted(quote: str, *texts: str) -> bool:
     """Whether a quote stands in one of the texts, as it is written there or as it is read, without markup; whatever its
-    letters' case, its blanks and its marks are.
+    letters' case and form (`é` has two, `ﬁ` may be one), its blanks and its marks are.
 
     What is left out of it, as `...`, may be anything, in one text.
     """
@@ -66,4 +67,4 @@ def _forms(text: str) -> tuple[str, str]:
 
 
 def _bare(text: str) -> str:
-    return "".join(_WORD_CHARACTERS.findall(text.casefold()))
+    return "".join(_WORD_CHARACTERS.findall(normalize("NFKC", text).casefold()))
