@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fault_cells import API_KEY, Cell
 from fault_provider import Account, FaultyProvider, article_of, output_of
+from unchecked import UNCHECKED
 
 _HERE = Path(__file__).resolve().parent
 SILENCE_S = 60.0
@@ -238,8 +239,8 @@ def task_command(python: str, module: str, task: str) -> list[str]:
 
 
 def own_command(articles: Path, folder: Path, base_url: str, *, in_flight: int, timeout_s: int) -> list[str]:
-    """Return the command line of qloragen: one type for each article, so one row."""
-    knobs = {"max_types": 1, "timeout_s": timeout_s}
+    """Return the command line of qloragen: one type for each article, so one row, whatever it says."""
+    knobs = {"max_types": 1, "timeout_s": timeout_s, "checks": UNCHECKED.model_dump_json(include={"actions"})}
     return [
         *(sys.executable, "-m", "qloragen", "generate", str(articles), "--out", str(folder)),
         *("--base-url", base_url, "--classify-model", "gpt-4.1-mini", "--generate-model", "gpt-4.1-mini"),

@@ -2,8 +2,9 @@
 
 The same articles, at one fixed price list (price_list.py), for several pairs of models: the way that qloragen replaces
 (predecessor.py), then step by step what qloragen does by default, then its cheaper ways. Whole runs over the simulated
-provider in virtual time. The money is that of the simulator's own bill; the script ends with an error where the run's
-ledger says anything else.
+provider in virtual time. All ways have their records accepted as they come, for the words of simulated ones say nothing
+about what the checks would refuse of a model's. The money is that of the simulator's own bill; the script ends with an
+error where the run's ledger says anything else.
 
 "%" is of the predecessor's way, for each accepted record. A classifier that judges otherwise finds other types, and so
 makes other records: "same types %" has its classifications, but the records of the predecessor's types, at what they
@@ -34,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import harness
 from predecessor import Outcome, Predecessor, answers
 from price_list import PRICES, billed_usd, priced
+from unchecked import UNCHECKED
 
 from qloragen import Session
 from qloragen.assembly import job_of
@@ -182,6 +184,7 @@ async def session(articles: Sequence[Article], pair: Pair, knobs: Mapping[str, A
             decide_model=DECIDES,
             max_concurrency=IN_FLIGHT,
             models=models,
+            checks=UNCHECKED,
             **knobs,
         ) as working:
             await working.process(articles)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 import orjson
+from unchecked import UNCHECKED
 
 from qloragen.domain import generate
 from qloragen.domain.arguments import function
@@ -105,7 +106,8 @@ class Predecessor:
         for kind in kinds:
             made = await self.engine.complete(self.generation(block, kind))
             outcome.generations.append(made)
-            outcome.accepted += isinstance(generate.parse(made, block, kind, self.pack, "written"), Draft)
+            draft = generate.parse(made, block, kind, self.pack, "written", UNCHECKED)
+            outcome.accepted += isinstance(draft, Draft)
 
     def classification(self, block: ArticleBlock) -> Request:
         """Return the call that chooses the types."""

@@ -26,10 +26,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
-from functools import partial
 from math import ceil, nan
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ from qloragen.simulator import Latency, Limits, Model, PromptCache, Provider, Si
 from qloragen.sources import read
 from qloragen.store.handle import Run
 from qloragen.store.run import open_run
-from qloragen.testing import VirtualLoop
+from qloragen.testing import run_virtually
 from qloragen.types import Article, Completion, Record, Request, Usage
 
 CLASSIFIER = "gpt-6-sol"
@@ -117,7 +116,7 @@ class Marking(Job):
 
 
 class Keeper:
-    """Writes what is waited for, without a thread: clocks that jump know nothing of threads."""
+    """Writes what is waited for at once, so that times are those of the calls alone."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -193,7 +192,7 @@ def simulated(articles: Sequence[Article]) -> list[dict[str, str | float]]:
                 if (cache == "none" and name != "one ahead") or (cache == "by itself" and way.marked):
                     continue  # the same as another
                 print(f"{cache}, {bound}, {name}", file=sys.stderr)
-                seen = _virtual(partial(_simulated, articles, model, limits, way))
+                seen = run_virtually(_simulated(articles, model, limits, way))
                 rows.append(seen.row(cache=cache, bound=bound, way=name))
     return rows
 
@@ -210,10 +209,6 @@ async def _simulated(articles: Sequence[Article], model: str, limits: Limits, wa
     engine = Sharing(Engine(client, specs), way)
     job = _job(way, classify_model=CLASSIFIER, generate_model=model)
     return await generated(job, engine, articles, at_once=2 * IN_FLIGHT)
-
-
-def _virtual(main: Callable[[], Awaitable[Seen]]) -> Seen:
-    return anyio.run(main, backend_options={"loop_factory": VirtualLoop})
 
 
 # ------------------------------------------------------------------------------------------------------------- local
