@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +11,9 @@ from ..domain.judging.agreement import Agreement
 from ..errors import RunStopped
 from ..shares import interval
 from ..words import counted
-from .telling import parts_of, percent, rate
-from .values import LEAST_GOOD, LEAST_PASSED, LEAST_PLANTED, Judged
-
-_MORE = "judge more records, and controls among them (judge_controls)."
+from .telling import controls, questions, rate, row
+from .trust import refusal_of
+from .values import Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +47,7 @@ class Assessment:
     @property
     def refusal(self) -> str | None:
         """Why no records are chosen by this judge, in a sentence; None when they may be."""
-        planted, recall = self.agreement.planted.total(), self.agreement.recall
-        good, passed = self.agreement.good, self.agreement.passed
-        if recall is None or planted < LEAST_PLANTED:
-            return (
-                f"{self.model} has judged {counted(planted, 'planted defect')}, and it takes {LEAST_PLANTED} to tell a "
-                f"good judge from a bad one: {_MORE}"
-            )
-        if recall < self.min_recall:
-            return (
-                f"{self.model} found {self.agreement.caught.total()} of {planted} planted defects ({percent(recall)}), "
-                f"and {percent(self.min_recall)} are asked for (judge_min_recall): take another judge_model."
-            )
-        if good < LEAST_GOOD:
-            return (
-                f"{self.model} has judged {counted(good, 'control')} without a defect, and it takes {LEAST_GOOD} to"
-                f" tell a good judge from one that refuses everything: {_MORE}"
-            )
-        if passed < LEAST_PASSED * good:
-            return (
-                f"{self.model} refused {good - passed} of {good} controls without a defect, and who refuses everything"
-                " finds every defect: take another judge_model."
-            )
-        return None
+        return refusal_of(self.model, self.agreement, self.min_recall)
 
     @property
     def trusted(self) -> bool:
@@ -152,4 +129,17 @@ class Assessment:
         }
 
     def __str__(self) -> str:
-        return "\n\n".join(parts_of(self))
+        parts = ("\n".join(self._head()), questions(self.yes, self.records), controls(self.agreement), self.verdict)
+        return "\n\n".join(parts)
+
+    def _head(self) -> Iterator[str]:
+        share, bounds = row(self.accepted, self.records)
+        yield f"{self.records} of {counted(self.of, 'record')} judged by {self.model}"
+        yield f"accepted: {self.accepted}, {share} ({bounds})"
+        if self.rejected:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self.rejected.items())
+            yield f"judgements given up, which could not be used: {sum(self.rejected.values())} ({reasons})"
+        if self.failed:
+            yield f"judgements that failed for now: {self.failed}; the same command asks again"
+        cost = "not known" if self.cost_usd is None else f"${self.cost_usd:.4f}"
+        yield f"cost of all judging here: {cost}"

@@ -1,15 +1,12 @@
-"""An assessment for people: as text and tables."""
+"""What a judge has said for people, in words and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
+from ..domain.judging.agreement import Agreement
 from ..shares import interval
-from ..words import counted, table
-
-if TYPE_CHECKING:
-    from .result import Assessment
+from ..words import table
 
 _SAID: Mapping[str, str] = {
     "stands_alone": "instruction stands alone",
@@ -20,13 +17,10 @@ _SAID: Mapping[str, str] = {
 }
 
 
-def parts_of(found: Assessment) -> Iterator[str]:
-    """Yield what an assessment says, in paragraphs and tables."""
-    yield "\n".join(_head(found))
-    rows = [(said(name), *_row(count, found.records)) for name, count in found.yes.items()]
-    yield table([("question", "yes", "95 % interval"), *rows])
-    yield "\n".join(_controls(found))
-    yield found.verdict
+def questions(yes: Mapping[str, int], records: int) -> str:
+    """Return how many of so many records each question was answered with yes of."""
+    rows = [(said(name), *row(count, records)) for name, count in yes.items()]
+    return table([("question", "yes", "95 % interval"), *rows])
 
 
 def said(question: str) -> str:
@@ -34,21 +28,12 @@ def said(question: str) -> str:
     return _SAID.get(question, question)
 
 
-def _head(found: Assessment) -> Iterator[str]:
-    share, bounds = _row(found.accepted, found.records)
-    yield f"{found.records} of {counted(found.of, 'record')} judged by {found.model}"
-    yield f"accepted: {found.accepted}, {share} ({bounds})"
-    if found.rejected:
-        listed = ", ".join(f"{count} {reason}" for reason, count in found.rejected.items())
-        yield f"judgements given up, which could not be used: {sum(found.rejected.values())} ({listed})"
-    if found.failed:
-        yield f"judgements that failed for now: {found.failed}; the same command asks again"
-    cost = "not known" if found.cost_usd is None else f"${found.cost_usd:.4f}"
-    yield f"cost of all judging here: {cost}"
+def controls(agreement: Agreement) -> str:
+    """Return what a judge has said of controls, and how far that agrees with what is known of them."""
+    return "\n".join(_controls(agreement))
 
 
-def _controls(found: Assessment) -> Iterator[str]:
-    agreement = found.agreement
+def _controls(agreement: Agreement) -> Iterator[str]:
     if not agreement.controls:
         yield "no controls, so nobody knows how good this judge is"
         return
@@ -62,7 +47,8 @@ def _controls(found: Assessment) -> Iterator[str]:
     yield f"{recall}, precision {_told(agreement.precision)}, kappa {kappa}"
 
 
-def _row(count: int, of: int) -> tuple[str, str]:
+def row(count: int, of: int) -> tuple[str, str]:
+    """Return a share in words, and its 95 % interval."""
     low, high = interval(count, of)
     return _told(rate(count, of)), f"{percent(low)} to {percent(high)}"
 

@@ -6,14 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-LEAST_PLANTED = 16
-"""Planted defects without which nobody can tell a judge that finds 80 % of them from one that does not."""
-LEAST_GOOD = 4
-"""Controls without a defect without which nobody can tell a judge that finds every defect from one that refuses
-everything."""
-LEAST_PASSED = 0.5
-"""Share of controls without a defect that a judge has to accept."""
-
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from ..domain.checks import BY_CODE, SURFACE
 from ..judging.telling import said
-from ..judging.values import LEAST_GOOD, LEAST_PASSED, LEAST_PLANTED, Judged
+from ..judging.trust import LEAST_GOOD, LEAST_PASSED, LEAST_PLANTED
+from ..judging.values import Judged
 from .cells import Cell
 from .choice import is_accepted, is_rejected
 from .figures import evenness
