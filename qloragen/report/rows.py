@@ -48,6 +48,14 @@ def percent(value: float) -> str:
     return f"{100 * value:g} %"
 
 
+def about(value: float) -> str:
+    """Return a share in per cent: no digit says more than there is, and what is nearly all is not called all."""
+    said = f"{100 * value:.1f} %"
+    if said in {"100.0 %", "0.0 %"}:
+        return said.replace(".0", "") if value in {0, 1} else ("> 99.9 %" if value > 0.5 else "< 0.1 %")
+    return said
+
+
 def _share(part: Part) -> float | None:
     return None if part.hits is None else share(part.hits, part.of)
 

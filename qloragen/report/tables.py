@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from ..costs import usd_at_least
 from .layout import Paint, columns, listed
+from .rows import about
 from .values import Goal, Report, Step
 
 
@@ -48,7 +49,7 @@ def _value(row: Goal) -> str:
         return "unknown"
     match row.unit:
         case "share":
-            return _share(row.value)
+            return about(row.value)
         case "usd":
             return f"${row.value:.4f}"
         case "number":
@@ -58,16 +59,8 @@ def _value(row: Goal) -> str:
 
 
 def _remark(row: Goal) -> str:
-    between = f"95 %: {_share(row.low)} to {_share(row.high)}" if row.low is not None and row.high is not None else ""
+    between = f"95 %: {about(row.low)} to {about(row.high)}" if row.low is not None and row.high is not None else ""
     return "; ".join(part for part in (row.note, between) if part)
-
-
-def _share(value: float) -> str:
-    """Return a share in per cent: no digit says more than there is, and what is nearly all is not called all."""
-    said = f"{100 * value:.1f} %"
-    if said in {"100.0 %", "0.0 %"}:
-        return said.replace(".0", "") if value in {0, 1} else ("> 99.9 %" if value > 0.5 else "< 0.1 %")
-    return said
 
 
 def types(report: Report) -> str:
@@ -77,7 +70,7 @@ def types(report: Report) -> str:
     rows = [
         (
             *(str(row.number or ""), row.slug, f"{row.pairs:,}", f"{row.accepted:,}"),
-            *(f"{row.first_pass:,}", f"{row.rejected:,}", _share(row.share)),
+            *(f"{row.first_pass:,}", f"{row.rejected:,}", about(row.share)),
             *(_or_dash(row.supported, ".2f"), _or_dash(row.tokens, ".0f"), _usd(row.cost_usd), ""),
         )
         for row in asked
@@ -119,7 +112,7 @@ def cost(report: Report) -> str:
     """Return what each model has cost, with their sum below."""
     head = ("model", "calls", "cached", "USD", "per 1,000 accepted", "")
     rows = [
-        (row.model, f"{row.calls:,}", _share(row.cached_share), _usd(row.cost_usd), _usd(row.per_thousand_usd), "")
+        (row.model, f"{row.calls:,}", about(row.cached_share), _usd(row.cost_usd), _usd(row.per_thousand_usd), "")
         for row in report.spent
     ]
     calls = sum(row.calls for row in report.spent)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from ..rows import about
 from ..values import Unit
 
+_NO_PRICE = 1e15
+"""Dollars from which digits tell nothing any more."""
 NONE = "–"
 """Stands where there is nothing to tell."""
 
@@ -18,7 +21,7 @@ def count(value: float | None) -> str:
 
 def share(value: float | None) -> str:
     """Return a part of 1 in per cent."""
-    return NONE if value is None else f"{100 * value:.1f} %"
+    return NONE if value is None else about(value)
 
 
 def number(value: float | None) -> str:
@@ -31,6 +34,8 @@ def usd(value: Decimal | float | None) -> str:
     if value is None:
         return NONE
     size = abs(float(value))
+    if size >= _NO_PRICE:
+        return f"${value:.3g}"
     if size == 0 or size >= 1:
         return f"${value:,.2f}"
     places = next((places for places in range(2, 8) if size >= 10 * 0.1**places), 8)
