@@ -222,6 +222,14 @@ async def test_records_are_handed_out_with_their_articles_and_never_more_than_wa
     assert len(found.articles) == len(texts) == 6
 
 
+async def test_what_a_page_holds_is_told_in_words_also_of_a_single_record(tmp_path):
+    async with Simulated(classify=lambda _: "1") as server:
+        await qloragen.agenerate(articles(1), tmp_path / "run", base_url=server.base_url, max_types=1)
+
+    with gathered(tmp_path / "run") as found:
+        assert found.browsing(100).said == "1 accepted record, no rejected pairs"
+
+
 async def test_unknown_prices_are_said_to_be_unknown_and_fail_no_goal(tmp_path):
     async with Simulated() as server:
         models: dict[str, Any] = {"classify_model": "unheard-of", "generate_model": "unheard-of"}

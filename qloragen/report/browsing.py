@@ -45,7 +45,7 @@ def _some(part: int, whole: int, noun: str, what: str) -> str:
     if not whole:
         return f"no {what} {noun}s"
     if part == whole:
-        return f"all {counted(whole, f'{what} {noun}')}"
+        return f"{'all ' if whole > 1 else ''}{counted(whole, f'{what} {noun}')}"
     return f"{part:,} of {whole:,} {what} {noun}s"
 
 
