@@ -5,7 +5,7 @@ in the article just so is never a defect: articles about templates have template
 
 `case` says what a check is, and `inspecting` makes all of them: those of `surface`, a module for each kind of defect
 that is seen in the text itself, and those of `grounding`, by which input and output have to rest on something. The
-latter compare texts in words: `tokens` and `vocabulary` (words, and their stems), `words` (a text), `facts` (an
+latter compare texts in words: `tokens` and `vocabulary` (words, and their stems), `runs`, `words` (a text), `facts` (an
 article), `said` (a draft), `names`, `quantities`, `numbers`, `alike` (what is compared).
 """
 

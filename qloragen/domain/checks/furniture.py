@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from .case import Case, Check
+from .wordlist import phrases
 
 _NOTICES = tuple(
     (sign, re.compile(pattern))
@@ -78,49 +79,16 @@ _PHRASES = tuple(
 """The same of phrases that furniture has; in long sentences others have them too."""
 _SHORT = 12
 """Words of a line or sentence in which such a phrase is furniture."""
-_MENU = frozenset(
-    (
-        *(
-            "home",
-            "home page",
-            "about",
-            "about us",
-            "contact",
-            "contact us",
-            "blog",
-            "docs",
-            "documentation",
-            "pricing",
-        ),
-        *("product", "products", "solutions", "resources", "community", "download", "downloads", "support", "login"),
-        *("log in", "sign in", "sign up", "sign out", "search", "menu", "news", "events", "careers", "partners"),
-        *("customers", "features", "faq", "help", "forum", "github", "twitter", "facebook", "linkedin", "youtube"),
-        *("privacy", "terms", "legal", "imprint", "sitemap", "rss", "register", "account", "cart", "store", "shop"),
-        *("services", "portfolio", "team", "press", "jobs", "get started", "tutorials", "examples", "overview", "api"),
-        *("changelog", "releases", "issues", "pull requests", "actions", "projects", "wiki", "security", "insights"),
-        *("code", "star", "fork", "watch", "share", "tweet", "next", "previous", "code of conduct", "contributing"),
-        *(
-            "notifications",
-            "settings",
-            "related",
-            "read more",
-            "load more",
-            "show more",
-            "see more",
-            "most popular",
-            "trending now",
-            "trending",
-            "recommended for you",
-            "data protection",
-            "manage preferences",
-            "log out",
-            "my account",
-            "on this page",
-            "cookie settings",
-            "privacy policy",
-            "terms of service",
-        ),
-    )
+_MENU = phrases(
+    "home, home page, about, about us, contact, contact us, blog, docs, documentation, pricing, product, products, "
+    "solutions, resources, community, download, downloads, support, login, log in, sign in, sign up, sign out, "
+    "search, menu, news, events, careers, partners, customers, features, faq, help, forum, github, twitter, "
+    "facebook, linkedin, youtube, privacy, terms, legal, imprint, sitemap, rss, register, account, cart, store, "
+    "shop, services, portfolio, team, press, jobs, get started, tutorials, examples, overview, api, changelog, "
+    "releases, issues, pull requests, actions, projects, wiki, security, insights, code, star, fork, watch, share, "
+    "tweet, next, previous, code of conduct, contributing, notifications, settings, related, read more, load more, "
+    "show more, see more, most popular, trending now, trending, recommended for you, data protection, manage "
+    "preferences, log out, my account, on this page, cookie settings, privacy policy, terms of service"
 )
 """Entries of menus."""
 _FEWEST_MENU_WORDS = 3

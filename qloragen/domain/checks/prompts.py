@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import astuple
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from ...types import InstructionType
 from ..pack import Pack
 from .case import Case, Check, Part
+from .wordlist import listed
 
 _WORD = re.compile(r"\w+")
-_SAYS_NOTHING = frozenset(
-    _WORD.findall(
-        "a an and any are article as at be by can describe describing discuss do does explain explaining for from give "
-        "how in instruction is it its main me of on or outline please provide question record section some summarise "
-        "summarising summarize summarizing summary tell text that the their this to topic type us what write you"
-    )
+_SAYS_NOTHING = listed(
+    "a an and any are article as at be by can describe describing discuss do does explain explaining for from give "
+    "how in instruction is it its main me of on or outline please provide question record section some summarise "
+    "summarising summarize summarizing summary tell text that the their this to topic type us what write you"
 )
 _LEAK_CHARS = 40
 """A sentence of the prompts at least this long does not come up in a record by chance."""
@@ -69,8 +68,9 @@ def _echo(case: Case) -> str | None:
 
 
 def _repeats(words: frozenset[str], prompts: _Prompts, share: float) -> bool:
-    in_common = Counter(at for word in words for at in prompts.having.get(word, ()))
-    for at, common in in_common.items():
+    having, least = prompts.having, share * len(words)
+    in_common = Counter(chain.from_iterable([having[word] for word in words if word in having]))
+    for at, common in [found for found in in_common.items() if found[1] >= least]:
         said = prompts.said[at]
         if at < prompts.names and common == len(words):
             return True
@@ -90,10 +90,15 @@ _MARKS = re.compile(
 _LABEL = re.compile(r"(?:\*\*)?(?:instruction|output|response|answer|assistant|question)(?:\*\*)?:", re.IGNORECASE)
 
 
+_ANY = ""
+"""Stands for the word of sentences without blanks."""
+
+
 def _leak(case: Case) -> str | None:
-    sentences = _own_sentences(case.type.guidance, *_texts(case.pack))
-    for name, text, lowered in case.written:
-        if any(sentence in lowered and not case.article_has(sentence) for sentence in sentences):
+    sentences = _own_sentences(case.type.guidance, tuple(case.pack.variables.items()), _texts(case.pack))
+    for (name, text, lowered), words in case.written_vocabularies:
+        known = chain.from_iterable([sentences[word] for word in (_ANY, *words.intersection(sentences))])
+        if any(said in lowered and not case.article_has(said) for said in known):
             return f"The {name} repeats a sentence of this prompt."
         found = _mark(text)
         if found is not None and found not in case.article:
@@ -101,9 +106,10 @@ def _leak(case: Case) -> str | None:
     return None
 
 
-def _texts(pack: Pack) -> tuple[tuple[tuple[str, str], ...], str]:
-    said = (pack.generate.system, pack.generate.closing, *pack.input_rules.values(), *astuple(pack.record))
-    return tuple(pack.variables.items()), "\n".join(said)
+def _texts(pack: Pack) -> tuple[str, ...]:
+    record = pack.record
+    fields = (record.function, record.instruction, record.evidence, record.input, record.output)
+    return (pack.generate.system, pack.generate.closing, *pack.input_rules.values(), *fields)
 
 
 def _mark(text: str) -> str | None:
@@ -115,12 +121,19 @@ def _mark(text: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _own_sentences(guidance: str, variables: tuple[tuple[str, str], ...], said: str) -> tuple[str, ...]:
-    """Return what may not come up, in lower case."""
+def _own_sentences(
+    guidance: str, variables: tuple[tuple[str, str], ...], texts: tuple[str, ...]
+) -> Mapping[str, Sequence[str]]:
+    """Return what may not come up, in lower case, by the longest of the words that it has between blanks."""
+    said = "\n".join(texts)
     for name, value in variables:
         said = said.replace(f"${{{name}}}", value)
     parts = (*_sentences(guidance), *_sentences(said, _SHORT_LEAK_CHARS))
-    return tuple(dict.fromkeys(part.lower() for part in parts if "${" not in part))
+    lowered = dict.fromkeys(part.lower() for part in parts if "${" not in part)
+    found: dict[str, list[str]] = {_ANY: []}
+    for part in lowered:
+        found.setdefault(max(part.split()[1:-1], key=len, default=_ANY), []).append(part)
+    return found
 
 
 def _sentences(text: str, least: int = _LEAK_CHARS) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
+from .scripts import UNSPACED
 from .wordlist import listed
 
 _FENCED = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
@@ -15,7 +16,6 @@ _TAG = re.compile(r"<[^<>\n]*>")
 _PUNCTUATION = ".,;:!?()\"'“”‘’…*«»"
 _PROSE_SHARE = 0.6
 """A text of which less than this is words is mostly code, and not judged."""
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
 def prose_of(text: str) -> str:
@@ -51,7 +51,7 @@ def spoken(prose: str) -> Spoken:
 
 def count(text: str) -> int:
     """Return how many words a text has; where no blanks part them, each character counts as one."""
-    return len(text.split()) if text.isascii() else max(len(text.split()), len(_UNSPACED.findall(text)))
+    return len(text.split()) if text.isascii() else max(len(text.split()), len(UNSPACED.findall(text)))
 
 
 class _Detect(Protocol):

@@ -6,6 +6,7 @@ import re
 
 from ...thresholds import Thresholds
 from .case import Case, Check
+from .scripts import UNSPACED
 from .wordlist import listed
 
 _EMPTY_WORDS = listed(
@@ -18,8 +19,6 @@ _FIELD_NAMES = {
     "input": "The context that the record rests on",
     "output": "The output",
 }
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-"""Characters of scripts that put no blanks between words."""
 _NO_WORD = re.compile(r"[\W_]+")
 _LONGEST_EMPTY = 40
 
@@ -34,7 +33,7 @@ def _too_short(case: Case) -> str | None:
         if _size(text.strip()) < least[name] or _says_nothing(lowered):
             return f"{_FIELD_NAMES[name]} is empty or too short to mean anything."
     instruction = case.draft.instruction
-    if len(instruction.split()) < case.thresholds.min_instruction_words and not _UNSPACED.search(instruction):
+    if len(instruction.split()) < case.thresholds.min_instruction_words and not UNSPACED.search(instruction):
         return "The instruction has too few words to ask for something; write a whole request or question."
     return None
 
