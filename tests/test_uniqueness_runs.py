@@ -25,12 +25,14 @@ from qloragen.pipeline.job import OpenArticle, record_of
 from qloragen.pipeline.reparse import reparse
 from qloragen.pipeline.uniqueness import Loading, Unique
 from qloragen.settings import load
+from qloragen.simulator import Effect
 from qloragen.store.lines import rejection_of
 from qloragen.store.run import open_run, read_records
 from qloragen.testing import ScriptedClient, reply, run_virtually
 from qloragen.thresholds import Thresholds
 from qloragen.types import Rejection
 
+from .batch_lives import Lives, bill_of, provider_of
 from .test_main_job import lines_of
 from .test_uniqueness import prose
 from .values import a_reply
@@ -283,6 +285,60 @@ def test_a_run_that_is_killed_again_and_again_ends_with_no_record_twice(tmp_path
         assert instructions.pop("How is a hint kept?") == 1
         assert set(instructions.values()) == {1}
         assert sum(instructions.values()) + 1 + len(rejections(folder)) == 6
+
+
+# --------------------------------------------------------------------------------------------------------- in batches
+
+
+def twins(call):
+    """Answer that an article has no type but those that all have, and every first ask for a record with the same."""
+    if call.kind == "classify":
+        return Effect(prose="1")
+    prompt, about = asked(call.body)
+    is_first = "An earlier attempt at this record was refused" not in prompt
+    return Effect(arguments=said("How is a hint kept?", own("hints", 4)) if is_first else said(*alone(*about)))
+
+
+def alone(name: str, number: int) -> tuple[str, str]:
+    return f"How is the {name} of part {number} kept?", own(name, number)
+
+
+NAMES = ("hints", "commitlog", "caches")
+EACH_ALONE = Counter(alone(name, number)[0] for name in NAMES for number in TYPES.values())
+
+
+def check_twins(lives):
+    """Of six that say the same one is taken, and the other five say something else when they are asked again."""
+    (first,) = Counter(record.instruction for record in read_records(lives.run)) - EACH_ALONE
+    assert first == "How is a hint kept?"
+    assert len(list(read_records(lives.run))) == 6
+    assert lives.summary.rejections == {}
+    assert (lives.summary.calls, lives.summary.cost_usd) == (3 + 6 + 5, bill_of(lives.provider))
+    assert (lives.provider.statistics.duplicates, lives.left()) == (0, [])
+
+
+def test_twins_that_come_out_of_one_batch_are_asked_for_again_in_the_next(tmp_path):
+    lives = Lives(tmp_path, provider_of(script=twins), list(map(article, NAMES)), **LENIENT)
+
+    lives.live()
+
+    check_twins(lives)
+    assert lives.asks.count("POST /batches") == 3
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")  # a killed process ends no task
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+def test_twins_in_batches_are_found_by_whichever_process_comes_to_collect_them(tmp_path, share):
+    sources = list(map(article, NAMES))
+    whole = Lives(tmp_path / "whole", provider_of(script=twins), sources, **LENIENT)
+    whole.live()
+    lives = Lives(tmp_path / "killed", provider_of(script=twins), sources, **LENIENT)
+
+    assert lives.live(int(share * whole.turns))
+    lives.live()
+
+    check_twins(lives)
 
 
 # -------------------------------------------------------------------------------------------------------- read again

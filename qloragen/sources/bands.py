@@ -69,26 +69,27 @@ class Bands:
         """
         number, particulars = len(self), sketch[-1]
         self._sketches.extend(sketch)
+        sketches, used, stride, slot_bits = self._sketches, self._used, self._stride, self._slot_bits
+        low = (1 << slot_bits) - 1
+        # Most of what taking in a million takes is spent here, hence no calls.
         for band in range(self._bands):
-            hashed = (sketch[band] ^ particulars) * _SPREAD & _ALL
-            corner = band << self._corner_bits | hashed >> self._slot_bits
-            if 5 * self._used[corner] >= 4 * len(self._slots[corner]) - 4:
+            word = sketch[band]
+            hashed = (word ^ particulars) * _SPREAD & _ALL
+            corner = band << self._corner_bits | hashed >> slot_bits
+            if 5 * used[corner] >= 4 * len(self._slots[corner]) - 4:
                 self._grow(band, corner)
-            self._used[corner] += self._enter(number, band, hashed, self._slots[corner])
+            slots = self._slots[corner]
+            size, alike = len(slots), 0
+            slot = (hashed & low) * size >> slot_bits
+            while entry := slots[slot]:
+                at = (entry - 1) * stride
+                if sketches[at + band] == word and sketches[at + stride - 1] == particulars:
+                    alike += 1
+                slot = slot + 1 if slot + 1 < size else 0
+            if alike < MAX_ALIKE:
+                slots[slot] = number + 1
+                used[corner] += 1
         return number
-
-    def _enter(self, number: int, band: int, hashed: int, slots: array[int]) -> bool:
-        """Put a number where the next search will find it; returns whether there were not enough alike already."""
-        sketches, stride, size, alike = self._sketches, self._stride, len(slots), 0
-        word, particulars = sketches[number * stride + band], sketches[number * stride + stride - 1]
-        slot = (hashed & (1 << self._slot_bits) - 1) * size >> self._slot_bits
-        while entry := slots[slot]:
-            at = (entry - 1) * stride
-            alike += sketches[at + band] == word and sketches[at + stride - 1] == particulars
-            slot = slot + 1 if slot + 1 < size else 0
-        if alike < MAX_ALIKE:
-            slots[slot] = number + 1
-        return alike < MAX_ALIKE
 
     def _grow(self, band: int, corner: int) -> None:
         """Make room for a third more."""

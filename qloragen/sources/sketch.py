@@ -46,6 +46,8 @@ _PUNCTUATION = (
     r"!-/:-@\[-^`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_PUNCTUATION}{_UNSPACED}]+")
+_ASCII_FOLDED = re.sub(f"[{_PUNCTUATION}]", " ", bytes(range(128)).decode()).lower().encode().ljust(256)
+"""What becomes of each character: lower case, and a blank for punctuation."""
 _CODE_SPAN = re.compile(r"`+([^`\n]+)`")
 _INDENTED = re.compile(r"(?: {4}|\t)\s*\S")
 
@@ -80,6 +82,8 @@ def likeness(one: bytes, other: bytes) -> float:
 
 def words(text: str) -> list[str]:
     """Return the words of a text in lower case, without punctuation and markup."""
+    if text.isascii():  # most texts are, and this takes a fifth of the time
+        return text.encode().translate(_ASCII_FOLDED).decode().split()
     return _WORD.findall(text.lower())
 
 

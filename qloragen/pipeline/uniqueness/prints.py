@@ -14,6 +14,7 @@ from zlib import crc32
 
 from rensa import RMinHash
 
+from ...sources.sketch import words
 from ...types import Format
 from .texts import normal, said
 
@@ -73,10 +74,11 @@ class Subject(NamedTuple):
 
 def print_of(subject: Subject, instruction: str, output: str) -> Print:
     """Return the print of a record."""
+    asked, answered = words(instruction), words(output)
     hashes = RMinHash(ROWS, _SEED)
-    hashes.update(said(instruction, output))
+    hashes.update(said(asked, answered))
     rows = array("I", hashes.digest()).tobytes()
-    sketch = array("I", [crc32(f"{normal(instruction)}\n{normal(output)}".encode())])
+    sketch = array("I", [crc32(f"{normal(asked)}\n{normal(answered)}".encode())])
     sketch.extend(crc32(rows[at : at + _BAND_BYTES]) for at in range(0, BANDS * _BAND_BYTES, _BAND_BYTES))
     sketch.frombytes(rows[::4])
     sketch.append(0)

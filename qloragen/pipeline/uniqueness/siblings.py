@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from ...sources.sketch import words
 from ...thresholds import Thresholds
 from .codes import ALIKE, TWIN, action_of
 from .texts import content_words, jaccard, normal, said
@@ -24,8 +25,8 @@ class Sibling(NamedTuple):
 
 def sibling_of(key: str, type: int, instruction: str, output: str) -> Sibling:
     """Return what is compared of a record of the type with that number."""
-    words = content_words(instruction)
-    return Sibling(key, type, instruction, normal(instruction), words, frozenset(said(instruction, output)))
+    asked = words(instruction)
+    return Sibling(key, type, instruction, normal(asked), content_words(asked), frozenset(said(asked, words(output))))
 
 
 class Found(NamedTuple):

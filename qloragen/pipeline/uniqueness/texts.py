@@ -7,7 +7,6 @@ from collections.abc import Set as AbstractSet
 
 from ...sources.sketch import words
 
-SHINGLE_WORDS = 3
 FEW_WORDS = 20
 """Of so few words an output says little by itself: a value, or yes or no."""
 
