@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import fields
 from decimal import Decimal
+from fnmatch import fnmatch
 from pathlib import Path
 
 import orjson
@@ -450,6 +452,15 @@ def test_what_a_model_accepts_is_its_own_setting_then_everyones_then_left_to_its
     assert loaded.family_changes("m") == {"structure": "auto", "sampling": False, "context_tokens": 4096}
     assert loaded.family_changes("other") == {"structure": "tools"}
     assert load().family_changes("other") == {}
+
+
+def test_the_readme_has_every_knob_in_its_table():
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| `")]
+    named = [name for knobs, _, told in rows for name in re.findall(r"`([a-z*_]+)`", f"{knobs} {told}")]
+
+    assert [knob for knob in Settings.model_fields if not any(fnmatch(knob, name) for name in named)] == []
 
 
 def test_every_field_that_a_family_can_be_given_exists_in_the_engine():
