@@ -144,6 +144,15 @@ async def test_a_judge_that_finds_what_is_planted_is_believed(run, oracle):
     assert all(line["record"] for line in lines_of(run) if line["control"])
 
 
+async def test_the_command_that_is_named_for_the_accepted_ones_writes_them(run, records, oracle, capsys):
+    found = await judged(run, client_of(oracle.perfect))
+
+    command = found.verdict.partition("`qloragen ")[2].partition("`")[0]
+    capsys.readouterr()
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out.count("\n") == len(records)
+
+
 async def test_a_judge_that_always_says_yes_finds_nothing_and_chooses_nothing(run, tmp_path):
     found = await judged(run, client_of(always_yes))
 

@@ -62,7 +62,7 @@ class Assessment:
             f"No records are chosen by this judge: {self.refusal}"
             if self.refusal
             else f"Records may be chosen by this judge: it found {caught} of {planted} planted defects. "
-            f"`qloragen export {self.folder} --judged` writes those that it has accepted."
+            f"`qloragen export {self.folder} --judged --format messages` writes those that it has accepted."
         )
 
     @property
