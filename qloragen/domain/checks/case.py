@@ -61,6 +61,12 @@ class Case:
         return instruction.lowered.split(), given.lowered.split(), output.lowered.split()
 
     @cached_property
+    def vocabularies(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """The same, each word once."""
+        instruction, given, output = map(frozenset, self.words)
+        return instruction, given, output
+
+    @cached_property
     def answer(self) -> tuple[Part, Part]:
         """Instruction and output, which a model writes in every mode."""
         instruction, _, output = self.parts
@@ -75,6 +81,12 @@ class Case:
     def written_words(self) -> tuple[tuple[Part, list[str]], ...]:
         """The fields that a model has written, with their words."""
         texts = zip(self.parts, self.words, strict=True)
+        return tuple(text for text in texts if self.mode == "written" or text[0].name != "input")
+
+    @property
+    def written_vocabularies(self) -> tuple[tuple[Part, frozenset[str]], ...]:
+        """The fields that a model has written, with each of their words once."""
+        texts = zip(self.parts, self.vocabularies, strict=True)
         return tuple(text for text in texts if self.mode == "written" or text[0].name != "input")
 
     @cached_property

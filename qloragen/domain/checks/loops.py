@@ -15,7 +15,8 @@ _CODE = re.compile(
     r"^[ \t]*(?P<fence>```|~~~|-{4,}[ \t]*$|\.{4,}[ \t]*$).*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
 )
 _TABLE = re.compile(r"^.*\|.*$|^(?: {4}|\t).*$", re.MULTILINE)
-_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+_ENDS = re.compile(r"\s(?<=[.!?\n].)", re.DOTALL)
+_WIDE_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _LETTER_RUN = re.compile(r"([^\W\d_])\1{14,}|(\S{2,8}?)\2{9,}")
 """A letter, or a few, that do not end."""
@@ -68,7 +69,11 @@ def _prose(text: str) -> str:
 
 
 def _sentences_return(text: str, case: Case) -> bool:
-    sentences = [sentence for part in _ENDS.split(text) if len(sentence := part.strip()) >= _SENTENCE_CHARS]
+    sentences = [
+        sentence
+        for part in (_ENDS if text.isascii() else _WIDE_ENDS).split(text)
+        if len(sentence := part.strip()) >= _SENTENCE_CHARS
+    ]
     if len(sentences) < _MANY_TIMES or len(counts := Counter(sentences)) == len(sentences):
         return False
     sentence, times = counts.most_common(1)[0]

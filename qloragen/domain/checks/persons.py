@@ -43,7 +43,7 @@ _NO_DOMAINS = listed(
     "class java py js ts md json yml yaml xml html htm txt jar sh conf cfg ini properties go rs rb c h cpp cs sql "
     "cql log gz zip tar local internal svc lan png jpg svg db service timer socket"
 )
-_NUMBERS = re.compile(r"(?:\+|\((?=\d)|\d)[\d ().\-/]{8,24}\d")
+_NUMBERS = re.compile(r"[+(\d](?:(?<!\()|(?=\d))[\d ().\-/]{8,24}\d")
 """Where telephone and card numbers are looked for."""
 _PHONE = re.compile(
     r"\+[1-9]\d{0,2}(?:[ .\-/]?\(?\d{1,5}\)?){2,6}|\(\d{3}\)[ -]?\d{3}[-. ]\d{4}|(?:1[-. ])?\d{3}([-. ])\d{3}\1\d{4}"
@@ -109,7 +109,7 @@ def _is_card(digits: str) -> bool:
 # ------------------------------------------------------------------------------------------------------ only noted
 
 _WEB = re.compile(r"(?:https?://|www\.)([\w.-]+)")
-_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_IP = re.compile(r"\d\d?\d?(?:\.\d{1,3}){3}")
 
 
 def _contact(case: Case) -> str | None:

@@ -9,6 +9,8 @@ from .case import Case, Check
 
 _PART = r"(?:answer|output|response|instruction|question|solution|completion|reply)"
 _FILL = r"(?:insert|fill in|add|enter|put|write|provide|your|to be|todo:?|tbd:?|placeholder)"
+_OPEN = r"\[(?<![\w/\])]\[)"
+"""A bracket that begins no index and no address; it comes first, for that is found fast."""
 _PLACEHOLDERS = tuple(
     (opening, re.compile(pattern, flags))
     for opening, pattern, flags in (
@@ -18,9 +20,9 @@ _PLACEHOLDERS = tuple(
             re.IGNORECASE,
         ),
         ("<", rf"<\s*{_FILL}\s[^<>\[\]\n]{{1,60}}>(?!\()", re.IGNORECASE),
-        ("[", rf"(?<![\w/\])])\[\s*{_FILL}\s[^<>\[\]\n]{{1,60}}\](?![(\[])", re.IGNORECASE),
+        ("[", rf"{_OPEN}\s*{_FILL}\s[^<>\[\]\n]{{1,60}}\](?![(\[])", re.IGNORECASE),
         ("<", rf"(?<!\w)<\s*(?:the )?{_PART}(?: (?:text|goes here|here))?\s*>", re.IGNORECASE),
-        ("[", rf"(?<![\w/\])])\[\s*(?:the )?{_PART}(?: (?:text|goes here|here))?\s*\](?![(\[])", re.IGNORECASE),
+        ("[", rf"{_OPEN}\s*(?:the )?{_PART}(?: (?:text|goes here|here))?\s*\](?![(\[])", re.IGNORECASE),
         ("{", rf"\$?\{{\s*{_PART}\s*\}}", re.IGNORECASE),
         (" here", r"<[^<>\n]{2,60}\bhere\s*>|(?<![\w/\])])\[[^\[\]\n]{2,60}\bhere\s*\](?![(\[])", re.IGNORECASE),
         ("<", r"<\s*(?:todo|tbd|placeholder)\s*>(?!\()", re.IGNORECASE),
@@ -30,7 +32,7 @@ _PLACEHOLDERS = tuple(
         ("<", r"</?article-[0-9a-f]{8}>", re.IGNORECASE),
         (
             "[",
-            r"(?<![\w/\])])\[\s*(?:[a-z]+ ){1,3}(?:name|title|date|number|address|version|topic|subject)\s*\](?![(\[])",
+            rf"{_OPEN}\s*(?:[a-z]+ ){{1,3}}(?:name|title|date|number|address|version|topic|subject)\s*\](?![(\[])",
             re.IGNORECASE,
         ),
         ("xxxx", r"\bX{4,}\b", re.NOFLAG),

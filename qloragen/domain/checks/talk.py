@@ -40,6 +40,11 @@ _SAYING = re.compile(
     r"(?:above|below|provided|given)\b(?! by\b| to\b| for\b)"
     r")"
 )
+_MENTION = re.compile(
+    rf"th(?:e|is|at|ese) (?:{_GIVEN} )?"
+    rf"(?:{_NOUN}|guide|chapter|part|context|information|input|material)"
+)
+"""Without it, none of the expressions about a text can match, but for "your"."""
 _TAKEN = re.compile(
     r"(?:taken|said|given|provided|stated|learned|quoted|information|facts|details) (?:provided |given )?"
     r"(?:in|from|by) the (?:article|text|passage|excerpt|context|paragraphs?|material)\b"
@@ -110,6 +115,12 @@ _HINTS = (
     "el autor",
 )
 """Parts of them that are ASCII."""
+_FOREIGN = (
+    *("artikel", "textabschnitt", "beitrag", "autor", "wie oben", "article", "texte", "auteur", "ci-dessus"),
+    *("précédemment", "artículo", "texto", "anteriormente", "arriba", "artigo", "acima"),
+    *("文", "作者", "如上", "記事", "著者", "筆者", "前述", "上述"),
+)
+"""Parts of any of them."""
 
 
 def _talk(case: Case) -> str | None:
@@ -125,7 +136,7 @@ def _talk(case: Case) -> str | None:
 
 def _phrases(part: Part, case: Case) -> Iterator[str]:
     lowered = part.lowered
-    if any(stem in lowered for stem in _STEMS):
+    if ("your " in lowered or _MENTION.search(lowered)) and any(stem in lowered for stem in _STEMS):
         yield from (match[0] for match in _SAYING.finditer(lowered))
         if " this " in lowered or any(given in lowered for given in _GIVENS):
             yield from (match[0] for match in _WITHIN.finditer(lowered))
@@ -135,7 +146,7 @@ def _phrases(part: Part, case: Case) -> Iterator[str]:
                 yield from (match[0] for match in pattern.finditer(lowered))
     if any(direction in lowered for direction in _DIRECTIONS):
         yield from (match[0] for match in _BACKWARDS.finditer(lowered))
-    if not part.text.isascii() or any(hint in lowered for hint in _HINTS):
+    if any(hint in lowered for hint in (_HINTS if part.text.isascii() else _FOREIGN)):
         yield from (match[0] for match in _ELSEWHERE.finditer(lowered))
 
 
