@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from qloragen.errors import SetupError
 from qloragen.export import Example, ExportError, ExportSummary, alpaca, examples, export, messages, text
+from qloragen.store.names import INDEX, JOURNAL, JUDGEMENTS, LOCK, MANIFEST, SINK
 
 RECORD = {
     "id": "0" * 32,
@@ -169,7 +170,10 @@ def test_a_run_without_records_is_a_clear_error_and_leaves_no_file(sink, tmp_pat
     assert not (tmp_path / "train.jsonl").exists()
 
 
-@pytest.mark.parametrize("name", ["records.jsonl", "journal.jsonl", "run.json"])
+NAMES = [JOURNAL, SINK, JUDGEMENTS, MANIFEST, LOCK, INDEX, f"{INDEX}-wal", f"{INDEX}-shm"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_runs_own_files_are_never_written_over(name, run):
     with pytest.raises(ExportError, match="is a file of the run itself"):
         export(run, run / ".." / "run" / name, alpaca)

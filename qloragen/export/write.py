@@ -12,8 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from ..store.names import INDEX, JOURNAL, JUDGEMENTS, LOCK, MANIFEST, SINK
-from .example import Example, ExportError, Holds, Takes, all_of_them, dated_examples, of_any
+from .example import SINK, Example, ExportError, Holds, Takes, all_of_them, dated_examples, of_any
 
 Shape = Callable[[Example], Mapping[str, object]]
 """What an example's line holds."""
@@ -21,7 +20,10 @@ Shape = Callable[[Example], Mapping[str, object]]
 Write = Callable[[bytes], int]
 """Takes bytes and returns how many."""
 
-_FILES_OF_A_RUN = frozenset({JOURNAL, SINK, JUDGEMENTS, MANIFEST, INDEX, f"{INDEX}-wal", f"{INDEX}-shm", LOCK})
+_JOURNAL = "journal.jsonl"
+_INDEX = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
+_FILES_OF_A_RUN = frozenset({_JOURNAL, SINK, "judgements.jsonl", "run.json", ".lock", *_INDEX})
+"""By name, for exporting is told where a run is and not how it is kept."""
 
 
 class ExportSummary(NamedTuple):
@@ -81,7 +83,7 @@ def refuse_files_of_runs(out: Path, run_dir: Path | None = None) -> None:
     target = out.resolve()
     if target.name not in _FILES_OF_A_RUN:
         return
-    if (target.parent / JOURNAL).exists() or (run_dir and target.parent == run_dir.resolve()):
+    if (target.parent / _JOURNAL).exists() or (run_dir and target.parent == run_dir.resolve()):
         raise ExportError(f"{out} is a file of the run itself; name another one.")
 
 
