@@ -160,12 +160,13 @@ def _loaded(count: int) -> Row:
                     run.flush_journal()
         with open_run(Path(folder)) as run:
             unique = Unique(run, job)
-            began_s = perf_counter()
+            began_s, began_cpu_s = perf_counter(), process_time()
             late_s = asyncio.run(_beside(unique))
             return {
                 "row": "loaded",
                 "records": count,
                 "s": round(perf_counter() - began_s, 1),
+                "CPU s": round(process_time() - began_cpu_s, 1),
                 "loop late ms, longest": round(late_s[-1] * 1e3, 1),
                 "of 1,000 the 999th": round(late_s[len(late_s) * 999 // 1_000] * 1e3, 1),
                 "resident MB": _resident_mb(),

@@ -28,6 +28,8 @@ from .records import Records
 from .siblings import Found, Sibling, Siblings, Stands, sibling_of
 
 _SHOWN_CHARS = 300
+_AT_ONCE = 16
+"""Records that are taken in, in a millisecond or two, before others get the interpreter. Each time costs a pause."""
 _ACROSS = frozenset({EXACT, NEAR})
 _SENTENCES = {
     TWIN: 'It asks or answers nearly the same as another record of this article: "{}". Write about another matter.',
@@ -72,7 +74,8 @@ class Unique:
             StorageFailed: The disk refuses.
         """
         records = Records(self._run.state.totals.records)
-        for one in sunk(self._run.folder) if self._looks_across and self._run.state.totals.records else ():
+        there = sunk(self._run.folder) if self._looks_across and self._run.state.totals.records else ()
+        for number, one in enumerate(there):
             if not wanted():
                 return
             markup = self._present.markup(one.id, one.type_slug, one.content_hash)
@@ -80,7 +83,8 @@ class Unique:
                 subject = Subject(one.id, one.article_id, one.content_hash, one.type_slug, markup)
                 printed = print_of(subject, one.instruction, one.output)
                 records.add(printed._replace(noted=not _ACROSS.isdisjoint(one.flags)))
-            sleep(0)  # whoever waits for the interpreter gets it now, and not after 5 ms
+            if number % _AT_ONCE == 0:
+                sleep(0)  # whoever waits for the interpreter gets it now, and not after 5 ms
         self._records = records
 
     def holds(self, key: str, type_slug: str, content_hash: str) -> bool:
