@@ -45,7 +45,9 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/budget.py --short
 	$(BIN)/python benchmarks/duplicates.py --short
 	$(BIN)/python benchmarks/planted.py
+	$(BIN)/python benchmarks/honest.py
 	$(BIN)/python benchmarks/checks_speed.py --short
+	$(BIN)/python benchmarks/unique_memory.py --short
 	$(BIN)/python benchmarks/first_pass.py --short
 	$(BIN)/python benchmarks/report_speed.py --short
 

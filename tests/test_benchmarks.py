@@ -11,6 +11,18 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
+def test_every_benchmark_is_listed_with_its_question():
+    listed = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    scripts = [
+        script.name
+        for script in BENCHMARKS.glob("*.py")
+        if f"Run: python benchmarks/{script.name}" in script.read_text(encoding="utf-8")
+    ]
+
+    assert len(scripts) > 20
+    assert [script for script in scripts if f"| `{script}` |" not in listed] == []
+
+
 def test_peers_are_measured_side_by_side_against_the_simulator(tmp_path):
     peers = ["raw", "engine-fast"]
     found = run(
