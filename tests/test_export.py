@@ -207,8 +207,9 @@ def test_memory_does_not_grow_with_the_run(run, tmp_path):
 @settings(deadline=None)
 def test_however_the_sink_is_cut_the_whole_lines_before_the_cut_come_out_exact(tmp_path_factory, rows, data):
     folder = tmp_path_factory.mktemp("run")
-    sink = b"".join(line(**row) for row in rows)
-    cut = data.draw(st.integers(min_value=len(line(**rows[0])), max_value=len(sink)))
+    lines = [line(article_id=f"a{number}", **row) for number, row in enumerate(rows)]
+    sink = b"".join(lines)
+    cut = data.draw(st.integers(min_value=len(lines[0]), max_value=len(sink)))
     (folder / "records.jsonl").write_bytes(sink[:cut])
 
     found = [example.model_dump() for example in examples(folder)]
