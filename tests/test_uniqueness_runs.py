@@ -154,6 +154,21 @@ def test_a_record_is_asked_for_as_often_as_is_set(tmp_path, asks):
     assert (summary.records, summary.rejections) == (1, {"schema": 1})
 
 
+def test_all_that_is_wrong_with_a_record_is_in_the_log_and_in_the_journal(tmp_path, caplog):
+    models = Models(
+        {("hints", 1): [said("<TODO>", "According to the article, a hint is kept for three hours <TODO>.")]}
+    )
+    strict = {"actions": {**LENIENT["checks"]["actions"], "placeholder": "reject", "article_talk": "reject"}}
+
+    with caplog.at_level("INFO", "qloragen"):
+        run_virtually(work(tmp_path / "run", models, article("hints"), checks=strict, record_asks=1))
+
+    (refused,) = rejections(tmp_path / "run")
+    (logged,) = (vars(line) for line in caplog.records if line.message == "cell_rejected")
+    assert {refused.reason, *refused.also} == {"placeholder", "article_talk"}
+    assert (logged["reason"], tuple(logged["also"])) == (refused.reason, refused.also)
+
+
 def test_of_two_twins_that_arrive_together_one_is_taken(tmp_path):
     same = said("How is a hint kept?", own("hints", 1))
     models = Models({("hints", 1): [same], ("hints", 2): [same]})

@@ -190,7 +190,8 @@ class Settling:
     def _reject(self, cell: Cell, invalid: Invalid, refused: Mapping[str, Paid]) -> None:
         self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail, invalid.also), refused)
         self._tally.rejections += 1
-        log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, reason=invalid.reason)
+        reasons = {"reason": invalid.reason, "also": list(invalid.also)}
+        log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, **reasons)
 
     def _fail(self, cell: Cell, error: RequestFailed, refused: Mapping[str, Paid]) -> None:
         given_up = Rejection(cell, error.reason, str(error))
