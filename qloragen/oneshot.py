@@ -27,6 +27,7 @@ from .signals import stop_on_signals
 from .store.names import SINK
 from .store.run import open_run, read_records, read_run
 from .summary import Summary, summarise
+from .thresholds import Thresholds
 from .types import Record
 from .upkeep import mend
 
@@ -150,7 +151,7 @@ def reparse(folder: str | Path, **knobs: object) -> Reparsed:
     """Apply today's parser and checks to every reply that the run in `folder` has paid for; makes no call.
 
     `knobs` are settings by name, such as another `decision_threshold`; those of the run itself, its pack above all,
-    stand in for what is not given.
+    stand in for what is not given. Of `checks`, what the environment and `qloragen.toml` say counts as given.
 
     Raises:
         SetupError: There is no run in `folder`, another process works in it, or a setting or the pack has a mistake.
@@ -159,9 +160,17 @@ def reparse(folder: str | Path, **knobs: object) -> Reparsed:
     read_run(Path(folder))
     manifest = read_manifest(Path(folder))
     of_run = {name: manifest.settings.get(name) for name in _KNOBS_OF_A_JOB} if manifest else {}
-    job = job_of(load(**{**of_run, **knobs}))
+    checks = _changed_checks(of_run.get("checks"), knobs.get("checks"))
+    job = job_of(load(**{**of_run, **knobs, "checks": checks}))
     with open_run(Path(folder), sink=SINK) as run:
         return reread(run, job)
+
+
+def _changed_checks(of_run: object, given: object) -> Thresholds:
+    """Return those of the run with what is set today in their place, entry by entry."""
+    past, today = load(checks=of_run).checks, load(checks=given).checks
+    changes = today.model_dump(exclude_unset=True)
+    return past.model_copy(update={**changes, "actions": {**past.actions, **today.actions}})
 
 
 async def _generate_here(source: Source, out: str | Path, limit: int | None, knobs: dict[str, object]) -> Outcome:

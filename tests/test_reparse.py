@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import anyio.to_thread
 import orjson
@@ -186,3 +188,34 @@ async def test_what_changes_is_written_as_it_goes_and_not_held_till_the_end(tmp_
     longest = max(map(len, (tmp_path / "run/journal.jsonl").read_bytes().splitlines(keepends=True)))
     assert 0 < disk.largest <= 2_000 + longest
     assert disk.made_anew == 1
+
+
+@pytest.mark.parametrize("place", ["argument", "environment", "file"])
+async def test_checks_that_are_set_today_are_applied_wherever_they_are_set_and_the_others_stay(
+    tmp_path, monkeypatch, place
+):
+    monkeypatch.chdir(tmp_path)
+    spared: dict[str, Any] = {"max_output_bytes": 9, "actions": {"too_long": "flag"}}
+    async with Simulated(classify=lambda _: "1") as server:
+        await qloragen.agenerate([article(1)], "run", base_url=server.base_url, max_types=1, checks=spared)
+    if place == "environment":
+        monkeypatch.setenv("QLORAGEN_CHECKS", '{"min_output_bytes": 10000}')
+    if place == "file":
+        (tmp_path / "qloragen.toml").write_text("[checks]\nmin_output_bytes = 10_000\n")
+    knobs = {"checks": {"min_output_bytes": 10_000}} if place == "argument" else {}
+
+    result = await anyio.to_thread.run_sync(partial(qloragen.reparse, "run", **knobs))
+
+    assert result.lost == 1
+    found = qloragen.summary("run").rejections
+    assert found == {"empty": 1}
+
+
+async def test_checks_that_a_run_was_made_with_stay_when_it_is_read_again(tmp_path):
+    spared: dict[str, Any] = {"max_output_bytes": 9, "actions": {"too_long": "flag"}}
+    async with Simulated(classify=lambda _: "1") as server:
+        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, max_types=1, checks=spared)
+
+    result = await _reparse(tmp_path / "run")
+
+    assert (result.records, result.lost) == (1, 0)
