@@ -78,6 +78,16 @@ def test_different_runs_of_words_are_counted_nearly_exactly(texts, size):
     assert runs.distinct == pytest.approx(expected, rel=0.01)
 
 
+def test_words_are_taken_apart_as_where_duplicates_are_looked_for_without_blanks_too():
+    leading, different = Leading(), Different()
+    for text in ("如何配置缓存？", "如何配置缓存"):
+        leading.add(text)
+        different.add(text)
+
+    assert leading.most() == (("如 何", 2),)
+    assert different.unique == 1
+
+
 def test_texts_are_told_apart():
     different = Different()
     for text in ("a", "b", "a"):

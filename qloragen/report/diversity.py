@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
 from math import log
 
+from ..pipeline.uniqueness.texts import normal
+from ..sources.sketch import words
 from .records import Made
 
-_WORD = re.compile(r"\w+")
 _LEADING_WORDS = 2
 _MOST_LEADING = 20_000
 _SHOWN = 15
 _BITS = 1 << 23
 """Of the bitmap in which different runs of words are counted: so many runs make it too full to be exact."""
-
-
-def normal(text: str) -> str:
-    """Return a text without what makes no difference: case, punctuation, white space."""
-    return " ".join(_WORD.findall(text.casefold()))
 
 
 def _number(text: str) -> int:
@@ -30,7 +25,7 @@ def _number(text: str) -> int:
 
 
 class Different:
-    """Counts how many different texts there are."""
+    """Counts how many texts there are that differ in more than case, punctuation and white space."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -39,7 +34,7 @@ class Different:
     def add(self, text: str) -> None:
         """Take in one more."""
         self.all += 1
-        self._seen.add(_number(text))
+        self._seen.add(_number(normal(words(text))))
 
     @property
     def unique(self) -> int:
@@ -81,9 +76,9 @@ class Wording:
     def add(self, made: Made) -> None:
         """Take in a record."""
         for name, text in zip(self._fields, (made.instruction, made.input, made.output), strict=True):
-            words = [self._number(word) for word in _WORD.findall(text.casefold())]
+            numbers = [self._number(word) for word in words(text)]
             for runs in self._fields[name]:
-                runs.add(words)
+                runs.add(numbers)
 
     def distinct(self) -> Mapping[str, tuple[float, float, float]]:
         """Return by field which share of words, pairs and triples is different."""
@@ -107,8 +102,7 @@ class Leading:
 
     def add(self, instruction: str) -> None:
         """Take in one; rare beginnings are forgotten where there are very many."""
-        words = islice(_WORD.finditer(instruction.casefold()), _LEADING_WORDS)
-        self._counts[" ".join(word[0] for word in words)] += 1
+        self._counts[normal(words(instruction)[:_LEADING_WORDS])] += 1
         if len(self._counts) > _MOST_LEADING:
             self._counts = Counter({words: count for words, count in self._counts.items() if count > 1})
 

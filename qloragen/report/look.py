@@ -10,7 +10,7 @@ from .articles import Articles
 from .cells import Cells
 from .checking import Checked, Checking
 from .choice import Sample, rejected_by_reason
-from .diversity import Different, Leading, Wording, normal
+from .diversity import Different, Leading, Wording
 from .lengths import Lengthening
 from .moment import Moment
 from .records import Counting, Made
@@ -99,11 +99,10 @@ class Look:
     def _look(self, made: Made) -> None:
         self.records += 1
         self.incomplete += not made.complete
-        instruction = normal(made.instruction)
-        self.instructions.add(instruction)
+        self.instructions.add(made.instruction)
         self.sameness.add(made)
         self.flags.update(made.quality.flags if made.quality else ())
-        self.leading.add(instruction)
+        self.leading.add(made.instruction)
         self.lengths.look(made)
         quality = self._check(made) if self._checked.takes(made.id) else made.quality
         if self._compared.takes(made.id):
