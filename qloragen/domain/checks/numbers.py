@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from .alike import Swap
@@ -21,6 +22,8 @@ from .words import Words
 
 _MOST = 200
 """Numbers of a text that are looked at: tables of them say little by the words around."""
+_MOST_JUDGED = 100
+"""Numbers of a text that are compared with those."""
 _OTHER_SIDE = 0.6
 """What a neighbour is worth that has changed sides."""
 _SAME_UNIT = 0.5
@@ -57,7 +60,7 @@ def wrong_number(words: Words, known: Sequence[Known], stems: frozenset[str], sw
 
     `stems` are all stems of the text that the numbers are known from, `swaps` what has changed in its sentences.
     """
-    found = tuple(quantities(words))
+    found = tuple(islice(quantities(words), _MOST_JUDGED))
     if not found:
         return None
     said = frozenset(quantity.key for quantity in found)
