@@ -82,18 +82,28 @@ def material(reading: Reading) -> Material:
     paragraphs = reading.paragraphs
     if not reading.numbered:
         paragraphs = tuple((number, _shortened(text)) for number, text in paragraphs)
+    barred = frozenset(place for place, (_, text) in enumerate(paragraphs) if _has_address(text))
+    said = _sayable(paragraphs, _places(paragraphs, most, barred))
+    return Material(paragraphs, tuple(said.values()), tuple(said), tuple(map(count_words, said)), most, several, barred)
+
+
+def _places(paragraphs: Sequence[Paragraph], most: int, barred: frozenset[int]) -> Sequence[int]:
+    """Return the places of paragraphs that are read: none that is long or barred if there are others."""
     places = range(0, len(paragraphs), 1 + len(paragraphs) // _MOST_READ)
-    barred = frozenset(place for place in range(len(paragraphs)) if _has_address(paragraphs[place][1]))
-    fit = [place for place in places if len(paragraphs[place][1]) <= most and place not in barred]
+    return [place for place in places if len(paragraphs[place][1]) <= most and place not in barred] or places
+
+
+def _sayable(paragraphs: Sequence[Paragraph], places: Sequence[int]) -> dict[str, int]:
+    """Return what can be said, each sentence with the place of its paragraph; no question if there is anything else."""
     found: dict[str, int] = {}
-    for place in fit or places:
+    for place in places:
         for sentence in plain(paragraphs[place][1]).sentences:
             found.setdefault(sentence, place)
-    told = {said: place for said, place in found.items() if said[-1] not in "?？"} or found
-    if len(told) < _FEW:
-        told |= {line: place for place in fit or places for line in _lines(paragraphs[place][1]) if line not in told}
-        told = dict(sorted(told.items(), key=lambda pair: pair[1]))
-    return Material(paragraphs, tuple(told.values()), tuple(told), tuple(map(count_words, told)), most, several, barred)
+    said = {sentence: place for sentence, place in found.items() if sentence[-1] not in "?？"} or found
+    if len(said) >= _FEW:
+        return said
+    said |= {line: place for place in places for line in _lines(paragraphs[place][1]) if line not in said}
+    return dict(sorted(said.items(), key=lambda pair: pair[1]))
 
 
 _FEW, _LINES = 8, 8
