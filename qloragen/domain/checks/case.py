@@ -39,11 +39,6 @@ class Case:
         """The article's content."""
         return self.facts.content
 
-    @property
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """The fields as (name, text)."""
-        return tuple((part.name, part.text) for part in self.parts)
-
     @cached_property
     def parts(self) -> tuple[Part, Part, Part]:
         """Instruction, input and output."""

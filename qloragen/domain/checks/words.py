@@ -53,9 +53,9 @@ class Words:
         return tuple(_sentences(self.words))
 
 
-def share(stems: frozenset[str], *known: frozenset[str]) -> float:
+def share(stems: frozenset[str], known: frozenset[str]) -> float:
     """Return which share of `stems` is known; all of nothing is."""
-    return len(stems & known[0].union(*known[1:])) / len(stems) if stems else 1.0
+    return len(stems & known) / len(stems) if stems else 1.0
 
 
 def _sentences(words: Iterable[Word]) -> Iterator[Sentence]:

@@ -118,7 +118,7 @@ class Unique:
     def judge(self, candidate: Candidate, siblings: Siblings, stands: Stands | None = None) -> Candidate | Invalid:
         """Return the candidate with what is to be noted in its record, or why it is refused.
 
-        `stands` says that it is a record already, and how it stands. Loaded it must be.
+        `stands` says that it is a record already, and how it stands. Records of earlier sessions have to be loaded.
         """
         flags: list[str] = []
         for code, other in self._findings(candidate, siblings, stands):
