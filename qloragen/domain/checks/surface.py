@@ -11,6 +11,7 @@ from .ending import ENDING
 from .furniture import FURNITURE
 from .language import LANGUAGE
 from .loops import LOOPS
+from .numbering import NUMBERING
 from .persons import PERSONS
 from .placeholders import PLACEHOLDERS
 from .prompts import PROMPTS
@@ -23,6 +24,7 @@ SURFACE: tuple[Check, ...] = (
     *CHARACTERS,
     *PLACEHOLDERS,
     *PROMPTS,
+    *NUMBERING,
     *TALK,
     *ANSWERS,
     *ENDING,
