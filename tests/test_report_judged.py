@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import qloragen
 from qloragen.report.text import render
 
@@ -47,7 +49,7 @@ async def test_a_judge_that_refuses_everything_fails_by_its_good_controls_and_no
     assert (rows["judge_recall"].value, rows["judge_recall"].passed) == (1, True)
     assert (rows["judge_good"].value, rows["judge_good"].passed) == (0, False)
     assert found.judged is not None
-    assert "refused 10 of 10 controls without a defect" in str(found.judged.refusal)
+    assert re.search(r"refused (\d+) of \1 controls without a defect", str(found.judged.refusal))
 
 
 async def test_the_goal_of_a_judge_is_the_one_that_is_set(tmp_path, monkeypatch):
