@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 from .tokens import Word
@@ -47,11 +48,10 @@ class Known:
     def most_like(self, sentence: Sentence) -> Sentence | None:
         """Return the sentence that says almost the same, if there is one."""
         keys = sentence.keys
-        best = max(self._sentences, key=lambda known: len(keys & known.keys), default=None)
-        if best is None or len(best.words) > _LONGEST:
-            return None
-        shared = len(keys & best.keys)
-        return best if shared >= max(_LEAST_SHARED, _ALIKE * len(keys)) else None
+        least = max(_LEAST_SHARED, _ALIKE * len(keys))
+        shared = [(known, len(keys & known.keys)) for known in self._sentences if len(known.keys) >= least]
+        best, most = max(shared, key=itemgetter(1), default=(None, 0))
+        return best if best is not None and most >= least and len(best.words) <= _LONGEST else None
 
 
 def swaps(sentences: Sequence[Sentence], known: Known) -> Iterator[Swap]:

@@ -45,6 +45,13 @@ class Naming(NamedTuple):
     """It is written in a script without blanks."""
 
 
+class _Read(NamedTuple):
+    """An article in words; much less to keep than the words themselves."""
+
+    stretches: tuple[frozenset[str], ...]
+    numbers: tuple[Known, ...]
+
+
 class ArticleFacts:
     """An article as checks see it; each fact is found out when it is first asked for.
 
@@ -58,7 +65,7 @@ class ArticleFacts:
     @cached_property
     def stems(self) -> frozenset[str]:
         """All stems of the article."""
-        return frozenset().union(*self._stretches)
+        return frozenset().union(*self._read.stretches)
 
     @cached_property
     def spoken(self) -> Spoken:
@@ -69,7 +76,7 @@ class ArticleFacts:
     @cached_property
     def naming(self) -> Naming:
         """What it writes as names."""
-        words = self._words.words
+        words = Words(self.content).words
         names, capitals = _capitalised(words)
         often = frozenset(stem for stem, count in names.most_common(_SUBJECTS) if count >= _OFTEN)
         wide = sum(word.shape == "wide" for word in words) > _WIDE_SHARE * len(words)
@@ -78,20 +85,19 @@ class ArticleFacts:
     @cached_property
     def stretches(self) -> Mapping[str, Sequence[int]]:
         """By stem, the numbers of the stretches, of some sentences each, that it stands in; each overlaps the next."""
-        return _places(self._stretches)
+        return _places(self._read.stretches)
 
-    @cached_property
+    @property
     def numbers(self) -> tuple[Known, ...]:
         """Its numbers, without their neighbours: those of a whole article are too many to compare with."""
-        return tuple(Known(quantity, {}) for quantity in quantities(self._words))
+        return self._read.numbers
 
     @cached_property
-    def _words(self) -> Words:
-        return Words(self.content)
-
-    @cached_property
-    def _stretches(self) -> tuple[frozenset[str], ...]:
-        return tuple(_joined(sentences_of(self._words.runs)))
+    def _read(self) -> _Read:
+        """Found out at once, and the words let go: taking the text apart is most of the work, 0.04 ms for each KB."""
+        words = Words(self.content)
+        numbers = tuple(Known(quantity, {}) for quantity in quantities(words))
+        return _Read(tuple(_joined(sentences_of(words.runs))), numbers)
 
 
 def _title(content: str) -> str:

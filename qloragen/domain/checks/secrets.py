@@ -33,6 +33,24 @@ _ASSIGNED = re.compile(
 _PASSWORD = re.compile(
     r"(?:passw(?:or)?d|pwd)[\"'`]?\s{0,2}[:=]\s{0,2}[\"'`]?([^\s\"'`<>{}$,;()\[\]]{8,40})", re.IGNORECASE
 )
+_SIGNS = (
+    "://",
+    "sk-",
+    "sk_live_",
+    "gho_",
+    "ghp_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "xox",
+    "hf_",
+    "eyJ",
+)
+_ASSIGNED_TO = re.compile("key|secret|token|bearer|passw", re.IGNORECASE)
+"""Without one of these, no expression for what looks drawn by chance can match."""
 _DUMMY = re.compile(
     r"example|sample|dummy|placeholder|change|redacted|insert|secret|password|your.?(?:api|key|token)|api.?key|x{4}|0{6}|1234|"
     r"abcd|\.\.\.|\*\*|wJalrXUtnFEMI|SflKxwRJSMeKKF2QT4|(?:^|[-_])(?:foo|bar|key|here|fake|test|your|my|token)(?=$|[-_])",
@@ -62,6 +80,8 @@ def _holds_secret(text: str) -> bool:
         _is_password("", match[1].rstrip(".")) and _is_mixed(match[1]) for match in _PASSWORD.finditer(text)
     ):
         return True
+    if not any(sign in text for sign in _SIGNS) and not _ASSIGNED_TO.search(text):
+        return False
     suspects = [word for word in text.split() if len(word) >= _LONG_WORD and not word.isalpha()]
     return any(_is_key(word) for word in suspects) or (
         any(_looks_drawn(word) for word in suspects)
