@@ -1,7 +1,7 @@
 """How many honest records do the checks refuse, of those that were written before anybody looked at what they say?
 
-The records of tests/honest_records.toml: true, in words of their own, about texts of many fields. They are refused as in
-a run: by the limits of a reply, by the checks, and as duplicates of one another.
+The records of tests/honest_records.toml: true, in words of their own, about texts of many fields. They are refused as
+in a run: by the limits of a reply, by the checks, and as duplicates of one another.
 
 Run: python benchmarks/honest.py [--records FILE] [--batch N] [--examples] [--json FILE].
 """
@@ -19,14 +19,15 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import harness
-from planted import Checks, refused
+from planted import Checks
 
 from qloragen.domain.checks import Case, facts_of, inspect
 from qloragen.domain.paragraphs import split_paragraphs
-from qloragen.domain.planting import Clean, interval
+from qloragen.domain.planting import Clean
 from qloragen.packs import load_pack
+from qloragen.shares import interval
 from qloragen.thresholds import Thresholds
-from qloragen.types import Article, Draft
+from qloragen.types import Article, Draft, InputMode
 
 RECORDS = Path(__file__).resolve().parents[1] / "tests" / "honest_records.toml"
 
@@ -79,7 +80,7 @@ def honest_records(path: Path) -> Iterator[Honest]:
         for record in source["records"]:
             given = record.get("input") or "\n\n".join(paragraphs[n - 1] for n in record["evidence"])
             draft = Draft(record["instruction"], given, record["output"].strip())
-            mode = "written" if "input" in record else "evidence"
+            mode: InputMode = "written" if "input" in record else "evidence"
             yield Honest(Clean(draft, article, kinds[record["type"]], pack, mode, ()), source["batch"], source["field"])
 
 
