@@ -137,27 +137,36 @@ def _talk(case: Case) -> str | None:
 def _phrases(part: Part, case: Case) -> Iterator[str]:
     lowered = part.lowered
     if ("your " in lowered or _MENTION.search(lowered)) and any(stem in lowered for stem in _STEMS):
-        yield from (match[0] for match in _SAYING.finditer(lowered))
-        if " this " in lowered or any(given in lowered for given in _GIVENS):
-            yield from (match[0] for match in _WITHIN.finditer(lowered))
-        yield from _referring(lowered, case.article)
-        for noun, pattern in _NOUNS.items():
-            if noun in lowered and not _own_word(case.article, noun):
-                yield from (match[0] for match in pattern.finditer(lowered))
+        yield from _english(lowered, case.article)
     if any(direction in lowered for direction in _DIRECTIONS):
-        yield from (match[0] for match in _BACKWARDS.finditer(lowered))
+        yield from _all(_BACKWARDS, lowered)
     if any(hint in lowered for hint in (_HINTS if part.text.isascii() else _FOREIGN)):
-        yield from (match[0] for match in _ELSEWHERE.finditer(lowered))
+        yield from _all(_ELSEWHERE, lowered)
+
+
+def _english(lowered: str, article: str) -> Iterator[str]:
+    """Yield phrases about the nouns that mean a text or its author."""
+    yield from _all(_SAYING, lowered)
+    if " this " in lowered or any(given in lowered for given in _GIVENS):
+        yield from _all(_WITHIN, lowered)
+    yield from _referring(lowered, article)
+    for noun, pattern in _NOUNS.items():
+        if noun in lowered and not _own_word(article, noun):
+            yield from _all(pattern, lowered)
 
 
 def _referring(lowered: str, article: str) -> Iterator[str]:
     if any(words in lowered for words in _REFERS):
-        yield from (match[0] for match in _REFERRING.finditer(lowered))
+        yield from _all(_REFERRING, lowered)
     if any(source in lowered for source in _SOURCES):
-        yield from (match[0] for match in _TAKEN.finditer(lowered))
-        for match in _INSIDE.finditer(lowered):
-            if not _own_word(article, match[0].rsplit(" ", 1)[-1]):
-                yield match[0]
+        yield from _all(_TAKEN, lowered)
+        for phrase in _all(_INSIDE, lowered):
+            if not _own_word(article, phrase.rsplit(" ", 1)[-1]):
+                yield phrase
+
+
+def _all(pattern: re.Pattern[str], lowered: str) -> Iterator[str]:
+    return (match[0] for match in pattern.finditer(lowered))
 
 
 _OWN_TIMES = 2
