@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from pathlib import Path
 
 import orjson
 import pytest
@@ -43,6 +44,13 @@ def test_what_makes_twins_is_listed_with_both_of_its_thresholds():
     twin = next(check for check in listed(Thresholds()) if check.code == "twin")
 
     assert {*twin.thresholds} == {"twin_instruction", "near_duplicate"}
+
+
+def test_the_readme_says_what_every_check_finds():
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("\n## What is checked\n")[2].partition("\n## ")[0]
+
+    assert [check.code for check in listed(Thresholds()) if f"`{check.code}`" not in section] == []
 
 
 def test_every_threshold_decides_in_some_check():
