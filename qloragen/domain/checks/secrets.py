@@ -74,18 +74,27 @@ def _secret(case: Case) -> str | None:
 
 
 def _holds_secret(text: str) -> bool:
-    if "PRIVATE KEY-----" in text and any(_is_drawn(match[1]) for match in _BLOCK.finditer(text)):
-        return True
-    if ("assw" in text or "ASSW" in text or "pwd" in text) and any(
-        _is_password("", match[1].rstrip(".")) and _is_mixed(match[1]) for match in _PASSWORD.finditer(text)
-    ):
-        return True
+    return _holds_private_key(text) or _holds_password(text) or _holds_key(text)
+
+
+def _holds_private_key(text: str) -> bool:
+    return "PRIVATE KEY-----" in text and any(_is_drawn(match[1]) for match in _BLOCK.finditer(text))
+
+
+def _holds_password(text: str) -> bool:
+    if "assw" not in text and "ASSW" not in text and "pwd" not in text:
+        return False
+    return any(_is_password("", match[1].rstrip(".")) and _is_mixed(match[1]) for match in _PASSWORD.finditer(text))
+
+
+def _holds_key(text: str) -> bool:
     if not any(sign in text for sign in _SIGNS) and not _ASSIGNED_TO.search(text):
         return False
     suspects = [word for word in text.split() if len(word) >= _LONG_WORD and not word.isalpha()]
-    return any(_is_key(word) for word in suspects) or (
-        any(_looks_drawn(word) for word in suspects)
-        and any(_is_assigned(match[1]) for match in _ASSIGNED.finditer(text))
+    if any(_is_key(word) for word in suspects):
+        return True
+    return any(_looks_drawn(word) for word in suspects) and any(
+        _is_assigned(match[1]) for match in _ASSIGNED.finditer(text)
     )
 
 
