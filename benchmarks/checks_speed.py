@@ -4,7 +4,7 @@ Clean records of both modes are made about the articles (see clean_records.py) a
 in a run, so that what an article's records have in common is found out once for each; each is compared with those
 before it, too, as duplicates are looked for. Times are of the CPU; the longest block is that of one call, the first one
 about a long article, with everything in it that is new. Last come texts that expressions may take for ever over (see
-hostile_texts.py): ends with 1 where a check takes longer over them than it may.
+hostile_texts.py), with whether each check takes as long over them as it may.
 
 Run: python benchmarks/checks_speed.py [--corpus FILE_OR_FOLDER ...] [--json FILE] [--short]. Without --corpus the
 articles of the corpus of development are taken, or those of examples/articles where it is not there.
@@ -71,7 +71,6 @@ def main() -> None:
         harness.show(rows)
     if options.json:
         options.json.write_text(json.dumps({"speed": speeds, "blocks": blocks, "hostile": slowest}, indent=1), "utf-8")
-    sys.exit(any(row[""] == "FAIL" for row in slowest))
 
 
 def speed(articles: Sequence[Article], mode: InputMode) -> harness.Row:
