@@ -73,10 +73,10 @@ class Thresholds(BaseModel):
         0.28, description="Share of an output's words that instruction and input have, of which less is refused"
     )
     supported_sentence: Share = Field(
-        0.3, description="Share of a sentence's words that instruction and input have, if an output has it from there"
+        0.25, description="Share of a sentence's words that instruction and input have, if an output has it from there"
     )
     half_supported: Share = Field(
-        0.4, description="Share of an output that may be in sentences which do not rest on instruction and input"
+        0.5, description="Share of an output that may be in sentences which do not rest on instruction and input"
     )
     near_duplicate: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] = Field(
         0.6, description="Share of runs of three words in common (Jaccard) from which two outputs are near duplicates"

@@ -172,6 +172,12 @@ def test_checks_are_timed_for_inputs_of_both_kinds_and_for_long_articles(tmp_pat
     assert long["facts KiB"] < 1024
 
 
+def test_of_the_honest_records_hardly_one_is_refused(tmp_path):
+    found = run("honest.py", tmp_path)
+
+    assert found["refused"] <= 0.04 * found["records"]
+
+
 def run(script, folder, *options):
     """Run a script and return the numbers that it wrote."""
     path = folder / "numbers.json"

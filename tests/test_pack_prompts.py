@@ -46,6 +46,7 @@ TOLD = {
     "weakly_grounded": "Nothing comes from memory",
     "unsupported": "The context has every fact of the output",
     "unsupported_number": "each stands with what it belongs to there",
+    "derived_number": "spelled as in the article",
     "unsupported_name": "Names, numbers, options, commands and code are spelled as in the article",
     "missing_evidence": "list the one with the code, option or warning itself",
     "over_context": "at most 700 words together",

@@ -9,6 +9,7 @@ from ...types import InputMode, Shows
 from .case import Case
 from .names import is_known, named
 from .tokens import Word, stem_of
+from .wordlist import listed
 
 # ------------------------------------------------------------------------------------------------------------- code
 
@@ -36,6 +37,10 @@ _CAUTION = re.compile(
     r"|discourag\w*|fail\w*|error\w*|exception\w*|los[est]\w*|break\w*|broken|problem\w*|issue\w*|pitfall\w*|drawback\w*"
     r"|disadvantage\w*|harm\w*|bad(?:ly)?|wrong\w*|slow\w*|must|only|at (?:most|least)|no more|maximum|minimum|instead"
     r"|important\w*|note|however|too|downside\w*|trade-?offs?|expensive|costl?y?|without|worse|bug\w*|crash\w*|vulnerab\w*"
+    r"|damag\w*|destroy\w*|ruin\w*|spoil\w*|corrod\w*|corrupt\w*|degrad\w*|deteriorat\w*|worsen\w*|weaken\w*|overload\w*"
+    r"|overheat\w*|leak\w*|exceed\w*|beyond|injur\w*|toxic\w*|poison\w*|hazard\w*|threat\w*|attack\w*|illegal\w*|forbid\w*"
+    r"|prohibit\w*|impossible|unable|incompatib\w*|insufficient\w*|inadequa\w*|hardly|barely|seldom|rarely|unlikely|suffer\w*"
+    r"|poor\w*|harsh\w*"
     r")\b",
     re.IGNORECASE,
 )
@@ -43,6 +48,9 @@ _FOREIGN_CAUTION = re.compile(
     # German, French, Spanish and Portuguese
     r"\b(?:nicht|kein\w*|nie(?:mals)?|achtung|vorsicht\w*|warnung\w*|gefahr\w*|gefähr\w*|risik\w*|vermeid\w*|grenz\w*|fehler\w*"
     r"|problem\w*|muss|müssen|nur|höchstens|mindestens|verlier\w*|verlust\w*|allerdings|jedoch|wichtig\w*|ohne|sonst"
+    r"|\w*schäd\w*|\w*schad\w*|zerstör\w*|verbot\w*|verbiete\w*|unmöglich\w*|unzulässig\w*|kaum|selten|erst|droh\w*|überlast\w*"
+    r"|endommag\w*|détrui\w*|interdi\w*|impossible\w*|rarement|nui[rst]\w*|nocif\w*|dépass\w*"
+    r"|daña\w*|daño\w*|destru\w*|prohib\w*|imposible\w*|apenas|supera\w*|proib\w*|impossível|danifica\w*"
     r"|ne|pas|jamais|attention|avertissement\w*|risque\w*|évite\w*|limit\w*|erreur\w*|problème\w*|seulement|doit|doivent"
     r"|sans|sinon|cependant|toutefois|important\w*|perd\w*|échou\w*|échec\w*|dangereu\w*|prudence|aucun\w*"
     r"|no|nunca|jamás|cuidado|advertencia\w*|peligro\w*|riesgo\w*|evit\w*|límite\w*|errore?s?|sólo|solo|debe\w*|sin"
@@ -89,11 +97,10 @@ def _option(case: Case) -> bool:
 
 _COMPARING = frozenset(
     stem_of(word)
-    for word in re.findall(
-        r"\w+",
+    for word in listed(
         "advantage alike apart better both choose common compare comparison contrast differ difference disadvantage "
         "distinguish distinct dis favour pick point pros cons prefer preferable reach respect set side similar speak "
-        "tell versus way",
+        "tell versus way"
     )
 )
 """Stems of words that only say that two things are compared."""

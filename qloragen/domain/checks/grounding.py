@@ -10,7 +10,6 @@ from .case import Case, Check
 from .evidence import missing_evidence
 from .length import over_context
 from .names import swapped_name, unknown_name, unknown_quoted
-from .numbers import wrong_number
 from .said import telling
 from .words import share
 
@@ -18,6 +17,8 @@ _TELLING_STEMS = 4
 """Stems of a sentence that can be judged by itself."""
 _LENIENT = 0.75
 """What is asked of languages whose words take other forms, of what is asked of English."""
+_WIDE = 0.6
+"""The same where pairs of characters are compared, of which a synonym changes two or three."""
 
 
 def _ungrounded(case: Case) -> str | None:
@@ -43,6 +44,8 @@ def _half_grounded(case: Case) -> str | None:
 
 
 def _least(case: Case, share: float) -> float:
+    if case.said.facts.naming.wide:
+        return share * _WIDE
     return share * _LENIENT if case.said.inflected else share
 
 
@@ -76,15 +79,20 @@ def _unsupported(case: Case) -> str | None:
 
 def _unsupported_number(case: Case) -> str | None:
     said = case.said
-    if any(word.value for word in said.output.words):
-        wrong = wrong_number(said.output, said.numbers, said.known, said.swaps)
-        if wrong is not None:
-            return f"The output {wrong} the input says; copy every number together with what it is about."
-    if not said.verbatim:
-        wrong = wrong_number(said.input, said.facts.numbers, said.facts.stems, ())
-        if wrong is not None:
-            return f"The input {wrong} the article says; copy every number together with what it is about."
+    if said.judged_output.wrong is not None:
+        wrong = said.judged_output.wrong
+        return f"The output {wrong} the input says; copy every number together with what it is about."
+    if said.judged_input.wrong is not None:
+        wrong = said.judged_input.wrong
+        return f"The input {wrong} the article says; copy every number together with what it is about."
     return None
+
+
+def _derived_number(case: Case) -> str | None:
+    derived = case.said.judged_output.derived or case.said.judged_input.derived
+    return (
+        None if derived is None else f"{derived} is nowhere, but follows from other numbers; give only those there are."
+    )
 
 
 def _unsupported_name(case: Case) -> str | None:
@@ -131,6 +139,12 @@ GROUNDING: tuple[Check, ...] = (
     ),
     Check(
         "unsupported_number", "A number that the input does not have, or has for something else.", _unsupported_number
+    ),
+    Check(
+        "derived_number",
+        "A number that the input does not have, but that follows from its numbers.",
+        _derived_number,
+        "flag",
     ),
     Check("unsupported_name", "A name that the input does not have, or has for something else.", _unsupported_name),
     Check("missing_evidence", "The input does not show what its type is about.", missing_evidence),

@@ -70,7 +70,13 @@ def _is_other(prose: str, expected: str, thresholds: Thresholds) -> bool:
         return False
     least = thresholds.language_score if words >= _SHORT else max(thresholds.language_score, _SHORT_SCORE)
     found = spoken(prose).known(words, least)
-    return found is not None and not _same(found, expected)
+    return found is not None and not _same(found, expected) and not _is_but_for_names(prose, expected)
+
+
+def _is_but_for_names(prose: str, expected: str) -> bool:
+    """Tell whether some prose is in a language as soon as its names, which may be foreign, are left out."""
+    plain = " ".join([word for word in prose.split() if not word[:1].isupper()])
+    return _same(spoken(plain).language, expected)
 
 
 def _same(one: str, other: str) -> bool:

@@ -78,6 +78,10 @@ def unknown_quoted(text: str, known: Background) -> str | None:
     return next((word.text for word in words if word.stem and not is_known(word, known)), None)
 
 
+_SHORT_FORM = re.compile(r"[^\W\d_](?:\.[^\W\d_])+")
+"""Abbreviations of little words, which no one takes for names: a.m, i.e, z.B."""
+
+
 def named(words: Words) -> Iterator[Word]:
     """Yield what may be names in a text: what shows that it is one, and words such as Kafka.
 
@@ -87,7 +91,7 @@ def named(words: Words) -> Iterator[Word]:
     begins = heading = True
     for at, word in enumerate(listed):
         shape = word.shape
-        if word.value or word.unit:
+        if word.value or word.unit or _SHORT_FORM.fullmatch(word.text):
             pass
         elif shape == "code" or (shape == "capital" and not begins and not (heading and _ends_heading(listed, at))):
             yield word

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
 from .alike import Swap
+from .arithmetic import follows
 from .quantities import (
     Neighbour,
     Quantity,
     Surroundings,
     equal_amounts,
+    lengths,
     may_be_one_unit,
     neighbours,
     quantities,
@@ -31,8 +34,11 @@ _SAME_UNIT = 0.5
 _CLEAR, _MARGIN = 1.2, 0.8
 """How like another number's place must be, and how much more so than the number's own: less would do for copied
 sentences, but these leave alone what is said in other words."""
-_SPELLED_CLEAR = 1.5
-"""The same for numbers in words, which often only count what is said."""
+_UNLIKE_CLEAR, _OTHER_SIZE = 1.5, 3
+"""The same for numbers in words, which often only count what is said; for those in scripts without blanks, where whole
+clauses are beside a number; and for known ones with so many digits more or fewer that nobody mistakes them."""
+_DERIVED_CLEAR = 2.0
+"""The same for numbers that follow from others, which stand among the words of these."""
 _SPELLED = frozenset(map(str, range(2, 13)))
 """Values of numbers in words that are looked at: "one" and "hundreds" mean nothing exact."""
 _COUNTERS = frozenset(("step", "schrit", "étap", "etap", "paso", "passo", "phas", "stufe"))
@@ -49,24 +55,43 @@ class Known(NamedTuple):
 def known_numbers(words: Words) -> Iterator[Known]:
     """Yield the first numbers of a text with their neighbours."""
     listed = words.words
-    for number, quantity in enumerate(quantities(words)):
-        if number == _MOST:
-            return
+    found = tuple(islice(quantities(words), _MOST))
+    for quantity in found:
         yield Known(quantity, surroundings(listed, quantity))
+    for length, *_ in lengths(found):
+        yield Known(length, surroundings(listed, length))
 
 
-def wrong_number(words: Words, known: Sequence[Known], stems: frozenset[str], swaps: Iterable[Swap]) -> str | None:
-    """Return what is wrong with the first number of a text that contradicts what is `known`, as half a sentence.
+class Judged(NamedTuple):
+    """What is found about the numbers of a text."""
+
+    wrong: str | None
+    """What is wrong with the first that contradicts what is known, as half a sentence."""
+    derived: str | None
+    """One that is not known, but can be worked out from known ones beside it."""
+
+
+def judge_numbers(words: Words, known: Sequence[Known], stems: frozenset[str], swaps: Iterable[Swap]) -> Judged:
+    """Compare the numbers of a text with what is `known`.
 
     `stems` are all stems of the text that the numbers are known from, `swaps` what has changed in its sentences.
     """
     found = tuple(islice(quantities(words), _MOST_JUDGED))
     if not found:
-        return None
-    said = frozenset(quantity.key for quantity in found)
+        return Judged(None, None)
+    text = _Text(words.words, found, known, stems)
+    derived = None
     for quantity in found:
-        if _judged(quantity, words.words) and (wrong := _wrong(quantity, words.words, known, stems, said)):
-            return wrong
+        if not _judged(quantity, words.words):
+            continue
+        wrong, follows_from = _wrong(quantity, text)
+        if wrong:
+            return Judged(wrong, None)
+        derived = derived or follows_from
+    return Judged(_swapped(swaps), derived)
+
+
+def _swapped(swaps: Iterable[Swap]) -> str | None:
     for swap in swaps:
         here = [word for word in swap.here if word.shape == "number"]
         there = [word for word in swap.there if word.value]
@@ -81,23 +106,62 @@ def _judged(quantity: Quantity, words: Sequence[Word]) -> bool:
     return not quantity.spelled or quantity.value in _SPELLED
 
 
-def _wrong(
-    quantity: Quantity, words: Sequence[Word], known: Sequence[Known], stems: frozenset[str], said: frozenset[str]
-) -> str | None:
+class _Text:
+    """The numbers of a text that is judged, beside the known ones."""
+
+    def __init__(
+        self, words: Sequence[Word], found: Sequence[Quantity], known: Sequence[Known], stems: frozenset[str]
+    ) -> None:
+        self.words = words
+        self.found = found
+        self.known = known
+        self.stems = stems
+        self.said = frozenset(quantity.key for quantity in found)
+
+    @cached_property
+    def founded(self) -> Sequence[Quantity]:
+        """Those of its numbers that others may be worked out from."""
+        keys = frozenset(entry.quantity.key for entry in self.known)
+        return [quantity for quantity in self.found if quantity.spelled or quantity.key in keys]
+
+    @cached_property
+    def in_lengths(self) -> frozenset[int]:
+        """Where the parts of lengths of time stand, whose units are no sign of what they belong to."""
+        return frozenset(part.at for _, *parts in lengths(self.found) for part in parts)
+
+    @cached_property
+    def parts(self) -> frozenset[int]:
+        """Where the parts of lengths of time stand that are known in another unit."""
+        return frozenset(
+            part.at
+            for length, *parts in lengths(self.found)
+            if any(entry.quantity.unit and equal_amounts(length, entry.quantity) for entry in self.known)
+            for part in parts
+        )
+
+
+def _wrong(quantity: Quantity, text: _Text) -> tuple[str | None, str | None]:
+    """Return what is wrong with a number, and the number itself if it is not known but can be worked out."""
     same: list[Known] = []
     others: list[Known] = []
-    for entry in known:
+    for entry in text.known:
         (same if _same(quantity, entry.quantity) else others).append(entry)
-    if not same and not quantity.spelled and not _stands_otherwise(quantity, others, stems):
-        return f"has {quantity.text}, which is not in what"
-    if same and quantity.spelled:
-        return None
-    other = _in_its_place(quantity, words, same, [entry for entry in others if entry.quantity.key not in said])
-    return None if other is None else f"has {quantity.text} where {other.text} stands in what"
+    if quantity.spelled and (same or any(equal_amounts(quantity, entry.quantity) for entry in others)):
+        return None, None
+    if quantity.at in (text.in_lengths if same else text.parts):
+        return None, None
+    derived = None
+    if not same and not quantity.spelled and not _stands_otherwise(quantity, others, text.stems):
+        if not follows(quantity, text.founded, [entry.quantity for entry in text.known]):
+            return f"has {quantity.text}, which is not in what", None
+        derived = quantity.text
+    others = [entry for entry in others if entry.quantity.key not in text.said]
+    other = _in_its_place(quantity, text.words, same, others, _DERIVED_CLEAR if derived else _CLEAR)
+    return (None, derived) if other is None else (f"has {quantity.text} where {other.text} stands in what", None)
 
 
 def _in_its_place(
-    quantity: Quantity, words: Sequence[Word], same: Sequence[Known], others: Sequence[Known]
+    quantity: Quantity, words: Sequence[Word], same: Sequence[Known], others: Sequence[Known], clear: float
 ) -> Quantity | None:
     """Return the number that stands where `quantity` should; one that the text says too has a place of its own."""
     if not any(entry.near for entry in others):
@@ -105,8 +169,14 @@ def _in_its_place(
     near = neighbours(words, quantity)
     here = max((_likeness(near, entry.near) + _of_one_unit(quantity, entry.quantity) for entry in same), default=0.0)
     elsewhere, other = _most_like(near, others)
-    clear = _SPELLED_CLEAR if quantity.spelled else _CLEAR
-    return other if elsewhere >= max(clear, here + _MARGIN) else None
+    if other is None:
+        return None
+    unlike = (
+        quantity.spelled
+        or any(word.shape == "wide" for word in words[max(quantity.at - 1, 0) : quantity.at + 3])
+        or (bool(same) and abs(len(quantity.key) - len(other.key)) >= _OTHER_SIZE)
+    )
+    return other if elsewhere >= max(clear, _UNLIKE_CLEAR if unlike else 0.0, here + _MARGIN) else None
 
 
 _CHINESE = dict(zip("123456789", "一二三四五六七八九", strict=True)) | {"10": "十", "2": "两"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .tokens import Shape, Word, scaled
@@ -61,9 +61,37 @@ def _quantity(words: Sequence[Word], at: int, word: Word) -> Quantity:
     if zeros is not None:
         value = scaled(value, zeros)
         after = _following(words, after)
+    if after:
+        value = _as_said(value, words, after, spelled=spelled)
     if not unit and after:
-        unit = words[after].unit or (UNITS.get(words[after].text, "") if len(words[after].text) == 1 else "")
+        unit = _unit(words[after])
     return Quantity(value, "" if spelled and zeros is None else unit, word.text, spelled, at, value.removesuffix(".0"))
+
+
+def _unit(word: Word) -> str:
+    """Return the unit that a word after a number names; letters and `cent` mean nothing elsewhere, or a hundred."""
+    if word.text in ("Cent", "cent"):
+        return _CENT
+    return word.unit or (UNITS.get(word.text, "") if len(word.text) == 1 else "")
+
+
+_NOON = 12
+_AFTER_NOON = frozenset(("pm", "p.m"))
+_AND_A = 3
+"""Words from a number to the half that is added to it: two and a half, deux et demi, dos y medio."""
+
+
+def _as_said(value: str, words: Sequence[Word], after: int, *, spelled: bool) -> str:
+    """Return the value of a number with what the words after it make of it: 8 p.m., two and a half."""
+    if words[after].text.casefold() in _AFTER_NOON and value.isdecimal() and int(value) < _NOON:
+        return str(int(value) + _NOON)
+    if spelled and value.isdecimal():
+        for word in words[after : after + _AND_A]:
+            if word.value == "0.5":
+                return f"{value}.5" if word is not words[after] else value
+            if word.key or word.shape != "word":
+                break
+    return value
 
 
 def _following(words: Sequence[Word], at: int) -> int:
@@ -136,9 +164,54 @@ _SECONDS = {
     "day": 86_400.0,
     "week": 604_800.0,
 }
+_APART = 3
+"""Tokens from one part of a length of time to the next, at most: 3 minutes and 20 seconds."""
+
+
+def lengths(found: Iterable[Quantity]) -> Iterator[tuple[Quantity, Quantity, Quantity]]:
+    """Yield each length of time that is said in two parts: all of it in seconds, and the parts."""
+    before = None
+    for quantity in found:
+        if (
+            before is not None
+            and quantity.at - before.at <= _APART
+            and _SECONDS.get(before.unit, 0.0) > _SECONDS.get(quantity.unit, float("inf"))
+        ):
+            total = _total(before, quantity)
+            if total:
+                yield before._replace(value=total, key=total, unit="second", spelled=False), before, quantity
+        before = quantity
+
+
+def _total(one: Quantity, other: Quantity) -> str:
+    try:
+        return f"{amount(one) + amount(other):g}"
+    except ValueError:
+        return ""
+
+
 _BYTES = {"byte": 0, "kilobyte": 1, "megabyte": 2, "gigabyte": 3, "terabyte": 4}
+_CENT = "cent"
 _NEAR = 0.011
 """Amounts may be rounded by so much."""
+
+
+def amount(quantity: Quantity) -> float:
+    """Return what a number comes to in seconds or bytes, where it counts such; what it is otherwise.
+
+    Raises:
+        ValueError: it is no plain number.
+    """
+    value = float(quantity.value)
+    if quantity.unit in _BYTES:
+        return value * 1_000.0 ** _BYTES[quantity.unit]
+    return value * _SECONDS.get(quantity.unit, 1.0)
+
+
+def dimension(quantity: Quantity) -> str:
+    """Return what a number counts: time, bytes, another unit, or nothing that is known."""
+    unit = quantity.unit
+    return "time" if unit in _SECONDS else "bytes" if unit in _BYTES else unit
 
 
 def equal_amounts(one: Quantity, other: Quantity) -> bool:
@@ -152,9 +225,11 @@ def equal_amounts(one: Quantity, other: Quantity) -> bool:
     if one.unit in _BYTES and other.unit in _BYTES:
         steps = _BYTES[one.unit] - _BYTES[other.unit]
         return any(_close(a * base**steps, b) for base in (1_000, 1_024))
+    if _CENT in (one.unit, other.unit):
+        return _close(a / 100 if one.unit == _CENT else a, b / 100 if other.unit == _CENT else b)
     if one.unit == "%" and not other.unit:
         return _close(a, 100 * b) or (other.spelled and b > 1 and _close(a, 100 / b))
-    return other.unit == "%" and _close(100 * a, b)
+    return other.unit == "%" and (_close(100 * a, b) or (one.spelled and a > 1 and _close(100 / a, b)))
 
 
 def _close(one: float, other: float) -> bool:

@@ -9,8 +9,9 @@ from ...types import Draft
 from .alike import Known, Swap, swaps
 from .facts import ArticleFacts
 from .names import Background
+from .numbers import Judged, judge_numbers, known_numbers
 from .numbers import Known as KnownNumber
-from .numbers import known_numbers
+from .vocabulary import ENGLISH, ROMANCE
 from .words import Sentence, Words, share
 
 
@@ -49,12 +50,32 @@ class Said:
     @property
     def inflected(self) -> bool:
         """The language of the article is one whose words take other forms than stems allow for."""
-        return self.facts.naming.wide or not self.facts.naming.capitals
+        naming = self.facts.naming
+        return naming.wide or not naming.capitals or self._romance
+
+    @cached_property
+    def _romance(self) -> bool:
+        said = [word.text for word in self.input.words if not word.stem]
+        return sum(word in ROMANCE for word in said) > sum(word in ENGLISH for word in said)
 
     @cached_property
     def numbers(self) -> Sequence[KnownNumber]:
         """The numbers of instruction and input."""
         return (*known_numbers(self.instruction), *known_numbers(self.input))
+
+    @cached_property
+    def judged_output(self) -> Judged:
+        """What is found about the numbers of the output."""
+        if not any(word.value for word in self.output.words):
+            return Judged(None, None)
+        return judge_numbers(self.output, self.numbers, self.known, self.swaps)
+
+    @cached_property
+    def judged_input(self) -> Judged:
+        """What is found about the numbers of the input."""
+        if self.verbatim or not any(word.value for word in self.input.words):
+            return Judged(None, None)
+        return judge_numbers(self.input, self.facts.numbers, self.facts.stems, ())
 
     @cached_property
     def swaps(self) -> Sequence[Swap]:

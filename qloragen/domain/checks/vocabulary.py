@@ -63,6 +63,11 @@ OTHER = frozenset(
 )
 """Words by which a text in German, whose nouns begin with capitals, is told from one in another language."""
 
+ENGLISH = frozenset(("the", "of", "and", "is", "to", "for", "on", "with", "not", "it"))
+_IN_ROMANCE = "les des et la el los y os le du une est que para con na pour sur en un por se com em um uma"
+ROMANCE = frozenset(_IN_ROMANCE.split())
+"""Words by which a text in French, Spanish or Portuguese is told from one in English."""
+
 _NUMBERS = {
     "0": "zero null zéro cero",
     "1": "one single once first eins premier première primero primeira",
@@ -156,6 +161,9 @@ _UNIT_FORMS = {
     "tablespoon": "tbsp tablespoon tablespoons",
     "teaspoon": "tsp teaspoon teaspoons",
     "times": "x times fold",
+    "euro": "eur euro euros",
+    "dollar": "usd dollar dollars",
+    "cent": "cents pence centavos céntimo céntimos centime centimes",
 }
 UNITS: Mapping[str, str] = {form: unit for unit, forms in _UNIT_FORMS.items() for form in forms.split()}
 """Names of units by how they are written after a number; of one letter only where they touch it."""

@@ -56,7 +56,7 @@ _CAREFUL = re.compile(
     r"|bug\w*|wrong|harm\w*|unfortunately|except\w*|though|instead|expensive|slow\w*|cost\w*|drawback\w*|disadvantage\w*|otherwise"
     r"|prevent\w*|require\w*|need\w*|less|poor\w*|bad\w*|unavailable|out of|stale|conflict\w*|inconsisten\w*|impact\w*"
     r"|difficult\w*|hard|impossible|unable|incompatible|overhead|wary|critical\w*|ensure|can lead|down|crash\w*"
-    r"|break\w*|broken|missing|unsafe|severe\w*|toxic|penalt\w*|illegal|mistake\w*|disable\w*|hazard\w*|burn\w*"
+    r"|break\w*|broken|missing|unsafe|severe\w*|toxic|poison\w*|penalt\w*|illegal|mistake\w*|disable\w*|hazard\w*|burn\w*"
     r"|at (?:most|least)|maximum|minimum)\b|n['’]t\b|!"
 )
 """Whatever may be read as a limit or warning: a text without any of it has none."""
