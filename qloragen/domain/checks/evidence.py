@@ -40,7 +40,8 @@ _CAUTION = re.compile(
     r"|damag\w*|destroy\w*|ruin\w*|spoil\w*|corrod\w*|corrupt\w*|degrad\w*|deteriorat\w*|worsen\w*|weaken\w*|overload\w*"
     r"|overheat\w*|leak\w*|exceed\w*|beyond|injur\w*|toxic\w*|poison\w*|hazard\w*|threat\w*|attack\w*|illegal\w*|forbid\w*"
     r"|prohibit\w*|impossible|unable|incompatib\w*|insufficient\w*|inadequa\w*|hardly|barely|seldom|rarely|unlikely|suffer\w*"
-    r"|poor\w*|harsh\w*"
+    r"|poor\w*|harsh\w*|un(?:fit|suit|stabl|reliab|usab|want|desir|expect|sound|health|law|wise|predictab|defin|recover|protect"
+    r"|encrypt|secur|trust|even)\w*"
     r")\b",
     re.IGNORECASE,
 )
