@@ -7,6 +7,7 @@ left out with dots, and passwords that everyone knows.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from .case import Case, Check
@@ -33,24 +34,14 @@ _ASSIGNED = re.compile(
 _PASSWORD = re.compile(
     r"(?:passw(?:or)?d|pwd)[\"'`]?\s{0,2}[:=]\s{0,2}[\"'`]?([^\s\"'`<>{}$,;()\[\]]{8,40})", re.IGNORECASE
 )
-_SIGNS = (
-    "://",
-    "sk-",
-    "sk_live_",
-    "gho_",
-    "ghp_",
-    "ghs_",
-    "github_pat_",
-    "glpat-",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "xox",
-    "hf_",
-    "eyJ",
-)
+_SIGNS = listed("sk- sk_live_ gho_ ghp_ ghs_ github_pat_ glpat- AKIA ASIA AIza xox hf_ eyJ")
+"""Without one of these, the expression for keys cannot match."""
+_LOWERED_SIGNS = ("@", *map(str.lower, _SIGNS))
+"""Without one of these there is no key, and no password in an address; what is assigned has a digit."""
+_DIGIT = re.compile(r"\d")
+_UNBROKEN = re.compile(rf"[\w+/-]{{{_LONG_WORD},}}")
+"""What is assigned, with what touches it: without one that looks drawn, nothing is assigned that does."""
 _ASSIGNED_TO = re.compile("key|secret|token|bearer|passw", re.IGNORECASE)
-"""Without one of these, no expression for what looks drawn by chance can match."""
 _DUMMY = re.compile(
     r"example|sample|dummy|placeholder|change|redacted|insert|secret|password|your.?(?:api|key|token)|api.?key|x{4}|0{6}|1234|"
     r"abcd|\.\.\.|\*\*|wJalrXUtnFEMI|SflKxwRJSMeKKF2QT4|(?:^|[-_])(?:foo|bar|key|here|fake|test|your|my|token)(?=$|[-_])",
@@ -67,14 +58,10 @@ _FEWEST_DIFFERENT = 10
 
 
 def _secret(case: Case) -> str | None:
-    for name, text, _ in case.parts:
-        if _holds_secret(text):
+    for (name, text, _), words in zip(case.parts, case.vocabularies, strict=True):
+        if _holds_private_key(text) or _holds_password(text) or (_may_hold_key(words) and _holds_key(text)):
             return f"The {name} contains what looks like a key or password; leave it out."
     return None
-
-
-def _holds_secret(text: str) -> bool:
-    return _holds_private_key(text) or _holds_password(text) or _holds_key(text)
 
 
 def _holds_private_key(text: str) -> bool:
@@ -87,36 +74,44 @@ def _holds_password(text: str) -> bool:
     return any(_is_password("", match[1].rstrip(".")) and _is_mixed(match[1]) for match in _PASSWORD.finditer(text))
 
 
-def _holds_key(text: str) -> bool:
-    if not any(sign in text for sign in _SIGNS) and not _ASSIGNED_TO.search(text):
-        return False
-    suspects = [word for word in text.split() if len(word) >= _LONG_WORD and not word.isalpha()]
-    if any(_is_key(word) for word in suspects):
+def _may_hold_key(words: Iterable[str]) -> bool:
+    """Whether a word, in lower case, is long enough for a key and has what keys have."""
+    together = " ".join([word for word in words if len(word) >= _LONG_WORD])
+    if any(sign in together for sign in _LOWERED_SIGNS):
         return True
-    return any(_looks_drawn(word) for word in suspects) and any(
-        _is_assigned(match[1]) for match in _ASSIGNED.finditer(text)
-    )
+    return bool(_DIGIT.search(together)) and any(map(_DIGIT.search, _UNBROKEN.findall(together)))
+
+
+def _holds_key(text: str) -> bool:
+    suspects = [word for word in text.split() if len(word) >= _LONG_WORD and not word.isalpha()]
+    if "://" in text and any(map(_is_address_with_password, suspects)):
+        return True
+    together = " ".join([word for word in suspects if "://" not in word])
+    if any(sign in together for sign in _SIGNS) and any(map(_is_key, together.split())):
+        return True
+    if not any(map(_looks_drawn, _UNBROKEN.findall(together))) or not _ASSIGNED_TO.search(text):
+        return False
+    return any(_is_assigned(match[1]) for match in _ASSIGNED.finditer(text))
+
+
+def _is_address_with_password(word: str) -> bool:
+    return "://" in word and "@" in word and any(_is_password(match[1], match[2]) for match in _IN_URL.finditer(word))
 
 
 def _is_key(word: str) -> bool:
-    if "://" in word:
-        return "@" in word and any(_is_password(match[1], match[2]) for match in _IN_URL.finditer(word))
     return any(
         _is_random(match[0]) and not word[max(0, match.start() - 1) : match.start()].isalnum()
         for match in _KEYS.finditer(word)
     )
 
 
-_DIGIT = re.compile(r"\d")
 _BOTH_CASES = re.compile(r"[A-Z].*[a-z]|[a-z].*[A-Z]")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32}")
 
 
 def _looks_drawn(word: str) -> bool:
-    """Whether a word has digits among letters of both cases, or is hexadecimal; addresses and paths are not."""
-    if "://" in word or not _DIGIT.search(word):
-        return False
-    return bool(_BOTH_CASES.search(word) or _HEXADECIMAL.search(word))
+    """Whether a word has digits among letters of both cases, or is hexadecimal."""
+    return bool(_DIGIT.search(word) and (_BOTH_CASES.search(word) or _HEXADECIMAL.search(word)))
 
 
 def _is_random(key: str) -> bool:
