@@ -33,8 +33,9 @@ _LONGEST_WORD = 40
 
 
 def _repetition(case: Case) -> str | None:
-    for part, words in case.written_words:
-        if _may_turn(part, words) and part.text not in case.article and _turns(part.lowered, case):
+    for (part, words), (_, vocabulary) in zip(case.written_words, case.written_vocabularies, strict=True):
+        may_turn = _may_turn(part, len(words), len(vocabulary))
+        if may_turn and part.text not in case.article and _turns(part.lowered, words, case):
             return f"The {part.name} says the same again and again; say each thing once."
     return None
 
@@ -43,9 +44,9 @@ _VARIED = 0.8
 """Texts with so many different words, or so few words, have no loop; most are seen to be fine by this alone."""
 
 
-def _may_turn(part: Part, words: Sequence[str]) -> bool:
-    few = len(words) < _FEWEST_WORDS and len(part.text) < _LONG_TEXT
-    return not few and (len(set(words)) < _VARIED * len(words) or len(part.text) > _LONG_WORDS * len(words))
+def _may_turn(part: Part, words: int, different: int) -> bool:
+    few = words < _FEWEST_WORDS and len(part.text) < _LONG_TEXT
+    return not few and (different < _VARIED * words or len(part.text) > _LONG_WORDS * words)
 
 
 _LONG_TEXT = 60
@@ -53,9 +54,9 @@ _LONG_WORDS = 12
 """Characters per word, on average, from which a text has no blanks, or words without an end."""
 
 
-def _turns(lowered: str, case: Case) -> bool:
+def _turns(lowered: str, words: Sequence[str], case: Case) -> bool:
     text = _prose(lowered)
-    words = text.split()
+    words = words if text == lowered else text.split()
     return _sentences_return(text, case) or _words_return(text, words, case) or _letters_return(words, case)
 
 
@@ -89,10 +90,13 @@ def _words_return(text: str, words: Sequence[str], case: Case) -> bool:
         return len(runs) >= _FEWEST_WORDS and len(set(runs)) < new * len(runs)
     if len(words) < _FEWEST_WORDS:
         return False
-    grams = list(zip(*(words[at:] for at in range(_RUN)), strict=False))
-    if len(counts := Counter(grams)) >= new * len(grams):
+    times_again, most = len(words) - len(set(words)), len(words) - _RUN + 1
+    if most - times_again >= new * most:  # a run that returns begins with a word that does
         return False
-    gram, times = counts.most_common(1)[0]
+    grams = list(zip(*(words[at:] for at in range(_RUN)), strict=False))
+    if len(set(grams)) >= new * len(grams):
+        return False
+    gram, times = Counter(grams).most_common(1)[0]
     return _times_in_article(case, " ".join(gram)) < times
 
 
@@ -101,7 +105,7 @@ def _times_in_article(case: Case, lowered: str) -> int:
 
 
 def _letters_return(words: Sequence[str], case: Case) -> bool:
-    if len(max(words, key=len, default="")) < _LONGEST_WORD // 2:
+    if max(map(len, words), default=0) < _LONGEST_WORD // 2:
         return False
     found = (match[0] for word in words if len(word) >= _LONGEST_WORD // 2 for match in _LETTER_RUN.finditer(word))
     return any(run.strip("-=_*.#~+|") and not case.article_has(run) for run in found)

@@ -47,6 +47,7 @@ _PLACEHOLDERS = tuple(
     )
 )
 """What must be there for an expression to be tried at all, and the expression."""
+_OPENINGS = tuple(dict.fromkeys(opening for opening, _ in _PLACEHOLDERS))
 _NOTHING_ELSE = re.compile(r"(?:<[A-Za-z][^<>\n]{5,80}>|\[[A-Za-z][^\[\]\n]{5,80}\]|\{[A-Za-z][^{}\n:\"]{5,80}\})")
 """A field that is one pair of brackets with words in it."""
 
@@ -60,8 +61,8 @@ def _placeholder(case: Case) -> str | None:
 
 
 def _found(text: str, lowered: str) -> Iterator[str]:
-    for opening, pattern in _PLACEHOLDERS:
-        if opening in lowered:
+    if openings := [opening for opening in _OPENINGS if opening in lowered]:
+        for pattern in [pattern for opening, pattern in _PLACEHOLDERS if opening in openings]:
             yield from (match[0] for match in pattern.finditer(text))
     if text[:1] in ("<", "[", "{") and _NOTHING_ELSE.fullmatch(text.strip()):
         yield text.strip()

@@ -69,7 +69,10 @@ def _echo(case: Case) -> str | None:
 
 def _repeats(words: frozenset[str], prompts: _Prompts, share: float) -> bool:
     having, least = prompts.having, share * len(words)
-    in_common = Counter(chain.from_iterable([having[word] for word in words if word in having]))
+    known = [having[word] for word in words if word in having]
+    if len(known) < least:
+        return False
+    in_common = Counter(chain.from_iterable(known))
     for at, common in [found for found in in_common.items() if found[1] >= least]:
         said = prompts.said[at]
         if at < prompts.names and common == len(words):
