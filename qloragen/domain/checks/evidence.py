@@ -14,19 +14,39 @@ from .wordlist import listed
 # ------------------------------------------------------------------------------------------------------------- code
 
 _CODE = re.compile(
-    r"```|~~~|<pre\b|<code\b|^-{4,}$|::[ \t]*\n\s*\n[ \t]|^(?: {4}|\t)\s*\S"  # blocks
-    r"|^[ \t]*(?:\$|\w+[$>#]) \S"  # prompts of a shell
+    r"```|~~~|<pre\b|<code\b|[=!<>]=|:=|[;{}][ \t]*$"
     r"|`[^`\n]+[ =(:/<-][^`\n]*`"  # more than a name between backticks
-    r"|(?<![\w-])--[a-z][\w-]+|\b\w+\([^()\n]*\)|[;{}][ \t]*$|[=!<>]=|:=|\b\w+\.\w+\.\w+\("
-    r"|^[ \t]*[\w.-]+[ \t]*=[ \t]*\S|\b\w+=[\w\"'/{\[]|^[ \t]*[a-z][\w.-]*:[ \t]*\S+$"  # settings
-    r"|\bSELECT\s.{1,200}\sFROM\s|\b(?:CREATE|ALTER|DROP)\s+[A-Z]+\s|\bINSERT\s+INTO\s|\bUPDATE\s+\S+\s+SET\s"
-    r"|\bDELETE\s+FROM\s|\bGRANT\s+[A-Z]+\s",
+    r"|::[ \t]*\n\s*\n[ \t]",
     re.MULTILINE,
 )
+"""All of it begins with a sign."""
+_CODE_LINE = re.compile(
+    r"\n(?:-{4,}$|(?: {4}|\t)\s*\S"  # blocks
+    r"|[ \t]*(?:(?:\$|\w+[$>#]) \S"  # prompts of a shell
+    r"|[\w.-]+[ \t]*=[ \t]*\S|[a-z][\w.-]*:[ \t]*\S+$))",  # settings
+    re.MULTILINE,
+)
+_CODE_WORDS = (
+    ("(", re.compile(r"\w\([^()\n]*\)|\w\.\w+\.\w+\(")),
+    ("=", re.compile(r"\w=[\w\"'/{\[]")),
+    ("--", re.compile(r"(?<![\w-])--[a-z][\w-]+")),
+)
+"""What else shows code, and what is in all of it."""
+_QUERY = re.compile(
+    r"\bSELECT\s.{1,200}\sFROM\s|\b(?:CREATE|ALTER|DROP)\s+[A-Z]+\s|\bINSERT\s+INTO\s|\bUPDATE\s+\S+\s+SET\s"
+    r"|\bDELETE\s+FROM\s|\bGRANT\s+[A-Z]+\s"
+)
+_VERBS = ("SELECT", "CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "GRANT")
 
 
 def _code(case: Case) -> bool:
-    return _CODE.search(case.draft.input) is not None
+    text = case.draft.input
+    return (
+        _CODE.search(text) is not None
+        or _CODE_LINE.search(f"\n{text}") is not None
+        or any(sign in text and pattern.search(text) for sign, pattern in _CODE_WORDS)
+        or (any(verb in text for verb in _VERBS) and _QUERY.search(text) is not None)
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- caution
