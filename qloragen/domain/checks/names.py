@@ -22,6 +22,8 @@ _HARMLESS = frozenset(
 """Names that anybody uses for what a text says in other words."""
 _BEGINS = frozenset(("end", "line", "wrap", "mark"))
 """Shapes of what stands before the beginning of a sentence."""
+_NAMING = frozenset(("code", "capital"))
+"""Shapes of what may be a name."""
 _ACRONYM_CHARS = 3
 _ALIKE_CHARS = 4
 
@@ -69,7 +71,7 @@ def unknown_name(words: Words, known: Background) -> str | None:
     return None
 
 
-_QUOTED = re.compile(r"(?<!`)`([^\W\d_]{2,})`(?!`)")
+_QUOTED = re.compile(r"`(?<!``)([^\W\d_]{2,})`(?!`)")
 
 
 def unknown_quoted(text: str, known: Background) -> str | None:
@@ -88,15 +90,24 @@ def named(words: Words) -> Iterator[Word]:
     At the beginning of a sentence, and in headings such as "Key Points:", capitals say nothing.
     """
     listed = words.words
-    begins = heading = True
     for at, word in enumerate(listed):
         shape = word.shape
-        if word.value or word.unit or _SHORT_FORM.fullmatch(word.text):
-            pass
-        elif shape == "code" or (shape == "capital" and not begins and not (heading and _ends_heading(listed, at))):
+        if shape not in _NAMING or word.value or word.unit or _SHORT_FORM.fullmatch(word.text):
+            continue
+        if shape == "code" or not (_begins(listed, at) or (_in_heading(listed, at) and _ends_heading(listed, at))):
             yield word
-        begins = shape in _BEGINS
-        heading = begins or (heading and shape == "capital")
+
+
+def _begins(words: Sequence[Word], at: int) -> bool:
+    """Tell whether a sentence begins there."""
+    return not at or words[at - 1].shape in _BEGINS
+
+
+def _in_heading(words: Sequence[Word], at: int) -> bool:
+    """Tell whether there are only capitalised words since a sentence has begun."""
+    while at and words[at - 1].shape == "capital":
+        at -= 1
+    return _begins(words, at)
 
 
 def _ends_heading(words: Sequence[Word], at: int) -> bool:
