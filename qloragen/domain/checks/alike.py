@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from functools import cached_property
 from operator import itemgetter
 from typing import NamedTuple
 
+from .gaps import gaps
 from .tokens import Word
 from .words import Sentence, Words
 
@@ -34,8 +34,13 @@ class Known:
     """What texts say, sentence by sentence."""
 
     def __init__(self, *texts: Words) -> None:
-        self._run = f" {' '.join([word.key for text in texts for word in text.words if word.key])} "
         self._texts = texts
+        self._keys = [word.key for text in texts for word in text.words if word.key]
+        self._vocabulary = frozenset(self._keys)
+
+    @cached_property
+    def _run(self) -> str:
+        return f" {' '.join(self._keys)} "
 
     @cached_property
     def _sentences(self) -> list[Sentence]:
@@ -43,25 +48,31 @@ class Known:
 
     def says(self, sentence: Sentence) -> bool:
         """Tell whether it is there word for word, words aside that say nothing."""
-        return f" {' '.join([word.key for word in sentence.words])} " in self._run
+        return sentence.keys <= self._vocabulary and f" {' '.join([word.key for word in sentence.words])} " in self._run
 
     def most_like(self, sentence: Sentence) -> Sentence | None:
         """Return the sentence that says almost the same, if there is one."""
         keys = sentence.keys
         least = max(_LEAST_SHARED, _ALIKE * len(keys))
+        if len(keys & self._vocabulary) < least:
+            return None
         shared = [(known, len(keys & known.keys)) for known in self._sentences if len(known.keys) >= least]
         best, most = max(shared, key=itemgetter(1), default=(None, 0))
         return best if best is not None and most >= least and len(best.words) <= _LONGEST else None
 
 
 def swaps(sentences: Sequence[Sentence], known: Known) -> Iterator[Swap]:
-    """Yield what has changed in sentences that are otherwise as they are known."""
+    """Yield what has changed in sentences that are otherwise as they are known, and have names or numbers."""
     for sentence in sentences:
         if not _LEAST_SHARED < len(sentence.words) <= _LONGEST or known.says(sentence):
             continue
         twin = known.most_like(sentence)
-        if twin is not None:
+        if twin is not None and any(map(_tells_apart, twin.words)):
             yield from _changed(sentence, twin)
+
+
+def _tells_apart(word: Word) -> bool:
+    return word.shape in ("code", "capital") or bool(word.value)
 
 
 def _changed(here: Sentence, there: Sentence) -> Iterator[Swap]:
@@ -77,9 +88,8 @@ def _masked(word: Word) -> str:
 
 def _replaced(here: Sentence, there: Sentence) -> Iterator[Swap]:
     a, b = here.words, there.words
-    matcher = SequenceMatcher(None, [word.key for word in a], [word.key for word in b], autojunk=False)
-    for what, start, end, known_start, known_end in matcher.get_opcodes():
-        if what == "replace" and max(end - start, known_end - known_start) <= _MOST_CHANGED:
+    for start, end, known_start, known_end in gaps([word.key for word in a], [word.key for word in b]):
+        if max(end - start, known_end - known_start) <= _MOST_CHANGED:
             left, right = a[start:end], b[known_start:known_end]
             if len(left) > 1 or len(right) > 1:
                 left, right = _others(left, there), _others(right, here)

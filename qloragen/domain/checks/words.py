@@ -12,16 +12,13 @@ from .tokens import Word
 class Sentence:
     """What a sentence, or an item of a list, says."""
 
-    __slots__ = ("__dict__", "words")
+    __slots__ = ("__dict__", "keys", "words")
 
     def __init__(self, words: tuple[Word, ...]) -> None:
         self.words = words
         """Those that say something, numbers included."""
-
-    @cached_property
-    def keys(self) -> frozenset[str]:
+        self.keys = frozenset([word.key for word in words])
         """What its words are compared by."""
-        return frozenset([word.key for word in self.words])
 
     @cached_property
     def stems(self) -> frozenset[str]:
