@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from .case import Case, Check
 from .evidence import missing_evidence
+from .facts import ArticleFacts
 from .length import over_context
 from .names import swapped_name, unknown_name, unknown_quoted
 from .said import telling
@@ -36,8 +36,8 @@ def _half_grounded(case: Case) -> str | None:
     said = case.said
     if said.verbatim:
         return None
-    stretches, thresholds = said.facts.stretches, case.thresholds
-    sentences = [(len(stems), _nearby(stems, stretches)) for stems in telling(said.input.sentences, _TELLING_STEMS)]
+    thresholds = case.thresholds
+    sentences = list(_nearby(telling(said.input, _TELLING_STEMS), said.facts, thresholds.grounded_sentence))
     if _low(case, sentences, thresholds.grounded_sentence) < thresholds.half_grounded:
         return None
     return "Part of the input is not from the article; write only what stands there, sentence by sentence."
@@ -49,10 +49,27 @@ def _least(case: Case, share: float) -> float:
     return share * _LENIENT if case.said.inflected else share
 
 
-def _nearby(stems: frozenset[str], stretches: Mapping[str, Sequence[int]]) -> float:
-    """Return which share of `stems` stands together in one stretch of the article."""
-    found = Counter(chain.from_iterable([stretches[stem] for stem in stems if stem in stretches]))
-    return max(found.values(), default=0) / len(stems)
+def _nearby(sentences: Iterable[frozenset[str]], facts: ArticleFacts, enough: float) -> Iterator[tuple[int, float]]:
+    """Yield the stems of each sentence, and which share of them stands together in the article, in two stretches.
+
+    Where a share is `enough`, there may be a higher one, and where it is far too low, a lower one. Sentences mostly
+    follow where the one before is from.
+    """
+    stretches, last = facts.stretches, 0
+    for stems in sentences:
+        size, most = len(stems), 0
+        there = stems & facts.stems
+        if len(there) / size < enough * _WIDE:  # too little for every language, wherever it stands
+            yield size, len(there) / size
+            continue
+        for at in chain(range(last, len(stretches)), range(last)):
+            here = there & stretches[at]
+            together = len(here | there & stretches[at + 1] if at + 1 < len(stretches) else here)
+            if together > most:
+                most, last = together, at
+                if most / size >= enough:
+                    break
+        yield size, most / size
 
 
 def _low(case: Case, sentences: Sequence[tuple[int, float]], least: float) -> float:
@@ -71,10 +88,17 @@ def _unsupported(case: Case) -> str | None:
     if said.supported < thresholds.unsupported and said.supported < _least(case, thresholds.unsupported):
         return "The output says other things than the input; answer from the input alone."
     known = said.known
-    sentences = [(len(stems), share(stems, known)) for stems in telling(said.output.sentences, _TELLING_STEMS)]
+    if _share_left(len(said.output.stems - known)) >= thresholds.supported_sentence:
+        return None
+    sentences = [(len(stems), share(stems, known)) for stems in telling(said.output, _TELLING_STEMS)]
     if _low(case, sentences, thresholds.supported_sentence) >= thresholds.half_supported:
         return "Part of the output is not in the input; leave out what does not stand there."
     return None
+
+
+def _share_left(missing: int) -> float:
+    """Return the least share that a sentence can have which can be judged, where so many stems are missing in all."""
+    return (_TELLING_STEMS - missing) / _TELLING_STEMS
 
 
 def _unsupported_number(case: Case) -> str | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from .alike import Swap
@@ -17,7 +17,9 @@ from .quantities import (
     lengths,
     may_be_one_unit,
     neighbours,
+    places_of_values,
     quantities,
+    quantity_at,
     surroundings,
 )
 from .tokens import Word
@@ -45,21 +47,61 @@ _COUNTERS = frozenset(("step", "schrit", "étap", "etap", "paso", "passo", "phas
 """Stems of words whose numbers order what a text says."""
 
 
-class Known(NamedTuple):
-    """A number, and where it stands."""
+class Known:
+    """A number, and where it stands; without `words`, it has no neighbours."""
 
-    quantity: Quantity
-    near: Surroundings
+    __slots__ = ("__dict__", "_words", "quantity")
+
+    def __init__(self, quantity: Quantity, words: Sequence[Word] = ()) -> None:
+        self.quantity = quantity
+        self._words = words
+
+    @cached_property
+    def near(self) -> Surroundings:
+        """The words around it; found out only if another number might stand there, which is rare."""
+        return surroundings(self._words, self.quantity) if self._words else {}
 
 
-def known_numbers(words: Words) -> Iterator[Known]:
-    """Yield the first numbers of a text with their neighbours."""
+class Numbers:
+    """The first numbers of texts, with their neighbours."""
+
+    def __init__(self, *texts: Words) -> None:
+        self.known: Sequence[Known] = tuple(chain.from_iterable(map(_known, texts)))
+
+    def settle(self, quantity: Quantity) -> bool:
+        """Tell whether nothing is wrong with a number, whatever else is known: with neighbours, that takes a look."""
+        del quantity
+        return False
+
+
+class ArticleNumbers:
+    """All numbers of an article, without their neighbours: so many cannot be compared by these."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self._words = words
+
+    @cached_property
+    def known(self) -> Sequence[Known]:
+        """Looked at only if a number is not there as it is written."""
+        return tuple(map(Known, quantities(self._words)))
+
+    @cached_property
+    def _places(self) -> Mapping[str, Sequence[int]]:
+        return places_of_values(self._words)
+
+    def settle(self, quantity: Quantity) -> bool:
+        """Tell whether a number is there as it is written; for want of neighbours, no other can be in its place."""
+        places = self._places.get(quantity.value, ())
+        return any(_same(quantity, quantity_at(self._words, place)) for place in places)
+
+
+def _known(words: Words) -> Iterator[Known]:
     listed = words.words
-    found = tuple(islice(quantities(words), _MOST))
+    found = tuple(islice(quantities(listed), _MOST))
     for quantity in found:
-        yield Known(quantity, surroundings(listed, quantity))
+        yield Known(quantity, listed)
     for length, *_ in lengths(found):
-        yield Known(length, surroundings(listed, length))
+        yield Known(length, listed)
 
 
 class Judged(NamedTuple):
@@ -71,18 +113,20 @@ class Judged(NamedTuple):
     """One that is not known, but can be worked out from known ones beside it."""
 
 
-def judge_numbers(words: Words, known: Sequence[Known], stems: frozenset[str], swaps: Iterable[Swap]) -> Judged:
+def judge_numbers(
+    words: Words, known: Numbers | ArticleNumbers, stems: frozenset[str], swaps: Iterable[Swap]
+) -> Judged:
     """Compare the numbers of a text with what is `known`.
 
     `stems` are all stems of the text that the numbers are known from, `swaps` what has changed in its sentences.
     """
-    found = tuple(islice(quantities(words), _MOST_JUDGED))
+    found = tuple(islice(quantities(words.words), _MOST_JUDGED))
     if not found:
         return Judged(None, None)
-    text = _Text(words.words, found, known, stems)
+    text = _Text(words.words, found, known.known, stems)
     derived = None
     for quantity in found:
-        if not _judged(quantity, words.words):
+        if not _judged(quantity, words.words) or known.settle(quantity):
             continue
         wrong, follows_from = _wrong(quantity, text)
         if wrong:

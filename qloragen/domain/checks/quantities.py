@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, count
+from operator import itemgetter
 from typing import NamedTuple
 
 from .tokens import Shape, Word, scaled
 from .vocabulary import SCALES, SHORT_ALIKE, UNITS
-from .words import Words
 
 _REACH = 5
 """Words on either side that tell what a number is about."""
@@ -45,15 +46,31 @@ Surroundings = Mapping[str, float]
 """By stem: how near the word is, 1 for the very next; negative on the left."""
 
 
-def quantities(words: Words) -> Iterator[Quantity]:
+def quantities(words: Sequence[Word]) -> Iterator[Quantity]:
     """Yield the numbers of a text in order; numbers that only count its items or lines are none."""
-    listed = words.words
-    for at, word in enumerate(listed):
-        if word.value:
-            yield _quantity(listed, at, word)
+    for at in compress(count(), map(_VALUE, words)):
+        yield quantity_at(words, at)
 
 
-def _quantity(words: Sequence[Word], at: int, word: Word) -> Quantity:
+def places_of_values(words: Sequence[Word]) -> Mapping[str, Sequence[int]]:
+    """Return where each value stands, as it is written."""
+    found: dict[str, list[int]] = {}
+    for at in compress(count(), map(_VALUE, words)):
+        found.setdefault(words[at].value, []).append(at)
+    return found
+
+
+def has_numbers(words: Sequence[Word]) -> bool:
+    """Tell whether a text has any."""
+    return any(map(_VALUE, words))
+
+
+_VALUE = itemgetter(Word._fields.index("value"))
+
+
+def quantity_at(words: Sequence[Word], at: int) -> Quantity:
+    """Return the number that a word is, with what the words after it make of it."""
+    word = words[at]
     value, unit = word.value, word.unit
     spelled = word.shape not in ("number", "code")
     after = _following(words, at)
@@ -216,6 +233,11 @@ def dimension(quantity: Quantity) -> str:
 
 def equal_amounts(one: Quantity, other: Quantity) -> bool:
     """Tell whether two numbers say the same in different units: 900 seconds and 15 minutes, 20 % and 0.2."""
+    units = (one.unit, other.unit)
+    return (all(units) or "%" in units or _CENT in units) and _come_to_the_same(one, other)
+
+
+def _come_to_the_same(one: Quantity, other: Quantity) -> bool:
     try:
         a, b = float(one.value), float(other.value)
     except ValueError:

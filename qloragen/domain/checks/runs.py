@@ -58,6 +58,8 @@ def sentences_of(runs: Iterable[Run]) -> Iterator[frozenset[str]]:
     current: list[str] = []
     for _, _, first, others in runs:
         current += first
+        if not others:
+            continue
         for other in others:
             if current:
                 yield frozenset(current)

@@ -9,10 +9,11 @@ from ...types import Draft
 from .alike import Known, Swap, swaps
 from .facts import ArticleFacts
 from .names import Background
-from .numbers import Judged, judge_numbers, known_numbers
-from .numbers import Known as KnownNumber
+from .numbers import Judged, Numbers, judge_numbers
+from .quantities import has_numbers
+from .runs import sentences_of, stems_of
 from .vocabulary import ENGLISH, ROMANCE
-from .words import Sentence, Words, share
+from .words import Words, share
 
 
 class Said:
@@ -29,6 +30,8 @@ class Said:
     @cached_property
     def known(self) -> frozenset[str]:
         """The stems of instruction and input, which the output has to rest on."""
+        if self.verbatim:  # so that no one has asked for the stems of the input yet
+            return stems_of((*self.instruction.runs, *self.input.runs))
         return self.instruction.stems | self.input.stems
 
     @cached_property
@@ -59,21 +62,21 @@ class Said:
         return sum(word in ROMANCE for word in said) > sum(word in ENGLISH for word in said)
 
     @cached_property
-    def numbers(self) -> Sequence[KnownNumber]:
+    def numbers(self) -> Numbers:
         """The numbers of instruction and input."""
-        return (*known_numbers(self.instruction), *known_numbers(self.input))
+        return Numbers(self.instruction, self.input)
 
     @cached_property
     def judged_output(self) -> Judged:
         """What is found about the numbers of the output."""
-        if not any(word.value for word in self.output.words):
+        if not has_numbers(self.output.words):
             return Judged(None, None)
         return judge_numbers(self.output, self.numbers, self.known, self.swaps)
 
     @cached_property
     def judged_input(self) -> Judged:
         """What is found about the numbers of the input."""
-        if self.verbatim or not any(word.value for word in self.input.words):
+        if self.verbatim or not has_numbers(self.input.words):
             return Judged(None, None)
         return judge_numbers(self.input, self.facts.numbers, self.facts.stems, ())
 
@@ -106,6 +109,6 @@ def _stems(text: str) -> frozenset[str]:
     return Words(text).stems
 
 
-def telling(sentences: Sequence[Sentence], least: int) -> Iterator[frozenset[str]]:
+def telling(words: Words, least: int) -> Iterator[frozenset[str]]:
     """Yield the stems of the sentences that have at least so many."""
-    return (sentence.stems for sentence in sentences if len(sentence.stems) >= least)
+    return (stems for stems in sentences_of(words.runs) if len(stems) >= least)
