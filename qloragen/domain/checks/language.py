@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ...thresholds import Thresholds
 from .case import Case, Check
-from .prose import count, has_english, is_english, prose_of, spoken
+from .prose import count, has_english, is_english, is_plain, prose_of, spoken
 
 _RELATED = (
     frozenset(("no", "nn", "da")),
@@ -53,7 +53,7 @@ _SHORT_SCORE = 0.8
 def _differs(text: str, words: Sequence[str], expected: str, thresholds: Thresholds) -> bool:
     english = expected == "en"
     parts = max(1, round(len(words) / _WINDOW))
-    if english and text.isascii() and all(map(has_english, _windows_of(words, parts))):
+    if english and is_plain(text) and all(map(has_english, _windows_of(words, parts))):
         return False
     prose = map(" ".join, _windows_of(prose_of(text).split(), parts))
     return any(not (english and is_english(part)) and _is_other(part, expected, thresholds) for part in prose)

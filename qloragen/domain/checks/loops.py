@@ -20,6 +20,8 @@ _WIDE_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _LETTER_RUN = re.compile(r"([^\W\d_])\1{14,}|(\S{2,8}?)\2{9,}")
 """A letter, or a few, that do not end."""
+_LEAST_AGAIN = 14
+"""So many characters of such a run have come before in it."""
 
 _RUN = 5
 _RUN_CHARACTERS = 10
@@ -35,7 +37,7 @@ _LONGEST_WORD = 40
 def _repetition(case: Case) -> str | None:
     for (part, words), (_, vocabulary) in zip(case.written_words, case.written_vocabularies, strict=True):
         may_turn = _may_turn(part, len(words), len(vocabulary))
-        if may_turn and part.text not in case.article and _turns(part.lowered, words, case):
+        if may_turn and _turns(part.lowered, words, case) and part.text not in case.article:
             return f"The {part.name} says the same again and again; say each thing once."
     return None
 
@@ -107,7 +109,8 @@ def _times_in_article(case: Case, lowered: str) -> int:
 def _letters_return(words: Sequence[str], case: Case) -> bool:
     if max(map(len, words), default=0) < _LONGEST_WORD // 2:
         return False
-    found = (match[0] for word in words if len(word) >= _LONGEST_WORD // 2 for match in _LETTER_RUN.finditer(word))
+    long = [word for word in words if len(word) >= _LONGEST_WORD // 2 and len(set(word)) <= len(word) - _LEAST_AGAIN]
+    found = (match[0] for word in long for match in _LETTER_RUN.finditer(word))
     return any(run.strip("-=_*.#~+|") and not case.article_has(run) for run in found)
 
 

@@ -66,6 +66,7 @@ def _detector() -> _Detect:
 
 # ----------------------------------------------------------------------------------------------------------- English
 
+_NOT_PLAIN = re.compile(r"[^\x00-\x7f‘’“”–—…•]")
 _ENGLISH = listed(
     "the and with this that from which when are what how does should between than then each its you your have into not"
 )
@@ -82,8 +83,13 @@ _COMMON_LEAST = 4
 
 
 def is_english(prose: str) -> bool:
-    """Tell whether a text of ASCII is plainly English; of others, and of those in doubt, it is not said."""
-    return prose.isascii() and has_english(prose.lower().split())
+    """Tell whether a text of plain letters is plainly English; of others, and of those in doubt, it is not said."""
+    return is_plain(prose) and has_english(prose.lower().split())
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a text has no letters beyond ASCII; quotation marks, dashes and dots may be those of print."""
+    return text.isascii() or not _NOT_PLAIN.search(text)
 
 
 def has_english(words: Sequence[str]) -> bool:
