@@ -19,4 +19,4 @@ def test_gaps_are_what_difflib_calls_replaced(one: list[str], other: list[str]) 
 
 
 def test_a_word_in_place_of_another_is_a_gap() -> None:
-    assert list(gaps("kept in kafka for ever".split(), "kept in redis for ever".split())) == [(2, 3, 2, 3)]
+    assert list(gaps(["kept", "in", "kafka", "for", "ever"], ["kept", "in", "redis", "for", "ever"])) == [(2, 3, 2, 3)]
