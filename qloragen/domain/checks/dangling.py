@@ -37,6 +37,12 @@ _UNSEEN = re.compile(
     r"|\bthe above\b(?=[.?]| in | and |$)"
     r"|\b(?:shown|described|mentioned|listed|given|discussed) (?:above|below|earlier|previously|here)\b"
 )
+_UNSEEN_WORDS = listed(
+    "aforementioned preceding previous foregoing following first second third fourth fifth last next other example "
+    "figure listing snippet block diagram step"
+)
+_UNSEEN_PARTS = ("above", "below", "given", "provided", "shown", "listed", "earlier", "previously", "here")
+"""Without one of those words between blanks, or one of these parts, there is no such phrase."""
 _ABOVE_AT_END = re.compile(r"\b(?:above|below)[?.]?$")
 _SUBJECT = re.compile(
     r"(?:(?:and |so |but )?(?:what|how|why|when|where|which|in what way|explain (?:how|what|why)|describe (?:how|"
@@ -82,19 +88,25 @@ _ELSEWHERE = re.compile(
 
 def _dangling(case: Case) -> str | None:
     _, text, lowered = case.parts[0]
-    if _leans(text.strip(), lowered.strip()):
+    if _leans(text.strip(), lowered.strip(), case.vocabularies[0]):
         return "The instruction speaks of something that it does not name; name it, so that it makes sense by itself."
     return None
 
 
-def _leans(text: str, lowered: str) -> bool:
+def _leans(text: str, lowered: str, words: frozenset[str]) -> bool:
     if _OWN_TEXT.search(text):
         return False
     if not text.isascii() and _ELSEWHERE.match(lowered):
         return True
-    if _UNSEEN.search(lowered) or _ABOVE_AT_END.search(lowered):
+    if _speaks_of_unseen(lowered, words):
         return True
     return _names_nothing(text, lowered) or _points_before_naming(text, lowered)
+
+
+def _speaks_of_unseen(lowered: str, words: frozenset[str]) -> bool:
+    if _UNSEEN_WORDS.isdisjoint(words) and not any(part in lowered for part in _UNSEEN_PARTS):
+        return False
+    return bool(_UNSEEN.search(lowered) or _ABOVE_AT_END.search(lowered))
 
 
 def _names_nothing(text: str, lowered: str) -> bool:

@@ -64,7 +64,7 @@ def _personal_data(case: Case) -> str | None:
     for name, text, _ in case.parts:
         if "@" in text and any(_is_persons(match[1], match[2]) for match in _MAIL.finditer(text)):
             return f"The {name} contains a person's e-mail address; leave it out."
-        if not _has_digits(text, _PHONE_DIGITS.start):
+        if text.isascii() and _digits(text) < _PHONE_DIGITS.start:
             continue
         for match in _NUMBERS.finditer(text):
             if _stands_alone(text, match.start(), match.end()) and (what := _number(match[0])):
@@ -72,9 +72,9 @@ def _personal_data(case: Case) -> str | None:
     return None
 
 
-def _has_digits(text: str, least: int) -> bool:
-    """Whether a text may have so many digits; of one beyond ASCII that is not counted."""
-    return not text.isascii() or sum(map(text.count, "0123456789")) >= least
+def _digits(text: str) -> int:
+    """Return how many digits a text of ASCII has."""
+    return len(text) - len(text.encode().translate(None, b"0123456789"))
 
 
 def _is_persons(local: str, domain: str) -> bool:
@@ -117,15 +117,15 @@ def _is_card(digits: str) -> bool:
 
 _WEB = re.compile(r"(?:https?://|www\.)([\w.-]+)")
 _IP = re.compile(r"\d\d?\d?(?:\.\d{1,3}){3}")
-_IP_DIGITS = 4
-"""It has at least."""
+_DOTTED = re.compile(r"\.\d{1,3}\.\d")
+"""A part of each address, which is found much faster."""
 
 
 def _contact(case: Case) -> str | None:
     for name, text, lowered in case.parts:
         if ("://" in lowered or "www." in lowered) and any(_is_public(match[1]) for match in _WEB.finditer(lowered)):
             return f"The {name} contains a web address."
-        if _has_digits(text, _IP_DIGITS) and any(_is_public(match[0]) for match in _IP.finditer(text)):
+        if _DOTTED.search(text) and any(_is_public(match[0]) for match in _IP.finditer(text)):
             return f"The {name} contains an IP address."
     return None
 
