@@ -132,7 +132,7 @@ def _pair(case: Case) -> bool:
     said = case.said
     if not all(is_known(word, said.given) for word in named(said.instruction) if word.stem not in _COMPARING):
         return False
-    return said.facts.naming.wide or _things(said.instruction.words, said.input.stems) > 1
+    return said.facts.wide or _things(said.instruction.words, said.input.stems) > 1
 
 
 def _things(words: Iterable[Word], known: frozenset[str]) -> int:

@@ -40,8 +40,6 @@ class Naming(NamedTuple):
     """Stems of all words that are capitalised inside of a sentence, or show otherwise that they are names."""
     capitals: bool
     """Words in it are capitalised for being names, and for nothing else."""
-    wide: bool
-    """It is written in a script without blanks."""
 
 
 class ArticleFacts:
@@ -68,11 +66,16 @@ class ArticleFacts:
     @cached_property
     def naming(self) -> Naming:
         """What it writes as names."""
-        words = self._words
-        names, capitals = _capitalised(words)
+        names, capitals = _capitalised(self._words)
         often = frozenset(stem for stem, count in names.most_common(_SUBJECTS) if count >= _OFTEN)
-        wide = sum(word.shape == "wide" for word in words) > _WIDE_SHARE * len(words)
-        return Naming(Words(_title(self.content)).stems | often, frozenset(names), capitals, wide)
+        return Naming(Words(_title(self.content)).stems | often, frozenset(names), capitals)
+
+    @cached_property
+    def wide(self) -> bool:
+        """It is written in a script without blanks."""
+        if self.content.isascii():
+            return False
+        return sum(word.shape == "wide" for word in self._words) > _WIDE_SHARE * len(self._words)
 
     @cached_property
     def stretches(self) -> Sequence[frozenset[str]]:

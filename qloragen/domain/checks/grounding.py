@@ -44,7 +44,7 @@ def _half_grounded(case: Case) -> str | None:
 
 
 def _least(case: Case, share: float) -> float:
-    if case.said.facts.naming.wide:
+    if case.said.facts.wide:
         return share * _WIDE
     return share * _LENIENT if case.said.inflected else share
 

@@ -123,7 +123,7 @@ def judge_numbers(
     found = tuple(islice(quantities(words.words), _MOST_JUDGED))
     if not found:
         return Judged(None, None)
-    text = _Text(words.words, found, known.known, stems)
+    text = _Text(words.words, found, known, stems)
     derived = None
     for quantity in found:
         if not _judged(quantity, words.words) or known.settle(quantity):
@@ -154,13 +154,18 @@ class _Text:
     """The numbers of a text that is judged, beside the known ones."""
 
     def __init__(
-        self, words: Sequence[Word], found: Sequence[Quantity], known: Sequence[Known], stems: frozenset[str]
+        self, words: Sequence[Word], found: Sequence[Quantity], numbers: Numbers | ArticleNumbers, stems: frozenset[str]
     ) -> None:
         self.words = words
         self.found = found
-        self.known = known
         self.stems = stems
+        self._numbers = numbers
         self.said = frozenset(quantity.key for quantity in found)
+
+    @property
+    def known(self) -> Sequence[Known]:
+        """The known ones."""
+        return self._numbers.known
 
     @cached_property
     def founded(self) -> Sequence[Quantity]:

@@ -53,8 +53,7 @@ class Said:
     @property
     def inflected(self) -> bool:
         """The language of the article is one whose words take other forms than stems allow for."""
-        naming = self.facts.naming
-        return naming.wide or not naming.capitals or self._romance
+        return self.facts.wide or not self.facts.naming.capitals or self._romance
 
     @cached_property
     def _romance(self) -> bool:
