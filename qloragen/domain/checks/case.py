@@ -62,6 +62,12 @@ class Case:
         return instruction, given, output
 
     @cached_property
+    def marked(self) -> tuple[list[str], list[str], list[str]]:
+        """Those of the vocabularies that are not letters alone: numbers, identifiers, words with marks at them."""
+        instruction, given, output = ([word for word in words if not word.isalpha()] for words in self.vocabularies)
+        return instruction, given, output
+
+    @cached_property
     def answer(self) -> tuple[Part, Part]:
         """Instruction and output, which a model writes in every mode."""
         instruction, _, output = self.parts

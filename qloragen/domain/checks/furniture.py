@@ -139,7 +139,7 @@ _LITTLE_ELSE = 0.3
 
 def _chrome(case: Case) -> str | None:
     lowered = case.parts[1].lowered
-    words = ("", *_telling(case.vocabularies[1]))
+    words = ("", *_telling(case.vocabularies[1], case.marked[1]))
     notices = _possible(_NOTICES_BY_WORD, words, lowered)
     phrases = _possible(_PHRASES_BY_WORD, words, lowered)
     signs = {match[0] for pattern in (*notices, *phrases) for match in pattern.finditer(lowered)}
@@ -160,10 +160,10 @@ def _words_of(text: str) -> Sequence[str]:
     return text.translate(_MARKS).split() if text.isascii() else _WORD.findall(text)
 
 
-def _telling(vocabulary: frozenset[str]) -> Iterator[str]:
-    """Yield the words of signs among those of a text as blanks part them, which may have marks at them."""
+def _telling(vocabulary: frozenset[str], marked: Sequence[str]) -> Iterator[str]:
+    """Yield the words of signs among those of a text as blanks part them, some of which have marks at them."""
     yield from _WORDS & vocabulary
-    yield from _WORDS.intersection(_words_of(" ".join([word for word in vocabulary if not word.isalpha()])))
+    yield from _WORDS.intersection(_words_of(" ".join(marked)))
 
 
 def _possible(signs: Mapping[str, Sequence[_Sign]], words: Sequence[str], lowered: str) -> Sequence[re.Pattern[str]]:

@@ -58,7 +58,7 @@ _FEWEST_DIFFERENT = 10
 
 
 def _secret(case: Case) -> str | None:
-    for (name, text, _), words in zip(case.parts, case.vocabularies, strict=True):
+    for (name, text, _), words in zip(case.parts, case.marked, strict=True):
         if _holds_private_key(text) or _holds_password(text) or (_may_hold_key(words) and _holds_key(text)):
             return f"The {name} contains what looks like a key or password; leave it out."
     return None
@@ -77,6 +77,8 @@ def _holds_password(text: str) -> bool:
 def _may_hold_key(words: Iterable[str]) -> bool:
     """Whether a word, in lower case, is long enough for a key and has what keys have."""
     together = " ".join([word for word in words if len(word) >= _LONG_WORD])
+    if not together:
+        return False
     if any(sign in together for sign in _LOWERED_SIGNS):
         return True
     return bool(_DIGIT.search(together)) and any(map(_DIGIT.search, _UNBROKEN.findall(together)))
