@@ -38,7 +38,7 @@ def _half_grounded(case: Case) -> str | None:
         return None
     thresholds = case.thresholds
     sentences = list(_nearby(telling(said.input, _TELLING_STEMS), said.facts, thresholds.grounded_sentence))
-    if _low(case, sentences, thresholds.grounded_sentence) < thresholds.half_grounded:
+    if not _much_is_low(case, sentences, thresholds.grounded_sentence, thresholds.half_grounded):
         return None
     return "Part of the input is not from the article; write only what stands there, sentence by sentence."
 
@@ -72,13 +72,17 @@ def _nearby(sentences: Iterable[frozenset[str]], facts: ArticleFacts, enough: fl
         yield size, most / size
 
 
-def _low(case: Case, sentences: Sequence[tuple[int, float]], least: float) -> float:
-    """Return which share of what is said, by stems, is in sentences with less than `least`."""
-    total = sum(size for size, _ in sentences)
-    if all(value >= least for _, value in sentences):
-        return 0.0
-    least = _least(case, least)
-    return sum(size for size, value in sentences if value < least) / total
+def _much_is_low(case: Case, sentences: Sequence[tuple[int, float]], least: float, much: float) -> bool:
+    """Tell whether a share of what is said, by stems, is in sentences with less than `least`: `much` of it, or more.
+
+    What the language is, for which less may do, is asked only if it makes a difference.
+    """
+    return _low(sentences, least) >= much and _low(sentences, _least(case, least)) >= much
+
+
+def _low(sentences: Sequence[tuple[int, float]], least: float) -> float:
+    low = sum(size for size, value in sentences if value < least)
+    return low / sum(size for size, _ in sentences) if low else 0.0
 
 
 def _unsupported(case: Case) -> str | None:
@@ -88,10 +92,10 @@ def _unsupported(case: Case) -> str | None:
     if said.supported < thresholds.unsupported and said.supported < _least(case, thresholds.unsupported):
         return "The output says other things than the input; answer from the input alone."
     known = said.known
-    if _share_left(len(said.output.stems - known)) >= thresholds.supported_sentence:
+    if thresholds.half_supported and _share_left(len(said.output.stems - known)) >= thresholds.supported_sentence:
         return None
     sentences = [(len(stems), share(stems, known)) for stems in telling(said.output, _TELLING_STEMS)]
-    if _low(case, sentences, thresholds.supported_sentence) >= thresholds.half_supported:
+    if _much_is_low(case, sentences, thresholds.supported_sentence, thresholds.half_supported):
         return "Part of the output is not in the input; leave out what does not stand there."
     return None
 

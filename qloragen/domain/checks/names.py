@@ -162,6 +162,9 @@ def swapped_name(swaps: Iterable[Swap], known: Background) -> tuple[str, str] | 
     A word that neither the text nor the article has is taken for a name if it stands in place of one.
     """
     for swap in swaps:
+        # A capital says nothing there, and what the article writes as names need not be found out.
+        if swap.first and not any(word.shape == "code" for word in swap.here):
+            continue
         there = [word for word in swap.there if _is_name(word, known, first=swap.first)]
         here = [word for word in swap.here if _replaces_name(word, swap, known)] if there else []
         if here and not any(_same(one, other) for one in here for other in there):
