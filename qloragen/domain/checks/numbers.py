@@ -92,7 +92,8 @@ class ArticleNumbers:
     def settle(self, quantity: Quantity) -> bool:
         """Tell whether a number is there as it is written; for want of neighbours, no other can be in its place."""
         places = self._places.get(quantity.value, ())
-        return any(_same(quantity, quantity_at(self._words, place)) for place in places)
+        keys = quantity.keys
+        return any(_same(quantity, quantity_at(self._words, place), keys) for place in places)
 
 
 def _known(words: Words) -> Iterator[Known]:
@@ -193,8 +194,9 @@ def _wrong(quantity: Quantity, text: _Text) -> tuple[str | None, str | None]:
     """Return what is wrong with a number, and the number itself if it is not known but can be worked out."""
     same: list[Known] = []
     others: list[Known] = []
+    keys = quantity.keys
     for entry in text.known:
-        (same if _same(quantity, entry.quantity) else others).append(entry)
+        (same if _same(quantity, entry.quantity, keys) else others).append(entry)
     if quantity.spelled and (same or any(equal_amounts(quantity, entry.quantity) for entry in others)):
         return None, None
     if quantity.at in (text.in_lengths if same else text.parts):
@@ -239,9 +241,10 @@ def _stands_otherwise(quantity: Quantity, known: Sequence[Known], stems: frozens
     return numeral is not None and any(numeral in stem for stem in stems)
 
 
-def _same(one: Quantity, other: Quantity) -> bool:
-    if other.key in one.keys or other.text == one.text:
-        return len(one.keys) > 1 or may_be_one_unit(one.unit, other.unit) or equal_amounts(one, other)
+def _same(one: Quantity, other: Quantity, keys: Sequence[str]) -> bool:
+    """Tell whether two numbers are the same; `keys` are those of the first one."""
+    if other.key in keys or other.text == one.text:
+        return len(keys) > 1 or may_be_one_unit(one.unit, other.unit) or equal_amounts(one, other)
     return bool(one.unit) and equal_amounts(one, other)
 
 
