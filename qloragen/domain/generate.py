@@ -15,6 +15,7 @@ from .article_block import ArticleBlock, enclosed, lay_out, tag_for
 from .checks import Case, facts_of, inspect
 from .pack import Pack
 from .paragraphs import VERSION
+from .structured import structured
 from .template import fill
 from .wording import wording
 
@@ -107,7 +108,8 @@ def parse(
     thresholds: Thresholds = _USUAL,
 ) -> Draft | Invalid:
     """Make a draft of a reply, or say all that is wrong with it; never raises, whatever the reply holds."""
-    arguments = _arguments(completion)
+    wanted = "record in the required form; return one, with all its fields"
+    arguments = structured(completion, shorter="write less", wanted=wanted)
     if isinstance(arguments, Invalid):
         return arguments
     draft = read_evidence(arguments, block.paragraphs) if mode == "evidence" else read_written(arguments)
@@ -136,16 +138,3 @@ def _listed(instructions: Sequence[str]) -> str:
 def _item(text: str) -> str:
     """Return a text as one line of a list, whatever is in it."""
     return f"- {' '.join(text.split())}"
-
-
-def _arguments(completion: Completion) -> str | Invalid:
-    if completion.refusal is not None:
-        return Invalid("refusal", "The model refused to answer.", final=True)
-    match completion.finish_reason:
-        case "content_filter":
-            return Invalid("content_filter", "The provider's content filter stopped the reply.", final=True)
-        case "length":
-            return Invalid("truncated", "The reply was cut off before its end; write less.")
-    if completion.arguments is None or not completion.arguments.strip():
-        return Invalid("no_call", "The reply held no record in the required form; return one, with all its fields.")
-    return completion.arguments

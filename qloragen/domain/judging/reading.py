@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ...judgement import Verdict
 from ...types import Completion, Draft, Invalid
+from ..structured import structured
 from .text import is_quoted
 
 MAX_ARGUMENTS_CHARS = 20_000
@@ -31,9 +32,11 @@ def read(
 
     A no needs words of the record or the article to show for it.
     """
-    if (refused := _refused(completion)) is not None:
-        return refused
-    answers = _answers(completion.arguments or "", questions)
+    wanted = "judgement in the required form; return one, with all its answers"
+    arguments = structured(completion, shorter="write shorter quotes", wanted=wanted)
+    if isinstance(arguments, Invalid):
+        return arguments
+    answers = _answers(arguments, questions)
     if isinstance(answers, Invalid):
         return answers
     texts = (draft.instruction, draft.input, draft.output, article)
@@ -46,19 +49,6 @@ def read(
             "that are wrong, or that ask for what is missing, exactly.",
         )
     return {name: Verdict(answers[name].yes, answers[name].quote) for name in questions}
-
-
-def _refused(completion: Completion) -> Invalid | None:
-    if completion.refusal is not None:
-        return Invalid("refusal", "The model refused to answer.", final=True)
-    match completion.finish_reason:
-        case "content_filter":
-            return Invalid("content_filter", "The provider's content filter stopped the reply.", final=True)
-        case "length":
-            return Invalid("truncated", "The reply was cut off before its end; write shorter quotes.")
-    if completion.arguments is None or not completion.arguments.strip():
-        return Invalid("no_call", "The reply held no judgement in the required form; return one, with all its answers.")
-    return None
 
 
 def _answers(arguments: str, questions: Collection[str]) -> dict[str, _Answer] | Invalid:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from importlib.resources import files
 from itertools import chain
@@ -13,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from ...export import ExportError
-from ...export.write import refuse_files_of_runs
+from ...export.whole import opened_whole, refuse_files_of_runs
 from ..values import Report, Shown
 from .courses import over_time
 from .elements import Html, element, together
@@ -47,7 +45,7 @@ def write_html(report: Report, records: Iterable[Shown], articles: Found, out: P
     before, after = _around(report)
     data = embedded(packed(_each_once(chain(records, report.worst, *report.rejected.values())), articles))
     try:
-        with _opened(out) as write:
+        with opened_whole(out) as write:
             for piece in chain([before], data, [after]):
                 write(piece)
     except OSError as error:
@@ -108,21 +106,3 @@ def _text(name: str) -> str:
 
 def _hash(text: str) -> str:
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
-@contextmanager
-def _opened(out: Path) -> Iterator[Callable[[bytes], int]]:
-    """Open `out` so that readers see the old page or the complete new one; a pipe or device is simply written to."""
-    if out.exists() and not out.is_file():
-        with out.open("wb") as file:
-            yield file.write
-        return
-    target = out.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file.write
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
