@@ -8,8 +8,8 @@ from ..types import Completion, Invalid
 def structured(completion: Completion, *, shorter: str, wanted: str) -> str | Invalid:
     """Return the arguments of a reply as JSON text, or say why it has none that can be used.
 
-    A model that is asked again is told what to do about a reply that was cut off (`shorter`), and what was asked for and
-    not there (`wanted`).
+    A model that is asked again is told what to do about a reply that was cut off (`shorter`), and what was asked for
+    and not there (`wanted`).
     """
     if completion.refusal is not None:
         return Invalid("refusal", "The model refused to answer.", final=True)
