@@ -53,7 +53,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt
-	uv pip compile $(PINS) --extra local --extra tokenizer --group dev -c requirements/demo.txt -o requirements/dev.txt
+	uv pip compile $(PINS) --extra astra --extra local --extra parquet --extra tokenizer --group dev -c requirements/demo.txt -o requirements/dev.txt
 PINS := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade
 
 clean:  ## remove the environment and what runs left behind

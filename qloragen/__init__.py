@@ -17,6 +17,7 @@ from .errors import (
     RunStopped,
     SettingsError,
     SetupError,
+    SinkFailed,
     SourceError,
     StorageFailed,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SetupError",
+    "SinkFailed",
     "Skip",
     "SourceError",
     "StorageFailed",

@@ -16,6 +16,7 @@
         ├── BudgetReached     the next call could exceed a limit of money, tokens or calls
         ├── StorageFailed     the run directory cannot be written
         ├── ClassifierFailed  a classifier of the caller's own raised an error, or returned what it must not
+        ├── SinkFailed        a further sink for records does not take them
         └── Interrupted       a person or the system asked to stop
 
 Messages name the thing, the value and the remedy, in one sentence, and never hold a key, nor article text but for the
@@ -102,6 +103,11 @@ class StorageFailed(RunStopped):
 
 class ClassifierFailed(RunStopped):
     """A classifier of the caller's own raised an error (`__cause__`), or returned what it must not."""
+
+
+class SinkFailed(RunStopped):
+    """A further sink does not take records, and has not for too long, or raised an error (`__cause__`). The run's own
+    files have them; the same command goes on with those that are missing there."""
 
 
 class Interrupted(RunStopped):

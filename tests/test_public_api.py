@@ -45,6 +45,7 @@ def test_the_public_names_are_these():
         "Settings",
         "SettingsError",
         "SetupError",
+        "SinkFailed",
         "Skip",
         "SourceError",
         "StorageFailed",

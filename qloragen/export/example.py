@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Annotated, BinaryIO, NamedTuple
+from typing import Annotated, BinaryIO, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -14,8 +14,8 @@ from ..errors import SetupError
 
 SINK = "records.jsonl"
 
-Takes = Callable[[str, str, str, str], bool]
-"""Says of a record, by its id, instruction, input and output, whether it is to be exported."""
+Takes = Callable[["Example"], bool]
+"""Says of a record whether it is to be exported."""
 
 Holds = Callable[[str, str, str], bool]
 """Says of a record, by its id, type slug and text hash, whether it was made under the run's last circumstances."""
@@ -25,8 +25,29 @@ class ExportError(SetupError):
     """There is nothing to export, or nowhere to export it to."""
 
 
+OWN = "qloragen"
+"""The `source` of a run's own examples."""
+
+
+class Turn(NamedTuple):
+    """What one side said in a chat."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class Noted(BaseModel):
+    """What the checks have measured and noted of a record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    grounded: float = 1.0
+    supported: float = 1.0
+    flags: tuple[str, ...] = ()
+
+
 class Example(BaseModel):
-    """The three training fields of one record."""
+    """One training example: the three fields, and where they come from. Of a run's record, or of general data."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -34,6 +55,18 @@ class Example(BaseModel):
     input: str
     # Trainers look for the border between prompt and completion in the tokens; white space there would blur it.
     output: Annotated[str, AfterValidator(str.strip)]
+    id: str = ""
+    article_id: str = ""
+    content_hash: str = ""
+    """Of the article's text."""
+    type_slug: str = ""
+    quality: Noted = Noted()
+    system: str = ""
+    """What general data says to the model before all else; empty in records."""
+    earlier: tuple[Turn, ...] = ()
+    """Turns of general data before the instruction, user and assistant in turn; empty in records."""
+    source: str = OWN
+    """Tag of where it comes from: the run, or the name of a file of general data."""
 
 
 def of_any(_key: str, _slug: str, _content_hash: str) -> bool:
@@ -41,7 +74,7 @@ def of_any(_key: str, _slug: str, _content_hash: str) -> bool:
     return True
 
 
-def all_of_them(_id: str, _instruction: str, _input: str, _output: str) -> bool:
+def all_of_them(_example: Example) -> bool:
     """Export every record."""
     return True
 
@@ -75,7 +108,7 @@ def dated_examples(run_dir: Path, holds: Holds = of_any, takes: Takes = all_of_t
         for number, _, line, held in chosen_lines(lines, holds):
             found = True
             example = _example(line, run_dir / SINK, number)
-            if takes(_id_of(line), example.instruction, example.input, example.output):
+            if takes(example):
                 yield example, held
     if not found:
         raise ExportError(none_yet)
@@ -145,10 +178,6 @@ def _place(line: bytes, holds: Holds) -> tuple[bytes, bool]:
         return b"", True
     name = blake2b(repr((place.article_id, place.type_slug)).encode("utf-8", "replace"), digest_size=16).digest()
     return name, holds(place.id, place.type_slug, place.content_hash)
-
-
-def _id_of(line: bytes) -> str:
-    return _Place.model_validate_json(line).id
 
 
 def _example(line: bytes, path: Path, number: int) -> Example:

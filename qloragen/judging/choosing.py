@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..domain.judging.text import text_hash
 from ..errors import SetupError
+from ..export import Example
 from ..settings import load
 from ..upkeep import mend
 from .reading import Heard, assess, heard_of, judge_folder, place_of
@@ -21,9 +22,10 @@ class Choice:
         self.unjudged = 0
         """Records that it has not judged as they are now."""
 
-    def takes(self, record: str, instruction: str, input: str, output: str) -> bool:
+    def takes(self, example: Example) -> bool:
         """Say whether a record is to be exported."""
-        yes = self._heard.answers.get(place_of(record, text_hash(instruction, input, output)))
+        hashed = text_hash(example.instruction, example.input, example.output)
+        yes = self._heard.answers.get(place_of(example.id, hashed))
         accepted = yes is not None and len(yes) == len(self._heard.questions)
         self.unjudged += yes is None
         self.refused += yes is not None and not accepted
