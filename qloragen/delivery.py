@@ -1,1 +1,1 @@
-"""Records of an open run to its other sinks, behind the journal: at their own pace, each at least once, and to the end."""
+"""Records of an open run to its other sinks, behind the journal: each at least once, at their own pace, to the end."""

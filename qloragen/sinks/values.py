@@ -22,7 +22,7 @@ class Sink(Protocol):
 
     @property
     def name(self) -> str:
-        """Tell which place this is: letters, digits, `.`, `_` and `-`. A place of another name starts with no record."""
+        """Tell which place this is: letters, digits, `.`, `_` and `-`. Under another name it gets all records anew."""
 
     async def __aenter__(self) -> Self:
         """Connect, and make what is needed to keep records."""
