@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qloragen.domain.pack import render_training
-from qloragen.domain.template import fill, flaws
 from qloragen.errors import PackError
 from qloragen.packs import MARKER, default_folder, load_pack
+from qloragen.template import fill, flaws
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
+from ..template import fill
 from ..thresholds import Thresholds
 from ..types import Article, Completion, Draft, InputMode, InstructionType, Invalid, Message, Request, digest
 from .arguments import ASKED_OUTPUT_CHARS, function, read_evidence, read_written
@@ -16,7 +17,6 @@ from .checks import Case, facts_of, inspect
 from .pack import Pack
 from .paragraphs import VERSION
 from .structured import structured
-from .template import fill
 from .wording import wording
 
 MAX_COMPLETION_TOKENS: dict[InputMode, int] = {"evidence": 700, "written": 1_500}

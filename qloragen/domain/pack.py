@@ -1,6 +1,6 @@
 """A prompt pack: every word that is sent to a model, apart from the article's own, as data.
 
-A pack's texts are templates (`domain.template`). The names of its own variables may stand in all of them; the names
+A pack's texts are templates (`qloragen.template`). The names of its own variables may stand in all of them; the names
 below are filled by code, each in the one template that is for it. Article text never goes through a template.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from ..template import fill, fill_once
 from ..types import InputMode, InstructionType, digest
 from .prior import Prior
-from .template import fill, fill_once
 
 FILLED_BY_CODE: Mapping[str, frozenset[str]] = {
     "classify.md": frozenset({"types"}),

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from ..domain.pack import FILLED_BY_CODE, DecideTexts, JudgeTexts, Pack, Prompt, RecordTexts
 from ..domain.prior import Prior, Range
-from ..domain.template import fill, flaws, variables
 from ..errors import PackError
+from ..template import fill, flaws, variables
 from ..types import InstructionType
 from .schema import JudgeTable, PackTable, PriorTable, RangeTable, TypeTable, entry_name, mistakes
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import ceil
 
-from ..template import fill
+from ...template import fill
 from .case import Case
 
 _UPPER = bytes(range(ord("A"), ord("Z") + 1))

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from ...template import fill
 from ...types import Article, Draft, digest
 from ..planting import KINDS, Clean
 from ..planting.invented import INVENTED
 from ..planting.text import in_common, paragraphs, prose, subject
-from ..template import fill
 from .text import Told, is_quoted, told_of
 
 QUOTATION = "quotation"
