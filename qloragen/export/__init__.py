@@ -7,7 +7,8 @@ export(Path("runs/a"), None, text(pack.training_prompt))
 
 from .alpaca import alpaca
 from .chat import messages
-from .example import Example, ExportError, Holds, examples, of_any
+from .example import Example, ExportError, Holds, of_any
+from .records import examples
 from .text import text
 from .write import ExportSummary, Shape, export
 

@@ -1,4 +1,4 @@
-"""What training takes from a record, read from a run's sink."""
+"""What training takes from a record, and which lines of a run's sink count."""
 
 from __future__ import annotations
 
@@ -74,46 +74,6 @@ def of_any(_key: str, _slug: str, _content_hash: str) -> bool:
     return True
 
 
-def all_of_them(_example: Example) -> bool:
-    """Export every record."""
-    return True
-
-
-def examples(run_dir: Path, holds: Holds = of_any) -> Iterator[Example]:
-    """Yield the examples of a run in the order of its records; see `dated_examples`."""
-    return (example for example, _ in dated_examples(run_dir, holds))
-
-
-def dated_examples(run_dir: Path, holds: Holds = of_any, takes: Takes = all_of_them) -> Iterator[tuple[Example, bool]]:
-    """Yield the examples of a run in the order of its records, holding one at a time, each with whether it `holds`.
-    Records that are not for `takes` are left out; no others stand in for them.
-
-    Of several records of one type for the same article, made before and after a model, a prompt or the article was
-    changed, the newest of those that hold counts, or else the newest. To know it, the file is read twice, and some 100
-    bytes are held for each article and type.
-    A last line without its newline is being written, or was torn by a crash, and is left out.
-
-    Raises:
-        ExportError: there is no run, it has no records, or a line of it is not a record.
-    """
-    if not run_dir.is_dir():
-        raise ExportError(f"There is no run in {run_dir}: no such folder.")
-    none_yet = f"The run in {run_dir} has no records to export; `qloragen status {run_dir}` says how far it came."
-    try:
-        lines = (run_dir / SINK).open("rb")
-    except FileNotFoundError:
-        raise ExportError(none_yet) from None
-    found = False
-    with lines:
-        for number, _, line, held in chosen_lines(lines, holds):
-            found = True
-            example = _example(line, run_dir / SINK, number)
-            if takes(example):
-                yield example, held
-    if not found:
-        raise ExportError(none_yet)
-
-
 class Line(NamedTuple):
     """A line of a sink that counts."""
 
@@ -127,9 +87,17 @@ class Line(NamedTuple):
 
 
 def chosen_lines(sink: BinaryIO, holds: Holds) -> Iterator[Line]:
-    """Yield the lines of a sink that count, in their order; see `dated_examples`. It is read twice; what is added
-    meanwhile is left out."""
-    marks = _marks(sink, holds)
+    """Yield the lines of a sink that count, in their order: of several records of one type for the same article, made
+    before and after a model, a prompt or the article was changed, the newest of those that hold, or else the newest.
+
+    The sink is read twice; what is added meanwhile is left out, and so is a last line without its newline: it is being
+    written, or was torn by a crash. Some 100 bytes are held for each article and type.
+    """
+    yield from marked_lines(sink, marks_of(sink, holds))
+
+
+def marked_lines(sink: BinaryIO, marks: bytearray) -> Iterator[Line]:
+    """Yield the lines of a sink that count, as `marks_of` it says."""
     sink.seek(0)
     at = 0
     for number, (mark, line) in enumerate(zip(marks, sink, strict=False), start=1):
@@ -152,8 +120,8 @@ _OUTDONE, _OUTDATED, _HELD = range(3)
 _HOLDS_BIT, _LINE_BITS = 47, 48
 
 
-def _marks(lines: Iterable[bytes], holds: Holds) -> bytearray:
-    """Return a mark for each whole line; one that is no record counts, for a reader to stumble over."""
+def marks_of(lines: Iterable[bytes], holds: Holds) -> bytearray:
+    """Return for each whole line whether it counts; one that is no record does, for a reader to stumble over."""
     marks, found = bytearray(), list[int]()
     for number, line in enumerate(lines):  # bytes, which end at \n only: U+2028 and its like are text
         if not line.endswith(b"\n"):
@@ -180,7 +148,12 @@ def _place(line: bytes, holds: Holds) -> tuple[bytes, bool]:
     return name, holds(place.id, place.type_slug, place.content_hash)
 
 
-def _example(line: bytes, path: Path, number: int) -> Example:
+def example_of(line: bytes, path: Path, number: int) -> Example:
+    """Read a line of the file at `path`.
+
+    Raises:
+        ExportError: It is not a record.
+    """
     try:
         return Example.model_validate_json(line)
     except ValidationError as error:

@@ -9,11 +9,17 @@ from typing import NamedTuple
 
 import orjson
 
-from .example import Example, ExportError, Holds, Takes, all_of_them, dated_examples, of_any
+from .example import Example, ExportError, Holds, Takes, of_any
+from .records import opened_records
 from .whole import Write, opened_whole, refuse_files_of_runs
 
 Shape = Callable[[Example], Mapping[str, object]]
 """What an example's line holds."""
+
+
+def all_of_them(_example: Example) -> bool:
+    """Export every record."""
+    return True
 
 
 class ExportSummary(NamedTuple):
@@ -44,13 +50,13 @@ def export(
         ExportError: there is nothing to export, or `out` cannot be written or is a file of the run.
     """
     if out is None:
-        summary = _write(sys.stdout.buffer.write, shape, dated_examples(run_dir, holds, takes))
+        summary = _write(sys.stdout.buffer.write, shape, _taken(run_dir, holds, takes))
         sys.stdout.buffer.flush()
         return summary
     refuse_files_of_runs(out, run_dir)
     try:
         with opened_whole(out) as write:
-            return _write(write, shape, dated_examples(run_dir, holds, takes))
+            return _write(write, shape, _taken(run_dir, holds, takes))
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
 
@@ -62,3 +68,8 @@ def _write(write: Write, shape: Shape, found: Iterable[tuple[Example, bool]]) ->
         records += 1
         outdated += not held
     return ExportSummary(records, written, outdated)
+
+
+def _taken(run_dir: Path, holds: Holds, takes: Takes) -> Iterable[tuple[Example, bool]]:
+    with opened_records(run_dir, holds) as records:
+        yield from ((example, held) for _, example, held in records.each() if takes(example))
