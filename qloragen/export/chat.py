@@ -1,31 +1,40 @@
-"""Chat messages, as OpenAI's fine-tuning, TRL, axolotl and LLaMA-Factory read them."""
+"""Chats of `role` and `content`, as TRL, axolotl, LLaMA-Factory and OpenAI's fine-tuning read them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import partial
 
-from .example import Example
-
-if TYPE_CHECKING:
-    from .write import Shape
+from .example import Example, Turn
+from .form import Form, Row
 
 
-def messages(system: str | None = None) -> Shape:
-    """Return the shape `{"messages": [...]}`.
+def messages(system: str | None = None) -> Form:
+    """Return the form with one column, `messages`: a list of `{role, content}`.
 
-    The user says the instruction, a blank line, the input; the assistant the output. `system` goes before them, the
-    same for every example.
+    The user says the instruction, a blank line, the input; the assistant the output. Earlier turns of general data go
+    before them, and before all of it the example's own system message or else `system`.
     """
-    opening = [{"role": "system", "content": system}] if system else []
+    return Form("messages", {"messages": "messages"}, partial(_row, system or ""))
 
-    def shape(example: Example) -> dict[str, list[dict[str, str]]]:
-        question = "\n\n".join(part for part in (example.instruction, example.input) if part)
-        return {
-            "messages": [
-                *opening,
-                {"role": "user", "content": question},
-                {"role": "assistant", "content": example.output},
-            ]
-        }
 
-    return shape
+def openai(system: str | None = None) -> Form:
+    """Return the form of `messages` as OpenAI takes it: rows hold nothing else. `OpenAiRules` checks them."""
+    return Form("openai", {"messages": "messages"}, partial(_row, system or ""), takes_tag=False)
+
+
+def turns(system: str, example: Example) -> Iterator[tuple[str, str]]:
+    """Yield the roles `system`, `user` and `assistant` with what they say, in order."""
+    if example.system or system:
+        yield "system", example.system or system
+    yield from example.earlier
+    yield from (Turn("user", question(example)), Turn("assistant", example.output))
+
+
+def question(example: Example) -> str:
+    """Return what the user says at last."""
+    return "\n\n".join(part for part in (example.instruction, example.input) if part)
+
+
+def _row(system: str, example: Example) -> Row:
+    return {"messages": [{"role": role, "content": said} for role, said in turns(system, example)]}

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from .example import Example
+from .form import Form, Row
+from .prompt import Prompt
 
-if TYPE_CHECKING:
-    from .write import Shape
 
+def text(prompt: Prompt) -> Form:
+    """Return the form with one column, `text`. General data with earlier turns does not fit."""
 
-def text(render: Callable[[str, str, str], str]) -> Shape:
-    """Return the shape `{"text": render(instruction, input, output)}`."""
+    def row(example: Example) -> Row | None:
+        return None if example.earlier else {"text": prompt.whole(example)}
 
-    def shape(example: Example) -> dict[str, str]:
-        return {"text": render(example.instruction, example.input, example.output)}
-
-    return shape
+    return Form("text", {"text": "text"}, row)
