@@ -3,7 +3,7 @@
 `read` is the way in (`read_paths` and `read_items` where it must not guess); out come `Article`s, and
 `Skip`s that say why something is none.
 The modules, from the outside in: `reading` (the whole way), `refine` (one unit's
-way, with the table of policies), `files`, `jsonl`, `objects`, `documents` (find and parse),
+way, with the table of policies), `files`, `hub`, `jsonl`, `columnar`, `objects`, `documents` (find and parse),
 `clean`, `text`, `markup`, `html`, `page`, `render`, `verbatim` (clean), `gate`, `split`, `seen`, `sketch`, `near`
 (decide).
 """

@@ -1,8 +1,8 @@
 """Files: which ones a path, folder or glob means, and what is in them.
 
 Folders are read in sorted order, without hidden files, links to folders, links that lead out of the folder, what is
-no regular file, and run directories of ours. Files with unknown endings are passed over and counted, and so are
-`.json` files, which in folders are mostly configuration.
+no regular file, run directories of ours, and what lies beside the rows of a dataset. Files with unknown endings are
+passed over and counted, and so are `.json` files, which in folders are mostly configuration.
 A file's name, which is a document's id, is its path relative to the deepest folder that holds all that was asked for,
 with `/` between the parts.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..types import Format, Skip, SkipReason
-from . import documents, jsonl
+from . import columnar, documents, hub, jsonl
 from .values import Found, Options, Stream, printable
 
 if sys.version_info >= (3, 14):
@@ -37,9 +37,14 @@ DOCUMENTS: Mapping[str, Format] = {
     ".rst": "rst",
     **dict.fromkeys((".txt", ".text", ".spec"), "text"),
 }
+COLUMNAR: Mapping[str, Callable[[Stream, str, Options], Iterator[Found]]] = {
+    ".parquet": columnar.parquet,
+    ".arrow": columnar.ipc,
+}
 OBJECTS: Mapping[str, Callable[[Stream, str, Options], Iterator[Found]]] = {
     **dict.fromkeys((".jsonl", ".ndjson"), jsonl.lines),
     ".json": jsonl.array,
+    **COLUMNAR,
 }
 KNOWN = frozenset((*DOCUMENTS, *OBJECTS))
 COMPRESSED = (".gz", ".zst")
@@ -56,6 +61,17 @@ class Place:
     """Every file, known or not, in order."""
     endings: frozenset[str]
     """Of the files that are wanted."""
+    named: bool = False
+    """The file itself was asked for, whatever lies beside it."""
+
+    def wants(self, path: Path) -> bool:
+        """Tell whether one of the files is to be read."""
+        if path.name.startswith(".") or extension(path.name) not in self.endings:
+            return False
+        if not self.named and hub.beside_the_rows(path):
+            return False
+        within = not path.is_symlink() or path.resolve().is_relative_to(self.root.resolve())
+        return within and path.is_file() and not _in_run(path, self.root)
 
 
 def extension(name: str) -> str:
@@ -68,7 +84,10 @@ def places(sources: Sequence[str | Path], options: Options) -> list[Place]:
     """Look up what was asked for. Raises: SourceError, for the first that cannot be read."""
     if not sources:
         raise SourceError("no source was named; name a file, a folder or a glob pattern")
-    return [_place(source, options) for source in sources]
+    found = [_place(source, options) for source in sources]
+    if not columnar.available():
+        _refuse_columns(found)
+    return found
 
 
 def units(found: Sequence[Place], options: Options, ignore: Callable[[], None]) -> Iterator[Found]:
@@ -76,10 +95,18 @@ def units(found: Sequence[Place], options: Options, ignore: Callable[[], None]) 
     common = Path(os.path.commonpath([place.root for place in found]))
     for place in found:
         for path in place.files():
-            if _wanted(path, place.endings, place.root):
+            if place.wants(path):
                 yield from _units(path, _name(path, common), options)
             else:
                 ignore()
+
+
+def _refuse_columns(found: Sequence[Place]) -> None:
+    """Raise SourceError for the first file that cannot be read without pyarrow, before anything is paid for."""
+    for place in found:
+        for path in place.files():
+            if extension(path.name) in COLUMNAR and place.wants(path):
+                raise SourceError(f"{printable(str(path))} cannot be read: {columnar.NEEDED}")
 
 
 def _place(source: str | Path, options: Options) -> Place:
@@ -103,14 +130,15 @@ def _file(path: Path) -> Place:
             stream.read(1)
     except _BROKEN as error:
         raise SourceError(f"{shown} cannot be read: {_why(error)}") from error
-    return Place(path.parent, lambda: iter((path,)), KNOWN)
+    return Place(path.parent, lambda: iter((path,)), KNOWN, named=True)
 
 
 def _folder(path: Path, options: Options) -> Place:
     endings = KNOWN & (options.extensions or KNOWN - {".json"})
-    if not any(_wanted(file, endings, path) for file in _walk(path)):
+    place = Place(path, partial(_walk, path), endings)
+    if not any(map(place.wants, place.files())):
         raise SourceError(f"{printable(str(path))} holds no file that ends in {_listed(endings)}")
-    return Place(path, partial(_walk, path), endings)
+    return place
 
 
 def _glob(pattern: str, options: Options) -> Place:
@@ -121,9 +149,10 @@ def _glob(pattern: str, options: Options) -> Place:
     root = Path(*parts[: next(at for at, part in enumerate(parts) if glob.has_magic(part))])
     matches = [Path(match) for match in sorted(glob.iglob(str(absolute), recursive=True))]  # noqa: PTH207 - absolute
     endings = KNOWN & (options.extensions or KNOWN)
-    if not any(_wanted(match, endings, root) for match in matches):
+    place = Place(root, lambda: (match for match in matches if not match.is_dir()), endings)
+    if not any(map(place.wants, matches)):
         raise SourceError(f"nothing readable matches {printable(pattern)}")
-    return Place(root, lambda: (match for match in matches if not match.is_dir()), endings)
+    return place
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -150,13 +179,6 @@ def _in_run(path: Path, root: Path) -> bool:
 def _is_run(folder: Path) -> bool:
     """Whether a folder is where a run keeps its answers, which are no articles (`generate docs --out docs/run`)."""
     return (folder / "journal.jsonl").exists() and any((folder / name).exists() for name in ("run.json", ".lock"))
-
-
-def _wanted(path: Path, endings: frozenset[str], root: Path) -> bool:
-    if path.name.startswith(".") or extension(path.name) not in endings:
-        return False
-    within = not path.is_symlink() or path.resolve().is_relative_to(root.resolve())
-    return within and path.is_file() and not _in_run(path, root)
 
 
 def _name(path: Path, common: Path) -> str:

@@ -67,12 +67,17 @@ def _at(source: Mapping[str, object], path: str) -> object:
     return value
 
 
+def usual_place(source: Mapping[str, object]) -> str | None:
+    """Return where other systems keep an article's text, if `source` has a text or list there."""
+    return next((place for place in _USUAL_PLACES if isinstance(_at(source, place), str | list)), None)
+
+
 def _content(source: Mapping[str, object], path: str) -> str:
     value = _at(source, path)
     if isinstance(value, str):
         return value
     if value is _MISSING:
-        other = next((place for place in _USUAL_PLACES if isinstance(_at(source, place), str | list)), None)
+        other = usual_place(source)
         hint = f"; there is `{other}`, map content to it" if other else ""
         raise MalformedError(f"no field for the content{hint}")
     if not isinstance(value, Sequence) or isinstance(value, bytes | bytearray):

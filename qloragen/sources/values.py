@@ -18,6 +18,7 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes: ...
     def readline(self, size: int, /) -> bytes: ...
+    def seek(self, offset: int, /) -> int: ...
     def close(self) -> None: ...
 
 
@@ -76,12 +77,12 @@ class Blank:
 
 
 Found = Candidate | Skip | Blank
-"""One unit of a source: a line, a file, an element of an array or of an iterable."""
+"""One unit of a source: a line, a row, a file, an element of an array or of an iterable."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What became of the units (lines, files, elements) so far: `units == accepted + blank + skipped.total()`."""
+    """What became of the units (lines, rows, files, elements) so far: `units == accepted + blank + skipped.total()`."""
 
     units: int = 0
     accepted: int = 0
