@@ -1,14 +1,17 @@
-"""Training files from the records of a run.
+"""How training data looks and is written: examples, forms of rows, containers of rows.
 
-export(Path("runs/a"), Path("train.jsonl"), alpaca)
-export(Path("runs/a"), Path("train.jsonl"), messages(system="Answer briefly."))
-export(Path("runs/a"), None, text(pack.training_prompt))
+form = form_of("prompt-completion", system=None, prompt=Prompt(template))
+with opened(Path("train.parquet"), "parquet", form.columns) as put:
+    for example in examples(Path("runs/a")):
+        if row := form.row(example):
+            put(row)
 """
 
 from .containers import CONTAINERS, Put, container_of, opened, rows_to
 from .example import Example, ExportError, Holds, of_any
 from .form import Column, Form, Row
 from .forms import FORMS, form_of, tagged
+from .openai_rules import OpenAiRules
 from .prompt import Prompt
 from .records import examples
 from .shapes import alpaca, messages, text
@@ -23,6 +26,7 @@ __all__ = [
     "ExportSummary",
     "Form",
     "Holds",
+    "OpenAiRules",
     "Prompt",
     "Put",
     "Row",
