@@ -14,7 +14,7 @@ demo: .venv/demo  ## run the main job with a real language model on this machine
 	@$(BIN)/python examples/show_record.py $(OUT)
 
 test: .venv/dev  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 lint: .venv/dev  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
