@@ -1,6 +1,8 @@
 """Turn articles into an instruction dataset for (Q)LoRA fine-tuning, through any OpenAI-compatible API."""
 
 from .calibrating import Calibration, acalibrate, calibrate
+from .dataset.making import export
+from .dataset.result import ExportSummary
 from .errors import (
     AccessDenied,
     BudgetReached,
@@ -24,7 +26,7 @@ from .errors import (
 from .estimation import Estimate, aestimate, estimate
 from .judging.command import ajudge, judge
 from .judging.result import Assessment
-from .oneshot import Outcome, agenerate, export, generate, reparse, summary
+from .oneshot import Outcome, agenerate, generate, reparse, summary
 from .report.gather import quality_report
 from .report.values import Report
 from .session import Session
@@ -43,6 +45,7 @@ __all__ = [
     "ChangesNotAccepted",
     "ClassifierFailed",
     "Estimate",
+    "ExportSummary",
     "Interrupted",
     "ModelNotFound",
     "Outcome",

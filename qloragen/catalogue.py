@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from .domain.checks import CHECKS, Check
 from .errors import SettingsError
 from .pipeline.uniqueness import COMPARISONS, Comparison
 from .thresholds import Action, Thresholds
+from .words import closest
 
 
 class Listed(NamedTuple):
@@ -51,15 +51,18 @@ def refuse_unknown_codes(thresholds: Thresholds) -> None:
     Raises:
         SettingsError: No check has such a code.
     """
-    known = [one.code for one in _all()]
+    known = known_codes()
     for code in thresholds.actions:
         if code not in known:
-            close = get_close_matches(code, known, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
             raise SettingsError(
-                f"checks.actions has {code!r}, which is no check; {hint}`qloragen checks` explains them: "
-                f"{', '.join(known)}."
+                f"checks.actions has {code!r}, which is no check; {closest(code, known)}`qloragen checks` explains "
+                f"them: {', '.join(known)}."
             )
+
+
+def known_codes() -> tuple[str, ...]:
+    """Return the codes of all checks, in the order in which they are made."""
+    return tuple(one.code for one in _all())
 
 
 def _all() -> Iterator[Check | Comparison]:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Unpack
 
 from .assembly import job_of
-from .domain.pack import render_training
+from .dataset.making import export
+from .dataset.options import Options
+from .dataset.result import ExportSummary
 from .errors import BudgetReached, RunStopped, SetupError
-from .export import ExportSummary, Shape, alpaca, messages, text
-from .export import export as write_export
-from .judging.choosing import accepted
-from .judging.material import holds_in
 from .loop import block_on
 from .manifest import read_manifest
-from .packs import load_pack
 from .pipeline.reparse import Reparsed
 from .rereading import reread
 from .session import Session, Source
@@ -37,8 +33,6 @@ _KNOBS_OF_A_JOB = (
 )
 """The settings that decide how a run's replies are read."""
 
-ExportFormat = Literal["alpaca", "text", "messages"]
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -56,9 +50,9 @@ class Outcome:
         mend(self.folder)
         return read_records(self.folder)
 
-    def export(self, out: str | Path, format: ExportFormat = "alpaca") -> ExportSummary:
-        """Write the run's records to a training file; see the function `export`."""
-        return export(self.folder, out, format)
+    def export(self, out: str | Path, format: str = "alpaca", **options: Unpack[Options]) -> ExportSummary:
+        """Write the run's records as training data; see the function `export`."""
+        return export(self.folder, out, format, **options)
 
 
 def generate(source: Source, out: str | Path, *, limit: int | None = None, **knobs: object) -> Outcome:
@@ -105,46 +99,6 @@ def summary(folder: str | Path) -> Summary:
         return summarise(state)
     # The journal is up to the moment, what `run.json` counts is not: the two would not fit together.
     return summarise(state, None if manifest.running else manifest.last_process, manifest.prices)
-
-
-def export(
-    folder: str | Path,
-    out: str | Path | None,
-    format: ExportFormat = "alpaca",
-    *,
-    system: str | None = None,
-    pack: str | Path | None = None,
-    judged: bool = False,
-) -> ExportSummary:
-    """Write the records of the run in `folder` as JSON lines to `out` (None: standard output; `.gz`: compressed).
-
-    `alpaca` has the three fields, `messages` a chat (with an optional `system` message), `text` one full training
-    prompt per record, made with the template of `pack` (None: the one in the settings). Where an article has several
-    records of a type, one made with the models, prompts and parameters of the last session is taken, else the newest.
-    With `judged`, only those that the judge used last has accepted (see `judge`).
-
-    Raises:
-        SetupError: There is nothing to export, the pack has a mistake, `out` cannot be written, or the judge has not
-            found enough of the planted defects.
-    """
-    mend(Path(folder))
-    place, target, shape = Path(folder), None if out is None else Path(out), _shape(format, system, pack)
-    if not judged:
-        return write_export(place, target, shape, holds_in(place))
-    choice = accepted(place)
-    written = write_export(place, target, shape, holds_in(place), choice.takes)
-    return written._replace(refused=choice.refused, unjudged=choice.unjudged)
-
-
-def _shape(format: ExportFormat, system: str | None, pack: str | Path | None) -> Shape:
-    match format:
-        case "alpaca":
-            return alpaca
-        case "messages":
-            return messages(system=system)
-        case "text":
-            settings = load(pack=pack)
-            return text(partial(render_training, load_pack(settings.pack, settings.pack_variables)))
 
 
 def reparse(folder: str | Path, **knobs: object) -> Reparsed:

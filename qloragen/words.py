@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 def counted(count: int, noun: str, nouns: str | None = None) -> str:
     """Return `count` with its noun; `nouns` are several of it, where that is not `noun` and an s."""
     return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return a question whether the one of `known` was meant that is nearest to `name`, with a blank after it; nothing
+    where none is near."""
+    close = get_close_matches(name, [*known], n=1)
+    return f"did you mean {close[0]}? " if close else ""
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

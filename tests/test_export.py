@@ -9,13 +9,15 @@ import os
 import threading
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qloragen import export
 from qloragen.errors import SetupError
-from qloragen.export import Example, ExportError, ExportSummary, alpaca, examples, export, messages, text
+from qloragen.export import ExportError, examples
 from qloragen.store.names import INDEX, JOURNAL, JUDGEMENTS, LOCK, MANIFEST, SINK
 
 RECORD = {
@@ -59,23 +61,23 @@ def run(tmp_path):
     return folder
 
 
-def read(path: Path) -> list[object]:
+def read(path: Path) -> list[Any]:
     return [json.loads(row) for row in path.read_bytes().split(b"\n")[:-1]]
 
 
 def test_alpaca_lines_have_the_three_fields_and_nothing_else(run, tmp_path):
-    summary = export(run, tmp_path / "train.jsonl", alpaca)
+    summary = export(run, tmp_path / "train.jsonl")
 
     rows = read(tmp_path / "train.jsonl")
     assert rows == [
         {"instruction": "Summarise compaction.", "input": RECORD["input"], "output": "It merges SSTables."},
         {"instruction": "Compare.", "input": RECORD["input"], "output": "Both."},
     ]
-    assert summary == ExportSummary(2, (tmp_path / "train.jsonl").stat().st_size)
+    assert (summary.records, summary.bytes) == (2, (tmp_path / "train.jsonl").stat().st_size)
 
 
 def test_messages_are_instruction_blank_line_input_then_output(run, tmp_path):
-    export(run, tmp_path / "train.jsonl", messages())
+    export(run, tmp_path / "train.jsonl", "messages")
 
     assert read(tmp_path / "train.jsonl")[0] == {
         "messages": [
@@ -85,26 +87,24 @@ def test_messages_are_instruction_blank_line_input_then_output(run, tmp_path):
     }
 
 
-def test_a_system_message_goes_first():
-    row = messages(system="Be brief.")(Example(instruction="a", input="", output="b"))
+def test_a_system_message_goes_first(run, tmp_path):
+    export(run, tmp_path / "train.jsonl", "messages", system="Be brief.")
 
-    assert row == {
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "a"},
-            {"role": "assistant", "content": "b"},
-        ]
-    }
+    first, second, _ = read(tmp_path / "train.jsonl")[1]["messages"]
+    assert first == {"role": "system", "content": "Be brief."}
+    assert second["role"] == "user"
 
 
 def test_text_is_what_the_callers_template_makes_of_the_three_fields(run, tmp_path):
-    export(run, tmp_path / "train.jsonl", text("{}|{}|{}</s>".format))
+    (tmp_path / "template").write_text("${instruction}|${input}|\n${output}</s>\n")
 
-    assert read(tmp_path / "train.jsonl")[1] == {"text": f"Compare.|{RECORD['input']}|Both.</s>"}
+    export(run, tmp_path / "train.jsonl", "text", template=tmp_path / "template", eos="<|end|>")
+
+    assert read(tmp_path / "train.jsonl")[1] == {"text": f"Compare.|{RECORD['input']}|\nBoth.</s><|end|>"}
 
 
 def test_without_a_file_the_lines_go_to_standard_output(run, capfdbinary):
-    summary = export(run, None, alpaca)
+    summary = export(run, None)
 
     written = capfdbinary.readouterr().out
     assert len(written.splitlines()) == summary.records == 2
@@ -112,15 +112,15 @@ def test_without_a_file_the_lines_go_to_standard_output(run, capfdbinary):
 
 
 def test_a_file_named_gz_is_compressed_and_the_same_each_time(run, tmp_path):
-    summary = export(run, tmp_path / "a.jsonl.gz", alpaca)
-    export(run, tmp_path / "b.jsonl.gz", alpaca)
+    summary = export(run, tmp_path / "a.jsonl.gz")
+    export(run, tmp_path / "b.jsonl.gz")
 
     assert len(gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes())) == summary.bytes
     assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
 
 
 def test_missing_folders_are_made(run, tmp_path):
-    export(run, tmp_path / "new" / "folder" / "train.jsonl", alpaca)
+    export(run, tmp_path / "new" / "folder" / "train.jsonl")
 
     assert len(read(tmp_path / "new" / "folder" / "train.jsonl")) == 2
 
@@ -132,7 +132,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(run, tmp_path):
     reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
     reader.start()
 
-    summary = export(run, pipe, alpaca)
+    summary = export(run, pipe)
     reader.join()
 
     assert len(received[0]) == summary.bytes
@@ -146,7 +146,7 @@ def test_a_line_that_is_no_record_is_named_and_the_earlier_file_stays(bad, run, 
     out.write_text("earlier")
 
     with pytest.raises(ExportError, match=r"records\.jsonl:2 is not a record: "):
-        export(run, out, alpaca)
+        export(run, out)
 
     assert out.read_text() == "earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "train.jsonl"]
@@ -154,7 +154,7 @@ def test_a_line_that_is_no_record_is_named_and_the_earlier_file_stays(bad, run, 
 
 def test_no_run_is_a_clear_error(tmp_path):
     with pytest.raises(SetupError, match=r"There is no run in .*nowhere: no such folder"):
-        export(tmp_path / "nowhere", tmp_path / "train.jsonl", alpaca)
+        export(tmp_path / "nowhere", tmp_path / "train.jsonl")
 
 
 @pytest.mark.parametrize("sink", [None, b"", b'{"torn'])
@@ -165,7 +165,7 @@ def test_a_run_without_records_is_a_clear_error_and_leaves_no_file(sink, tmp_pat
         (folder / "records.jsonl").write_bytes(sink)
 
     with pytest.raises(ExportError, match="has no records to export"):
-        export(folder, tmp_path / "train.jsonl", alpaca)
+        export(folder, tmp_path / "train.jsonl")
 
     assert not (tmp_path / "train.jsonl").exists()
 
@@ -176,22 +176,22 @@ NAMES = [JOURNAL, SINK, JUDGEMENTS, MANIFEST, LOCK, INDEX, f"{INDEX}-wal", f"{IN
 @pytest.mark.parametrize("name", NAMES)
 def test_the_runs_own_files_are_never_written_over(name, run):
     with pytest.raises(ExportError, match="is a file of the run itself"):
-        export(run, run / ".." / "run" / name, alpaca)
+        export(run, run / ".." / "run" / name)
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(run, tmp_path):
     with pytest.raises(ExportError, match="cannot be written: Is a directory"):
-        export(run, tmp_path, alpaca)
+        export(run, tmp_path)
     with pytest.raises(ExportError, match=r"cannot be written: (Not a directory|File exists)"):
-        export(run, run / "records.jsonl" / "train.jsonl", alpaca)
+        export(run, run / "records.jsonl" / "train.jsonl")
 
 
 def test_memory_does_not_grow_with_the_run(run, tmp_path):
     (run / "records.jsonl").write_bytes(line(output="x" * 10_000) * 2_000)
-    export(run, tmp_path / "warm.jsonl", alpaca)
+    export(run, tmp_path / "warm.jsonl")
 
     tracemalloc.start()
-    export(run, tmp_path / "train.jsonl", alpaca)
+    export(run, tmp_path / "train.jsonl")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -212,7 +212,7 @@ def test_however_the_sink_is_cut_the_whole_lines_before_the_cut_come_out_exact(t
     cut = data.draw(st.integers(min_value=len(lines[0]), max_value=len(sink)))
     (folder / "records.jsonl").write_bytes(sink[:cut])
 
-    found = [example.model_dump() for example in examples(folder)]
+    found = [example.model_dump(include={*rows[0]}) for example in examples(folder)]
 
     whole = sink[:cut].count(b"\n")
     assert found == [{**row, "output": row["output"].strip()} for row in rows[:whole]]

@@ -1,21 +1,19 @@
-"""The commands that only look: `status`, `export`, `packs` and `settings`."""
+"""The commands that only look: `status`, `packs` and `settings`."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import orjson
 
 from ..manifest import Manifest, read_manifest
-from ..oneshot import export, summary
+from ..oneshot import summary
 from ..packs import load_pack
 from ..settings import explain, load
 from ..store.lock import in_use
 from ..store.names import MANIFEST
 from ..summary import Summary
-from ..words import counted
 from .parser import knobs_of
 
 
@@ -46,25 +44,6 @@ def _unwritten(folder: Path, found: Summary) -> str:
     if in_use(folder):
         return "a process is at work and has sent no call yet"
     return "no call was sent yet; the same command goes on"
-
-
-def export_records(arguments: argparse.Namespace) -> int:
-    """Write training files."""
-    pack = load(**knobs_of(arguments)).pack
-    written = export(
-        arguments.folder,
-        arguments.out,
-        arguments.format,
-        system=arguments.system,
-        pack=pack,
-        judged=arguments.judged,
-    )
-    if arguments.out:
-        old = f" ({written.outdated} of them made under earlier models or prompts)" if written.outdated else ""
-        print(f"{counted(written.records, 'example')} written to {arguments.out}{old}", file=sys.stderr)
-    if arguments.judged:
-        print(f"left out: {written.refused} refused by the judge, {written.unjudged} not judged", file=sys.stderr)
-    return 0
 
 
 def packs(arguments: argparse.Namespace) -> int:

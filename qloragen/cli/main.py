@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import calibrate, checks, estimate, generate, judge, look, report, simulate, upkeep
+from . import calibrate, checks, estimate, export, generate, judge, look, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
@@ -20,7 +20,7 @@ _COMMANDS = {
     "status": look.status,
     "report": report.report,
     "reparse": generate.reparse,
-    "export": look.export_records,
+    "export": export.export_records,
     "verify": upkeep.verify,
     "rebuild": upkeep.rebuild,
     "retry": upkeep.retry,

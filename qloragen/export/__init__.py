@@ -14,8 +14,6 @@ from .forms import FORMS, form_of, tagged
 from .openai_rules import OpenAiRules
 from .prompt import Prompt
 from .records import examples
-from .shapes import alpaca, messages, text
-from .write import ExportSummary, Shape, export
 
 __all__ = [
     "CONTAINERS",
@@ -23,23 +21,17 @@ __all__ = [
     "Column",
     "Example",
     "ExportError",
-    "ExportSummary",
     "Form",
     "Holds",
     "OpenAiRules",
     "Prompt",
     "Put",
     "Row",
-    "Shape",
-    "alpaca",
     "container_of",
     "examples",
-    "export",
     "form_of",
-    "messages",
     "of_any",
     "opened",
     "rows_to",
     "tagged",
-    "text",
 ]

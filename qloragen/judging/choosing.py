@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from ..domain.judging.text import text_hash
 from ..errors import SetupError
@@ -11,25 +12,23 @@ from ..settings import load
 from ..upkeep import mend
 from .reading import Heard, assess, heard_of, judge_folder, place_of
 
+Objection = Literal["refused", "unjudged"]
+"""Why a record is not accepted: the judge has refused it, or has not judged it as it is now."""
+
 
 class Choice:
-    """The records that a judge has accepted, for an export; counts what it leaves out."""
+    """The records that a judge has accepted, for an export."""
 
     def __init__(self, heard: Heard) -> None:
         self._heard = heard
-        self.refused = 0
-        """Records that the judge has refused."""
-        self.unjudged = 0
-        """Records that it has not judged as they are now."""
 
-    def takes(self, example: Example) -> bool:
-        """Say whether a record is to be exported."""
+    def objection(self, example: Example) -> Objection | None:
+        """Say why a record is not to be exported; None: it is accepted."""
         hashed = text_hash(example.instruction, example.input, example.output)
         yes = self._heard.answers.get(place_of(example.id, hashed))
-        accepted = yes is not None and len(yes) == len(self._heard.questions)
-        self.unjudged += yes is None
-        self.refused += yes is not None and not accepted
-        return accepted
+        if yes is None:
+            return "unjudged"
+        return None if len(yes) == len(self._heard.questions) else "refused"
 
 
 def accepted(folder: Path) -> Choice:
