@@ -1,0 +1,229 @@
+"""Whether anything that is tested with is also trained on: looked for in what is about to be written, however its
+splits were made.
+
+Rules:
+1. A leak is, of two different splits: records of one article, its parts and earlier texts included, or of one text;
+   articles that are alike; records that say nearly the same.
+2. What is held out, which is less, is kept; then everything passes by, and is compared with what another split has.
+3. Two texts are compared when they share enough of their 32 lowest hashes, which they do with a probability of 99.99 %
+   at a likeness of 0.6. Then all that they have in common is counted.
+
+None of this is taken from `groups`, which finds by other means what is to be compared: what one of them misses, the
+other need not.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from hashlib import blake2b
+from heapq import nsmallest
+from typing import Literal, NamedTuple
+from zlib import crc32
+
+from ..export.example import OWN, Example
+from ..pipeline.uniqueness.texts import said
+from ..sources.sketch import words
+from ..words import counted
+from .alike import SIMILARITY, checked_similarity, jaccard, pairs_of
+from .splits import SPLITS, TRAIN, Split
+
+Placed = Callable[[], Iterable[tuple[Split, Example]]]
+"""Returns examples with their splits, the same ones each time."""
+
+Kind = Literal["the same article", "the same text", "articles alike", "records alike"]
+
+RECORDS_ALIKE = 0.8
+"""Likeness from which on two records say nearly the same: the Jaccard similarity of the runs of three words in their
+outputs; of few words, in instruction and output."""
+
+_SHOWN = 20
+_LOWEST = 32
+_SHARED = 6
+"""Of so many lowest hashes, how many two texts have in common to be compared."""
+_LISTED = 256
+"""Texts that are looked at because of one hash: thousands have what all pages of a template have."""
+_KEPT = 256
+_MIXER, _HASH_BITS = 0x9E3779B1, 32
+_HASHES = (1 << _HASH_BITS) - 1
+
+
+class Leak(NamedTuple):
+    """What two splits have in common."""
+
+    kind: Kind
+    split: Split
+    id: str
+    """Of the article, or of the record."""
+    other_split: Split
+    other_id: str
+    likeness: float = 1.0
+
+    def __str__(self) -> str:
+        alike = "" if self.likeness == 1 else f" ({int(100 * self.likeness)} %)"
+        return f"{self.kind}{alike}: {self.id!r} in {self.split} and {self.other_id!r} in {self.other_split}"
+
+
+class Leaks:
+    """What a check has found, and how much it has compared; true when there is any leak."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Kind] = Counter()
+        self.found: list[Leak] = []
+        """The first of them."""
+        self.articles = 0
+        """Texts of articles that were compared."""
+        self.records = 0
+        """Records that were compared, general ones included."""
+
+    def __bool__(self) -> bool:
+        return bool(self.counts)
+
+    def __str__(self) -> str:
+        if not self:
+            return f"no leaks among {counted(self.records, 'record')} of {counted(self.articles, 'article')}"
+        return f"{counted(self.counts.total(), 'leak')} between splits, such as {self.found[0]}"
+
+    def add(self, leak: Leak) -> None:
+        """Count a leak."""
+        self.counts[leak.kind] += 1
+        if len(self.found) < _SHOWN:
+            self.found.append(leak)
+
+
+def leaks_in(placed: Placed, text_of: Callable[[str], str | None], similarity: float = SIMILARITY) -> Leaks:
+    """Return what leaks between the splits of examples. `placed` is called twice; `text_of` returns the text of an
+    article by its hash, None where it is not known any more. Articles as much alike as `similarity` are a leak.
+
+    Some 200 bytes are held for each article; 300 more for each that is held out, and 800 for each record of those.
+
+    Raises:
+        ExportError: `similarity` is not from 0.5 to 1.
+    """
+    check = _Check(text_of, checked_similarity(similarity))
+    for split, example in placed():
+        check.keep(split, example)
+    for split, example in placed():
+        check.compare(split, example)
+    return check.leaks
+
+
+class _Check:
+    def __init__(self, text_of: Callable[[str], str | None], similarity: float) -> None:
+        self.leaks = Leaks()
+        self._text_of = text_of
+        self._hashes_of = lru_cache(maxsize=_KEPT)(self._hashes)
+        self._holders: dict[int, int] = {}
+        """What stands for an article's id or text, to a bit for each split that has it."""
+        self._compared: set[int] = set()
+        """What stands for the texts that have passed by."""
+        self._text_hashes: list[str] = []
+        self._said: list[array[int]] = []
+        self._articles = _HeldOut(similarity, lambda number: self._hashes_of(self._text_hashes[number]))
+        self._records = _HeldOut(RECORDS_ALIKE, lambda number: frozenset(self._said[number]))
+
+    def keep(self, split: Split, example: Example) -> None:
+        """Keep what is held out, and in which splits its article is."""
+        is_new = example.source == OWN and self._is_new(split, example)
+        if split == TRAIN:
+            return
+        if is_new and (hashes := self._hashes_of(example.content_hash)):
+            self._text_hashes.append(example.content_hash)
+            self._articles.add(split, example.article_id, hashes)
+        said_there = _said_in(example)
+        self._said.append(array("I", said_there))
+        self._records.add(split, example.id, said_there)
+
+    def compare(self, split: Split, example: Example) -> None:
+        """Compare an example with what is held out in other splits."""
+        self.leaks.records += 1
+        for alike in self._records.like(split, _said_in(example)):
+            self.leaks.add(Leak("records alike", split, example.id, *alike))
+        text = _stands_for("text", example.content_hash)
+        if example.source != OWN or text in self._compared:
+            return
+        self._compared.add(text)
+        self.leaks.articles += 1
+        for alike in self._articles.like(split, self._hashes_of(example.content_hash)):
+            self.leaks.add(Leak("articles alike", split, example.article_id, *alike))
+
+    def _is_new(self, split: Split, example: Example) -> bool:
+        """Whether no example before was of the same text; where one of the same text or article was in another split,
+        that is a leak."""
+        whole = example.article_id.partition("#part-")[0]
+        self._hold("the same article", _stands_for("id", whole), split, example)
+        return self._hold("the same text", _stands_for("text", example.content_hash), split, example)
+
+    def _hold(self, kind: Kind, thing: int, split: Split, example: Example) -> bool:
+        before, bit = self._holders.get(thing, 0), 1 << SPLITS.index(split)
+        self._holders[thing] = before | bit
+        if before and not before & bit:
+            other = next(name for place, name in enumerate(SPLITS) if before >> place & 1)
+            self.leaks.add(Leak(kind, split, example.article_id, other, example.article_id))
+        return not before
+
+    def _hashes(self, content_hash: str) -> frozenset[int]:
+        text = self._text_of(content_hash)
+        return frozenset() if text is None else _hashed(pairs_of(text))
+
+
+class _Alike(NamedTuple):
+    split: Split
+    id: str
+    likeness: float
+
+
+class _HeldOut:
+    """Articles or records that are held out, and which of them another one is like."""
+
+    def __init__(self, similarity: float, hashes_of: Callable[[int], AbstractSet[int]]) -> None:
+        self._similarity = similarity
+        self._hashes_of = hashes_of
+        self._splits = array("B")
+        self._ids: list[str] = []
+        self._entries = array("Q")
+        """A hash, then the number of what has it, in 32 bits each; sorted once all are there."""
+        self._is_sorted = False
+
+    def add(self, split: Split, id: str, hashes: Collection[int]) -> None:
+        """Keep one, before any is looked for."""
+        self._entries.extend(one << _HASH_BITS | len(self._ids) for one in nsmallest(_LOWEST, hashes))
+        self._splits.append(SPLITS.index(split))
+        self._ids.append(id)
+
+    def like(self, split: Split, hashes: AbstractSet[int]) -> Iterator[_Alike]:
+        """Yield those of later splits that have as much in common with what is in one."""
+        if not self._is_sorted:
+            self._entries = array("Q", sorted(self._entries))
+            self._is_sorted = True
+        for number in self._sharing(hashes):
+            if self._splits[number] > SPLITS.index(split):
+                likeness = jaccard(hashes, self._hashes_of(number))
+                if likeness >= self._similarity:
+                    yield _Alike(SPLITS[self._splits[number]], self._ids[number], likeness)
+
+    def _sharing(self, hashes: Collection[int]) -> list[int]:
+        shared = Counter[int]()
+        for one in nsmallest(_LOWEST, hashes):
+            start = bisect_left(self._entries, one << _HASH_BITS)
+            listed = self._entries[start : start + _LISTED]
+            shared.update(entry & _HASHES for entry in listed if entry >> _HASH_BITS == one)
+        least = max(1, min(_SHARED, int(self._similarity * len(hashes))))
+        return [number for number, count in shared.items() if count >= least]
+
+
+def _said_in(example: Example) -> frozenset[int]:
+    return _hashed(said(words(example.instruction), words(example.output)))
+
+
+def _hashed(parts: Iterable[str]) -> frozenset[int]:
+    """Return a number of 32 bits for each part, which looks drawn by chance and is always the same."""
+    return frozenset(crc32(part.encode("utf-8", "replace")) * _MIXER & _HASHES for part in parts)
+
+
+def _stands_for(what: str, name: str) -> int:
+    return int.from_bytes(blake2b(f"{what}\n{name}".encode("utf-8", "replace"), digest_size=7).digest(), "big")
