@@ -8,7 +8,7 @@ with opened(Path("train.parquet"), "parquet", form.columns) as put:
 """
 
 from .containers import CONTAINERS, Put, container_of, opened, rows_to
-from .example import Example, ExportError, Holds, of_any
+from .example import OWN, Example, ExportError, Holds, of_any
 from .form import Column, Form, Row
 from .forms import FORMS, form_of, tagged
 from .openai_rules import OpenAiRules
@@ -18,6 +18,7 @@ from .records import examples
 __all__ = [
     "CONTAINERS",
     "FORMS",
+    "OWN",
     "Column",
     "Example",
     "ExportError",

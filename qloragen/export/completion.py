@@ -12,7 +12,8 @@ def prompt_completion(prompt: Prompt) -> Form:
 
     The prompt ends with a line end and the completion begins without white space, so that a tokenizer puts a border
     between them whether it reads them apart or together; TRL warns where it does not. TRL appends the
-    end-of-sequence token to the completion itself. General data with earlier turns does not fit.
+    end-of-sequence token to the completion itself. General data with earlier turns does not fit, nor does an example
+    without an answer.
 
     Raises:
         ExportError: The answer does not begin a line of the template.
@@ -24,6 +25,8 @@ def prompt_completion(prompt: Prompt) -> Form:
         )
 
     def row(example: Example) -> Row | None:
-        return None if example.earlier else {"prompt": prompt.head(example), "completion": prompt.tail(example)}
+        if example.earlier or not example.output:
+            return None
+        return {"prompt": prompt.head(example), "completion": prompt.tail(example)}
 
     return Form("prompt-completion", {"prompt": "text", "completion": "text"}, row)

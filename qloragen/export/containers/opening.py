@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ..example import ExportError
-from ..form import Column
+from ..form import Column, Row
 from ..whole import Write, opened_whole, refuse_files_of_runs
 from .json import json
 from .jsonl import jsonl
@@ -56,22 +56,31 @@ def opened(path: Path, container: str, columns: Mapping[str, Column]) -> Iterato
     refuse_files_of_runs(path)
     if container == "parquet" and path.suffix.lower() == ".gz":
         raise ExportError(f"{path} would be compressed twice, and nothing reads that: leave out `.gz`.")
-    with ExitStack() as stack:
-        with _named(path):
-            put = stack.enter_context(rows_to(stack.enter_context(opened_whole(path)), container, columns))
-
-        def put_here(row: Mapping[str, object]) -> int:
-            with _named(path):
-                return put(row)
-
-        yield put_here
-        with _named(path):
-            stack.close()
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
+    callers: OSError | None = None
     try:
-        yield
+        with opened_whole(path) as write, rows_to(write, container, columns) as put:
+            try:
+                yield _naming(path, put)
+            except OSError as error:
+                callers = error
+                raise
     except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+        if error is callers:
+            raise
+        raise _unwritten(path, error) from error
+
+
+def _naming(path: Path, put: Put) -> Put:
+    """Return `put` with errors that name the file, so that no caller takes them for errors of its own."""
+
+    def put_here(row: Row) -> int:
+        try:
+            return put(row)
+        except OSError as error:
+            raise _unwritten(path, error) from error
+
+    return put_here
+
+
+def _unwritten(path: Path, error: OSError) -> ExportError:
+    return ExportError(f"{path} cannot be written: {error.strerror or error}.")
