@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from .example import Example, ExportError, Turn
 from .general_rows import Found, rows_of
 
@@ -123,7 +121,7 @@ def _text(content: object) -> str:
     """Return a text, also one that is given in parts of text."""
     match content:
         case str():
-            return content
+            return _whole(content)
         case [_, *_]:
             return "".join(_part(part) for part in content)
         case _:
@@ -133,9 +131,17 @@ def _text(content: object) -> str:
 def _part(part: object) -> str:
     match part:
         case {"type": "text", "text": str(text)}:
-            return text
+            return _whole(text)
         case _:
             raise _OddError(NO_TEXT)
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which no file could hold
+        raise _OddError(GARBLED) from None
+    return text
 
 
 def _example(draft: _Draft, name: str, tag: str) -> Example:
@@ -148,15 +154,12 @@ def _example(draft: _Draft, name: str, tag: str) -> Example:
     if not all(text.strip() for _, text in turns):
         raise _OddError(EMPTY)
     earlier = tuple(Turn("assistant" if at % 2 else "user", text) for at, (_, text) in enumerate(turns[:-2]))
-    try:
-        return Example(
-            instruction=turns[-2][1],
-            input=draft.input,
-            output=turns[-1][1],
-            id=name,
-            system=draft.said[0][1] if has_system else "",
-            earlier=earlier,
-            source=tag,
-        )
-    except ValidationError:  # half a surrogate pair cannot be written
-        raise _OddError(GARBLED) from None
+    return Example(
+        instruction=turns[-2][1],
+        input=draft.input,
+        output=turns[-1][1],
+        id=name,
+        system=draft.said[0][1] if has_system else "",
+        earlier=earlier,
+        source=tag,
+    )
