@@ -1,38 +1,58 @@
 """The programs in `examples/` run as their first lines say."""
 
+import json
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import anyio.from_thread
 import pytest
 
-from .simulated import Simulated
+import qloragen
+from qloragen.simulator import error
+
+from .elastic import Elastic
+from .local_servers import like_llama_cpp, like_vllm
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 @pytest.fixture
-def server():
-    with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(Simulated()) as server:
-        yield server
+def server(serve):
+    return serve()
 
 
-def example(name: str, *arguments: object, base_url: str = "") -> "subprocess.CompletedProcess[str]":
+def about(name: object) -> str:
+    """An article that is long enough."""
+    return f"Node {name} keeps the newest writes in memory until they are flushed to an SSTable on its disk. " * 3
+
+
+def lines_of(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_bytes().splitlines()]
+
+
+def example(name: str, *arguments: object, base_url: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, EXAMPLES / name, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-        env={**os.environ, "QLORAGEN_BASE_URL": base_url},
+        env={**os.environ, "QLORAGEN_BASE_URL": base_url, **variables},
     )
 
 
-def test_the_library_example_makes_and_exports_records(tmp_path, server):
-    done = example("library.py", EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url)
+def test_five_lines_make_and_export_records(tmp_path, server):
+    done = example("five_lines.py", EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url)
 
     assert done.stderr == ""
     assert "records              " in done.stdout
@@ -67,8 +87,169 @@ def test_the_engine_example_sorts_and_answers_tickets_whatever_the_provider_does
     assert re.search(r"spent: \$0\.0\d*[1-9]", done.stdout)
 
 
+@contextmanager
+def service(folder: Path, base_url: str, **knobs: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The example service as a process of its own, and its address."""
+    with subprocess.Popen(
+        [sys.executable, EXAMPLES / "service.py", folder, "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "QLORAGEN_BASE_URL": base_url, **knobs},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def post(address: str, body: object) -> tuple[int, object]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{address}/records", content)  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_service_answers_many_callers_within_the_limits_of_one_session(tmp_path, serve):
+    server = serve(delay_s=0.02)
+    articles = [{"id": str(number), "content": about(number)} for number in range(12)]
+
+    with (
+        service(tmp_path / "run", server.base_url, QLORAGEN_MAX_CONCURRENCY="4") as (_, address),
+        ThreadPoolExecutor(len(articles)) as callers,
+    ):
+        answers = [*callers.map(post, [address] * len(articles), articles)]
+        paid = len(server.calls)
+        again = post(address, articles[3])
+
+    for article, (status, records) in zip(articles, answers, strict=True):
+        assert status == 200
+        assert isinstance(records, list)
+        assert len(records) == 3
+        assert all(record["input"] in article["content"] for record in records)
+    assert server.peak == 4
+    assert (again, len(server.calls)) == (answers[3], paid)
+
+
+def test_the_service_says_what_is_wrong_with_a_request_and_with_the_key(tmp_path, serve):
+    server = serve(faults=lambda _: error(401, "Incorrect API key provided", code="invalid_api_key"))
+
+    with service(tmp_path / "run", server.base_url) as (_, address):
+        assert post(address, b"{") == (400, "The body is not JSON.")
+        assert post(address, {"text": "?"}) == (400, "An article is a JSON object with its text in `content`.")
+        status, reason = post(address, {"content": about("a")})
+
+    assert status == 503
+    assert "key" in str(reason)
+
+
+def test_the_service_answers_who_is_there_before_it_ends(tmp_path, serve):
+    server = serve(delay_s=0.3)
+
+    with (
+        service(tmp_path / "run", server.base_url) as (process, address),
+        ThreadPoolExecutor(1) as callers,
+    ):
+        answer = callers.submit(post, address, {"content": about("a")})
+        while not server.calls:
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        status, records = answer.result()
+
+        assert status == 200
+        assert isinstance(records, list)
+        assert len(records) == 3
+        assert process.wait(timeout=30) == 0
+
+
+def test_the_elasticsearch_example_pages_through_an_index_whatever_happens(tmp_path, server, portal):
+    documents = {f"d{n}": {"title": f"Article {n}", "content": about(n)} for n in range(430)}
+    elastic = Elastic("pages", documents, troubles=(200, 429, 503, None, 200, 502))
+
+    with portal.wrap_async_context_manager(elastic):
+        arguments = (elastic.base_url, "pages", tmp_path / "run")
+        done = example("elasticsearch_source.py", *arguments, base_url=server.base_url, QLORAGEN_MAX_TYPES="0")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert elastic.pages == [200, 200, 30, 0]
+    assert elastic.open == []
+    articles = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["t"] == "article"]
+    assert {article["id"] for article in articles} == documents.keys()
+    assert len(server.calls) == 430
+
+
+def test_the_database_example_reads_a_table_in_batches(tmp_path, server):
+    with closing(sqlite3.connect(tmp_path / "site.db")) as database, database:
+        database.execute("create table pages(id integer primary key, title text, url text, body text)")
+        rows = [(2 * n + 1, f"Article {n}", None, about(n)) for n in range(205)]
+        database.executemany("insert into pages values (?, ?, ?, ?)", [*rows, (1_000, "Empty", None, None)])
+
+    arguments = (tmp_path / "site.db", tmp_path / "run")
+    done = example("database_source.py", *arguments, base_url=server.base_url, QLORAGEN_MAX_TYPES="0")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    articles = [line for line in lines_of(tmp_path / "run/journal.jsonl") if line["t"] == "article"]
+    assert {article["id"] for article in articles} == {f"pages/{row[0]}" for row in rows}
+
+
+def test_the_sink_of_ones_own_has_each_record_of_a_run_in_a_folder_for_its_type(tmp_path, server):
+    arguments = (EXAMPLES / "articles", tmp_path / "run", tmp_path / "kept")
+    done = example("custom_sink.py", *arguments, base_url=server.base_url)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = {str(file.relative_to(tmp_path / "kept")) for file in (tmp_path / "kept").glob("*/*")}
+    assert kept == {f"{line['type_slug']}/{line['id']}.json" for line in lines_of(tmp_path / "run/records.jsonl")}
+
+
+def test_the_pack_for_another_field_is_whole_and_makes_records_of_its_own_types(tmp_path, serve):
+    server = serve(classify=lambda _: "1, 2, 3, 4, 5, 6, 7, 8")
+    pack = EXAMPLES / "packs/cooking"
+
+    looked = subprocess.run(
+        [sys.executable, "-m", "qloragen", "packs", "--pack", pack], capture_output=True, text=True, check=False
+    )
+    outcome = qloragen.generate(pack / "articles", tmp_path / "run", pack=str(pack), base_url=server.base_url)
+
+    assert (looked.returncode, looked.stderr) == (0, "")
+    assert "kitchen = 'a home kitchen with ordinary tools'" in looked.stdout
+    made = {record.type_slug for record in outcome.records()} | {key[1] for key in outcome.summary.rejections}
+    assert made >= {"gist", "why", "safety", "figures", "contrast"}
+    assert not any("Cassandra" in call.prompt or "NoSQL" in call.prompt for call in server.calls)
+    assert all("bread, pickles and other fermented food" in call.prompt for call in server.calls)
+    assert "qloragen generate examples/packs/cooking/articles" in (pack / "pack.toml").read_text()
+
+
+def test_every_example_is_listed_and_every_program_says_how_to_run_it():
+    listed = re.findall(r"^\| \[([^]]+)\]", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+
+    there = {file.name for file in EXAMPLES.iterdir() if not file.name.startswith(("_", "README"))}
+    packs = {f"packs/{folder.name}" for folder in (EXAMPLES / "packs").iterdir()}
+    assert sorted(listed) == sorted((there | packs) - {"packs"})
+    for program in EXAMPLES.glob("*.py"):
+        assert f"python examples/{program.name}" in program.read_text().split('"""')[1]
+
+
+@pytest.mark.parametrize(("place", "server_kind"), [(0, like_vllm), (1, like_llama_cpp)])
+def test_the_settings_for_servers_of_open_models_are_taken_by_such_servers(tmp_path, serve, place, server_kind):
+    server = serve(classify=lambda _: '{"types": [1, 2]}', faults=server_kind)
+    document = (EXAMPLES / "local_server.md").read_text()
+    settings = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)[place]
+    local = re.sub(r'base_url = ".*"', f'base_url = "{server.base_url}"', settings)
+    (tmp_path / "qloragen.toml").write_text(local)
+
+    outcome = qloragen.generate([{"id": "a", "content": about("a")}], tmp_path / "run")
+
+    assert local != settings
+    assert outcome.summary.failures == {}
+    assert outcome.summary.records == len(server.calls) - 1 > 0
+    assert {call.model for call in server.calls} == {tomllib.loads(settings)["generate_model"]}
+
+
 def test_a_record_is_shown_in_full(tmp_path, server):
-    example("library.py", EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url)
+    qloragen.generate(EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url, limit=2)
 
     done = example("show_record.py", tmp_path / "run")
 
@@ -79,7 +260,7 @@ def test_a_record_is_shown_in_full(tmp_path, server):
 
 def test_a_record_that_the_usual_checks_would_refuse_is_shown_with_the_reasons(tmp_path, server, monkeypatch):
     monkeypatch.setenv("QLORAGEN_CHECKS", '{"max_output_bytes": 9, "actions": {"too_long": "flag"}}')
-    example("library.py", EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)
+    qloragen.generate(EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)
 
     done = example("show_record.py", tmp_path / "run")
 
@@ -90,7 +271,7 @@ def test_a_record_that_the_usual_checks_would_refuse_is_shown_with_the_reasons(t
 
 def test_where_the_checks_accept_nothing_a_refused_record_is_shown_with_the_reason(tmp_path, server, monkeypatch):
     monkeypatch.setenv("QLORAGEN_CHECKS", '{"max_output_bytes": 9}')
-    example("library.py", EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)
+    qloragen.generate(EXAMPLES / "articles/time-series-tutorial.md", tmp_path / "run", base_url=server.base_url)
 
     done = example("show_record.py", tmp_path / "run")
 

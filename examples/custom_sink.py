@@ -1,0 +1,75 @@
+"""Records into a place of your own, here a file each. Run: python examples/custom_sink.py ARTICLES RUN_DIRECTORY FOLDER
+
+A sink is any object with these five methods; `qloragen.sinks.Sink` says what each of them has to promise. It gets every
+record at least once, also after a crash, and the run ends as done only when it has them all.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import qloragen
+
+
+class FolderSink:
+    """Keeps each record as `FOLDER/TYPE/ID.json`: the same record twice is the same file, written over."""
+
+    name = "folder"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def __aenter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """There is nothing to close."""
+
+    async def put(self, records: Sequence[qloragen.Record]) -> None:
+        await asyncio.to_thread(self._write, records)
+
+    async def drop(self, ids: Sequence[str]) -> None:
+        for one in ids:
+            for file in self._folder.glob(f"*/{one}.json"):
+                file.unlink(missing_ok=True)
+
+    def _write(self, records: Sequence[qloragen.Record]) -> None:
+        """Return when the disk has them all, so that not even a loss of power takes one. A full disk is an OSError: it
+        is tried again."""
+        for record in records:
+            file = self._folder / record.type_slug / f"{record.id}.json"
+            file.parent.mkdir(exist_ok=True)
+            unfinished = file.with_suffix(".unfinished")
+            with unfinished.open("w", encoding="utf-8") as lines:
+                json.dump({part: getattr(record, part) for part in ("instruction", "input", "output")}, lines)
+                lines.flush()
+                os.fsync(lines.fileno())
+            unfinished.replace(file)
+        for folder in {self._folder, *(self._folder / record.type_slug for record in records)}:
+            _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Have the disk keep the names in a folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+async def main(articles: str, out: str, folder: str) -> None:
+    async with qloragen.Session(out, sinks=[FolderSink(Path(folder))]) as session:
+        await session.process(articles)
+        print(session.summary)
+
+
+asyncio.run(main(*sys.argv[1:4]))

@@ -1,0 +1,62 @@
+"""One session inside a web service, for any number of callers. Run: python examples/service.py RUN_DIRECTORY [PORT]
+
+POST an article to /records, as JSON with `content` and perhaps `id`, `title` and `url`, and get its records back:
+
+    curl http://127.0.0.1:8080/records --json '{"content": "..."}'
+
+All callers share the limits, the budget and the prompt cache of the one session, and an article that was there before
+costs nothing. SIGTERM and Ctrl-C let the requests finish that are being worked on.
+"""
+
+import asyncio
+import signal
+import sys
+
+import anyio
+from aiohttp import web
+
+import qloragen
+
+SESSION = web.AppKey("session", qloragen.Session)
+GRACE_S = 60
+
+
+async def records(request: web.Request) -> web.Response:
+    """Answer with the records of one article; by and by, as other callers' articles leave room."""
+    try:
+        article = await request.json()
+    except ValueError:
+        raise web.HTTPBadRequest(text="The body is not JSON.") from None
+    if not isinstance(article, dict) or not isinstance(article.get("content"), str):
+        raise web.HTTPBadRequest(text="An article is a JSON object with its text in `content`.")
+    try:
+        made = [record async for record in request.app[SESSION].stream([article])]
+    except qloragen.RunStopped as reason:  # no key, no money, no provider: the session takes no more work
+        raise web.HTTPServiceUnavailable(text=str(reason)) from reason
+    return web.json_response(
+        [{"instruction": one.instruction, "input": one.input, "output": one.output} for one in made]
+    )
+
+
+async def summary(request: web.Request) -> web.Response:
+    """Answer with what the session has done and spent so far."""
+    return web.Response(text=str(request.app[SESSION].summary))
+
+
+async def main(folder: str, port: int) -> None:
+    async with qloragen.Session(folder) as session:
+        app = web.Application()
+        app[SESSION] = session
+        app.add_routes([web.post("/records", records), web.get("/summary", summary)])
+        runner = web.AppRunner(app, shutdown_timeout=GRACE_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                await anext(aiter(signals))
+        finally:
+            await runner.cleanup()  # takes no more callers, and waits for those that are there
+
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 8080))
