@@ -78,6 +78,15 @@ def test_parquet_has_a_type_for_each_column_however_empty(tmp_path):
         )
 
 
+def test_texts_that_look_like_something_else_stay_texts_in_parquet(tmp_path):
+    rows: list[Row] = [{"text": "2024-01-01", "other": "1"}, {"text": "2024-01-02T00:00:00Z", "other": "2"}]
+
+    write(tmp_path / "a.parquet", {"text": "text", "other": "text"}, rows)
+
+    for reader, read in readers_of(tmp_path / "a.parquet").items():
+        assert read(tmp_path / "a.parquet") == rows, reader
+
+
 def test_parquet_of_much_text_is_cut_into_row_groups_and_has_all_of_it(tmp_path):
     rows: list[Row] = [{"text": f"{number} " + "x" * 1_000_000} for number in range(40)]
 
