@@ -54,17 +54,9 @@ class _Outlet:
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._at = 0
 
     def write(self, data: bytes) -> int:
-        self._at += self._write(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._at
-
-    def flush(self) -> None:
-        """Leave that to the owner of the file."""
+        return self._write(data)
 
 
 @contextmanager
