@@ -11,8 +11,8 @@ def prompt_completion(prompt: Prompt) -> Form:
     """Return the form with the columns `prompt` and `completion`, which together are the text of `text`.
 
     The prompt ends with a line end and the completion begins without white space, so that a tokenizer puts a border
-    between them whether it reads them apart or together; TRL warns where it does not. TRL appends the
-    end-of-sequence token to the completion itself. General data with earlier turns does not fit, nor does an example
+    between them whether it reads them apart or together; TRL warns where it does not. TRL also appends the
+    end-of-sequence token to completions without it. General data with earlier turns does not fit, nor does an example
     without an answer.
 
     Raises:

@@ -29,8 +29,8 @@ class Prompt:
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     """Values of further names that the template may use, such as those of a prompt pack."""
     eos: str = ""
-    """Goes after the end marker. Trainers such as TRL's append the token of their tokenizer themselves; there this
-    stays empty, or else the model learns to say it twice."""
+    """Goes after the end marker: for trainers that do not add the end-of-sequence token of their tokenizer. TRL's does,
+    to each text and completion that does not end with it (TRL 1.16, `SFTTrainer`), so that for it this stays empty."""
     name: str = "The training template"
     """What messages call the template."""
 
