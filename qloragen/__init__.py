@@ -3,6 +3,7 @@
 from .calibrating import Calibration, acalibrate, calibrate
 from .dataset.making import export
 from .dataset.result import ExportSummary
+from .delivery import Delivered, adeliver, deliver
 from .errors import (
     AccessDenied,
     BudgetReached,
@@ -44,6 +45,7 @@ __all__ = [
     "Calibration",
     "ChangesNotAccepted",
     "ClassifierFailed",
+    "Delivered",
     "Estimate",
     "ExportSummary",
     "Interrupted",
@@ -70,10 +72,12 @@ __all__ = [
     "Usage",
     "Verification",
     "acalibrate",
+    "adeliver",
     "aestimate",
     "agenerate",
     "ajudge",
     "calibrate",
+    "deliver",
     "estimate",
     "export",
     "generate",

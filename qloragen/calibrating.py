@@ -157,7 +157,7 @@ def _session(wish: _Wish, settings: Settings, job: Job) -> Session:
     manifest = read_manifest(wish.out)
     if manifest and any(earlier.classifier != job.classified_by for earlier in manifest.circumstances):
         raise SetupError(f"{wish.out} is the directory of another run: calibrate in one of its own.")
-    only_classified = settings.model_copy(update={"batch": False, "max_types": 0})
+    only_classified = settings.model_copy(update={"batch": False, "max_types": 0, "sinks": ()})
     return Session(wish.out, client=wish.client, classifier=job.classifier, settings=only_classified)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -20,6 +20,7 @@ from .rereading import reread
 from .session import Session, Source
 from .settings import load
 from .signals import stop_on_signals
+from .sinks import Sink
 from .store.names import SINK
 from .store.run import open_run, read_records, read_run
 from .summary import Summary, summarise
@@ -55,7 +56,14 @@ class Outcome:
         return export(self.folder, out, format, **options)
 
 
-def generate(source: Source, out: str | Path, *, limit: int | None = None, **knobs: object) -> Outcome:
+def generate(
+    source: Source,
+    out: str | Path,
+    *,
+    limit: int | None = None,
+    sinks: Iterable[Sink | str] | None = None,
+    **knobs: object,
+) -> Outcome:
     """Turn `source` into instruction records in the run directory `out`, and block until that is done.
 
     The same call again makes no request for what is done, and continues what is not. Ctrl-C or SIGTERM finishes the
@@ -65,6 +73,7 @@ def generate(source: Source, out: str | Path, *, limit: int | None = None, **kno
         source: A path (file, folder, glob), paths, or any iterable of articles (`str`, `dict` or `Article`).
         out: The run directory; made when absent.
         limit: Take at most so many articles.
+        sinks: Where records go besides `out`, in the place of those that are set; see `qloragen.sinks`.
         knobs: Settings by name, as in `qloragen settings`.
 
     Raises:
@@ -75,15 +84,22 @@ def generate(source: Source, out: str | Path, *, limit: int | None = None, **kno
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return block_on(_generate_here, source, out, limit, knobs)
+        return block_on(_generate_here, source, out, limit, sinks, knobs)
     raise SetupError(
         "generate() blocks, and an event loop is running here: use `await qloragen.agenerate(...)` instead."
     )
 
 
-async def agenerate(source: Source, out: str | Path, *, limit: int | None = None, **knobs: object) -> Outcome:
+async def agenerate(
+    source: Source,
+    out: str | Path,
+    *,
+    limit: int | None = None,
+    sinks: Iterable[Sink | str] | None = None,
+    **knobs: object,
+) -> Outcome:
     """Do what `generate` does, for callers with an event loop of their own; signals are left to them."""
-    async with Session(out, settings=load(**knobs)) as session:
+    async with Session(out, settings=load(**knobs), sinks=sinks) as session:
         return await _process(session, source, limit)
 
 
@@ -127,10 +143,12 @@ def _changed_checks(of_run: object, given: object) -> Thresholds:
     return past.model_copy(update={**changes, "actions": {**past.actions, **today.actions}})
 
 
-async def _generate_here(source: Source, out: str | Path, limit: int | None, knobs: dict[str, object]) -> Outcome:
+async def _generate_here(
+    source: Source, out: str | Path, limit: int | None, sinks: Iterable[Sink | str] | None, knobs: dict[str, object]
+) -> Outcome:
     settings = load(**knobs)
-    async with stop_on_signals(settings.grace_s) as stopping, Session(out, settings=settings) as session:
-        stopping.finish_first(session)
+    async with stop_on_signals(settings.grace_s) as stopping, Session(out, settings=settings, sinks=sinks) as session:
+        stopping.finish_first(session, lambda: session.owed)
         return await _process(session, source, limit)
     raise AssertionError("unreachable")
 

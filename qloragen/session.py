@@ -24,6 +24,8 @@ from .pipeline.plan import Plan
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
 from .settings import Settings, load
+from .sinks import Sink
+from .sinks.named import sinks_of
 from .sources import Reading, read
 from .store.ledger import Bill
 from .summary import Summary, going_on, summarise
@@ -55,21 +57,25 @@ class Session:
         *,
         client: Client | None = None,
         classifier: Classifier | str | None = None,
+        sinks: Iterable[Sink | str] | None = None,
         settings: Settings | None = None,
         **knobs: object,
     ) -> None:
         """`knobs` are settings by name (`rpm=500`); they win over environment and file. `settings` replaces all three.
         `client` takes the place of OpenAI's client, for tests and other transports; whoever made it closes it.
         `classifier` may be one of your own, in the place of those that can be named; see `qloragen.classifiers`.
+        `sinks` get every record besides the run directory, in the place of those that are set; see `qloragen.sinks`.
 
         Raises:
-            SettingsError: A knob has a value that it cannot have, its name is unknown, or there are `settings` as well.
+            SettingsError: A knob has a value that it cannot have, its name is unknown, or there are `settings` as well;
+                or a sink cannot be made, or is called like another.
         """
         self.folder = Path(out).absolute()
         named = classifier if isinstance(classifier, str) else None
         if settings and (named or knobs):
             raise SettingsError(f"Give settings, or knobs by name ({', '.join(knobs) or 'classifier'}), not both.")
         self.settings = settings or load(classifier=named, **knobs)
+        self._sinks = sinks_of(self.settings.sinks if sinks is None else sinks)
         self.resumed = False
         """Whether there was work in the directory already when it was opened."""
         self._client = client
@@ -89,7 +95,7 @@ class Session:
             RunStopped: There is no API key, or the run directory cannot be written.
         """
         async with AsyncExitStack() as exits:
-            self._work = await open_work(self.folder, self.settings, self._client, self._classifier, exits)
+            self._work = await open_work(self.folder, self.settings, self._client, self._classifier, self._sinks, exits)
             self._tasks = await exits.enter_async_context(anyio.create_task_group())
             self._exits = exits.pop_all()
         self.settings, self.resumed = self._work.settings, self._work.resumed
@@ -159,6 +165,17 @@ class Session:
         return going_on(self.summary.batches) if self._work.batches else ""
 
     @property
+    def missing_in_sinks(self) -> Mapping[str, int]:
+        """Records that sinks do not have yet, or not as they are now, by the sink's name; those that have all are left
+        out."""
+        return self._work.delivery.missing
+
+    @property
+    def owed(self) -> str:
+        """A sentence about records that sinks do not have yet; empty where they have all."""
+        return self._work.delivery.owed
+
+    @property
     def bill(self) -> Bill:
         """Everything that was paid so far, earlier sessions included."""
         return self._work.run.state.ledger.total()
@@ -182,6 +199,7 @@ class Session:
         """Take no more work; calls in flight are finished and kept."""
         self._work.flow.stop(reason)
         self._work.committer.hurry()
+        self._work.delivery.hurry()
 
     async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
         """Read all of `source` and count what is still to be paid for, and what of it for the second time, because
@@ -196,7 +214,8 @@ class Session:
     async def process(self, source: Source, *, limit: int | None = None) -> None:
         """Work through `source`: a path, paths, or any (async) iterable of articles; at most `limit` articles.
 
-        Returns when everything is done that can be done now, and acknowledged; see `summary` for what has failed.
+        Returns when everything is done that can be done now, acknowledged, and in all sinks; see `summary` for what has
+        failed.
 
         Where earlier sessions have left work, a path or collection is read once more before that, to see what has
         changed since: models, prompts, parameters or texts. An iterable that can be read only once is judged by what
@@ -213,13 +232,15 @@ class Session:
                 shared = Shared(limited(items, limit))
                 await self._work.flow.process(shared)
             await self._acknowledged()
+            await self._delivered()
             self._raise_if_ended_early(shared)
 
     async def stream(self, source: Source, *, limit: int | None = None) -> AsyncIterator[Record]:
         """Yield the records of `source`'s articles as they are stored, those of earlier sessions included.
 
         Articles are taken from `source` only as fast as records are taken from here. Leaving the loop early takes no
-        more articles; what is in flight then is finished and stored.
+        more articles; what is in flight then is finished and stored. A record that is yielded is stored in the run
+        directory; other sinks have all of them when the stream has ended.
 
         Raises:
             ChangesNotAccepted: As for `process`.
@@ -242,6 +263,7 @@ class Session:
             async with send, aclosing(items):
                 await self._work.flow.process(shared, deliver, deliver)
                 await self._acknowledged()
+                await self._delivered()
                 shared.worked_through = True
 
         self._tasks.start_soon(feed)
@@ -272,6 +294,11 @@ class Session:
             await self._work.committer.durable()
         except StorageFailed as reason:
             self._work.flow.stop(reason)
+
+    async def _delivered(self) -> None:
+        if self.stopped:
+            self._work.delivery.hurry()
+        await self._work.delivery.delivered()
 
     async def _until_stopped(self, items: AsyncIterator[Article | Skip]) -> AsyncIterator[Article | Skip]:
         async for item in items:

@@ -46,6 +46,11 @@ class Work(Protocol):
         ...
 
 
+def nothing() -> str:
+    """Say nothing: all is done."""
+    return ""
+
+
 def wait_on(_: Interrupted) -> None:
     """Leave nothing behind, however long the block takes to end."""
 
@@ -64,10 +69,19 @@ class Stopping:
         self._cancel = cancel
         self._insist = insist
         self._work: Work | None = None
+        self._owed = nothing
 
-    def finish_first(self, work: Work) -> None:
-        """From here on, let the calls of `work` finish within the grace period."""
-        self._work = work
+    def finish_first(self, work: Work, owed: Callable[[], str] = nothing) -> None:
+        """From here on, let the calls of `work` finish within the grace period; `owed` says in a sentence, once it has
+        ended, what is missing elsewhere."""
+        self._work, self._owed = work, owed
+
+    @property
+    def end(self) -> Interrupted | None:
+        """How the block has ended, with what is missing elsewhere; None when no signal has arrived."""
+        if self.ended is None or not (owed := self._owed()):
+            return self.ended
+        return Interrupted(f"{str(self.ended).removesuffix(GO_ON)}{owed} {GO_ON}", signal=self.ended.signal)
 
     async def obey(self, signals: AsyncIterator[signal.Signals]) -> None:
         """Act on the signals as they come, until there is nothing more to do."""
@@ -135,11 +149,11 @@ async def stop_on_signals(grace_s: float, insist: Callable[[Interrupted], None] 
                 with block:
                     yield stopping
     except Interrupted as reason:
-        if reason is stopping.reason and stopping.ended:
-            raise stopping.ended from None
+        if reason is stopping.reason and (end := stopping.end):
+            raise end from None
         raise
-    if block.cancelled_caught and stopping.ended:
-        raise stopping.ended
+    if block.cancelled_caught and (end := stopping.end):
+        raise end
 
 
 @contextmanager

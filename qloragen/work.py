@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +16,7 @@ from .assembly import job_of, locally, options_of, salvage_of, specs_of, weights
 from .background import background, threaded
 from .batches import batches_of
 from .consent import Consent
+from .delivery import Delivery, Patience, delivering
 from .domain.classifiers import Classifier
 from .engine.batches.engine import BatchEngine
 from .engine.client import Client
@@ -29,6 +31,7 @@ from .pipeline.job import Job
 from .pipeline.salvage import Salvage
 from .rereading import take_up
 from .settings import Settings
+from .sinks import Sink
 from .sources import Options
 from .store.committer import Committer
 from .store.handle import Run
@@ -57,15 +60,22 @@ class Work:
     batches: BatchEngine | None
     flow: Flow
     consent: Consent
+    delivery: Delivery
+    """To sinks besides the run's own."""
     begun: anyio.Event = field(default_factory=anyio.Event)
     """Set once the first call may be made."""
     _beginning: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def begin(self) -> None:
-        """Take up what the provider finished while nobody listened, and write down what is worked with; once."""
+        """Take up what the provider finished while nobody listened, and write down what is worked with; once.
+
+        Raises:
+            SetupError: A sink cannot be used as it is.
+        """
         async with self._beginning:
             if self.begun.is_set():
                 return
+            await self.delivery.begin()
             since = self.logbook.unheard_since
             if since is not None:
                 await self.salvage.collect(self.client, since, self.run)
@@ -98,11 +108,16 @@ class Work:
 
 
 async def open_work(
-    folder: Path, settings: Settings, client: Client | None, classifier: Classifier | None, exits: AsyncExitStack
+    folder: Path,
+    settings: Settings,
+    client: Client | None,
+    classifier: Classifier | None,
+    sinks: Sequence[Sink],
+    exits: AsyncExitStack,
 ) -> Work:
     """Open a run directory, the connection and, where it is asked for, the local model; all of it ends with `exits`.
 
-    `client` takes the place of OpenAI's, `classifier` that of the settings.
+    `client` takes the place of OpenAI's, `classifier` that of the settings; `sinks` get the records besides the run's.
 
     Raises:
         SetupError: Settings, prompt pack or run directory cannot be used.
@@ -138,7 +153,24 @@ async def open_work(
     history = logbook.previous.circumstances if logbook.previous else ()
     consent = Consent(job, specs, run.state, history, given=settings.accept_changes, batch=settings.batch)
     options = replace(options, known=partial(_has_begun, run))
-    work = Work(settings, job, options, run, resumed, committer, client, engine, logbook, taken, batches, flow, consent)
+    patience = Patience(settings.max_outage_s, settings.grace_s)
+    delivery = await exits.enter_async_context(delivering(run, sinks, committer, patience, flow.stop))
+    work = Work(
+        settings,
+        job,
+        options,
+        run,
+        resumed,
+        committer,
+        client,
+        engine,
+        logbook,
+        taken,
+        batches,
+        flow,
+        consent,
+        delivery,
+    )
     exits.push_async_callback(work.end_logbook)
     await exits.enter_async_context(background(work.keep_logbook))
     return work

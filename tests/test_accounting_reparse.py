@@ -175,8 +175,8 @@ async def test_of_a_cell_that_is_given_up_each_reply_is_in_vain_for_its_own_reas
     async with Simulated(
         classify=lambda _: "1", faults=lambda call: next(said, None) if call.kind == "generate" else None
     ) as server:
-        knobs = {"max_concurrency": 1, "record_asks": 3}
-        await qloragen.agenerate([article(1)], tmp_path / "run", base_url=server.base_url, **knobs)
+        run = tmp_path / "run"
+        await qloragen.agenerate([article(1)], run, base_url=server.base_url, max_concurrency=1, record_asks=3)
 
     useful, pending, waste = books(tmp_path / "run")
 

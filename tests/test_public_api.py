@@ -13,6 +13,7 @@ import qloragen.classifiers
 import qloragen.engine
 import qloragen.errors
 import qloragen.simulator
+import qloragen.sinks
 import qloragen.testing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,7 @@ def test_the_public_names_are_these():
         "Calibration",
         "ChangesNotAccepted",
         "ClassifierFailed",
+        "Delivered",
         "Estimate",
         "ExportSummary",
         "Interrupted",
@@ -54,10 +56,12 @@ def test_the_public_names_are_these():
         "Usage",
         "Verification",
         "acalibrate",
+        "adeliver",
         "aestimate",
         "agenerate",
         "ajudge",
         "calibrate",
+        "deliver",
         "estimate",
         "export",
         "generate",
@@ -138,6 +142,10 @@ def test_the_public_names_for_classifiers_are_these():
     }
 
 
+def test_the_public_names_for_sinks_are_these():
+    assert set(qloragen.sinks.__all__) == {"Emptiable", "Sink", "SqliteSink", "fields_of", "sink_of"}
+
+
 def test_the_public_names_of_the_simulator_are_these():
     assert set(qloragen.simulator.__all__) == {
         "KINDS",
@@ -168,7 +176,8 @@ def test_the_public_names_of_the_simulator_are_these():
 
 
 @pytest.mark.parametrize(
-    "module", [qloragen, qloragen.classifiers, qloragen.engine, qloragen.simulator, qloragen.testing]
+    "module",
+    [qloragen, qloragen.classifiers, qloragen.engine, qloragen.simulator, qloragen.sinks, qloragen.testing],
 )
 def test_every_public_name_is_there_and_says_what_it_is(module):
     for name in module.__all__:

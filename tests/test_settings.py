@@ -55,6 +55,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "judge_same_family": [("true", True), ("false", False), ("yes", True)],
     "judge_controls": [("0.1", 0.1), ("0.2", 0.2), ("0.5", 0.5)],
     "judge_min_recall": [("0.5", 0.5), ("0.7", 0.7), ("1", 1.0)],
+    "sinks": [("sqlite:/a.db", ("sqlite:/a.db",)), ("x, y", ("x", "y")), ("z", ("z",))],
     "max_cost_usd": [("1.10", Decimal("1.10")), ("2", Decimal(2)), ("3", Decimal(3))],
 }
 TEXTS = {

@@ -14,7 +14,7 @@ from .test_main_job import LONG as MUCH
 from .test_main_job import article
 
 LONG = article(1, MUCH)
-KNOWN = {"rpm": 10**6, "tpm": 10**9}
+KNOWN: dict[str, Any] = {"rpm": 10**6, "tpm": 10**9}
 """Else calls are few at first, until it is seen what the server allows."""
 
 

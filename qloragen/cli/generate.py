@@ -44,7 +44,7 @@ def reparse(arguments: argparse.Namespace) -> int:
 async def _generate(session: Session, source: list[Path], limit: int | None, line: Line | None) -> int:
     async with stop_on_signals(session.settings.grace_s, leave_at_once) as stopping, session:
         progress = Progress(session, await planned(session, source, limit, line or sys.stderr))
-        stopping.finish_first(session)
+        stopping.finish_first(session, lambda: session.owed)
         try:
             await _process(session, source, limit, progress, line)
         finally:

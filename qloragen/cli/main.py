@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import calibrate, checks, estimate, export, generate, judge, look, report, simulate, upkeep
+from . import calibrate, checks, deliver, estimate, export, generate, judge, look, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
@@ -21,6 +21,7 @@ _COMMANDS = {
     "report": report.report,
     "reparse": generate.reparse,
     "export": export.export_records,
+    "deliver": deliver.deliver,
     "verify": upkeep.verify,
     "rebuild": upkeep.rebuild,
     "retry": upkeep.retry,

@@ -83,6 +83,13 @@ def _generate(parser: argparse.ArgumentParser) -> None:
         metavar="GGUF",
         help="run a language model on this machine: the small one of `make demo`, or a GGUF file",
     )
+    parser.add_argument(
+        "--sink",
+        action="append",
+        dest=f"{KNOB}sinks",
+        metavar="NAME",
+        help="bring the records there too: sqlite:FILE or astra:KEYSPACE.COLLECTION; may be repeated",
+    )
     _pack_knob(parser)
     _knob(parser, "--log-format", "log_format", "FORM", "console or json: the form of log lines on standard error")
     _knob(parser, "--log-level", "log_level", "LEVEL", "debug, info, warning or error")
@@ -264,6 +271,23 @@ def _filters(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _deliver(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--to",
+        action="append",
+        dest=f"{KNOB}sinks",
+        metavar="NAME",
+        help="sqlite:FILE, sqlite:FILE#TABLE or astra:KEYSPACE.COLLECTION; may be repeated; when left out, those of the "
+        "setting `sinks`",
+    )
+    parser.add_argument(
+        "--anew", action="store_true", help="hand over every record, also those that were handed over before"
+    )
+    _knob(parser, "--log-format", "log_format", "FORM", "console or json: the form of log lines on standard error")
+    _any_knob(parser)
+
+
 def _retry(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
     parser.add_argument(
@@ -299,6 +323,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "report": ("show what a run's records are like: funnel, quality, types, lengths, diversity, cost", _report),
     "reparse": ("apply today's parser and checks to the replies a run has paid for; makes no call", _reparse),
     "export": ("write training files from the records of a run", _export),
+    "deliver": ("bring a sink what it does not have of the records of a run; makes no call", _deliver),
     "verify": ("check every line, id and sum of a run; changes nothing", _folder),
     "rebuild": ("write records.jsonl anew from the journal; makes no call", _folder),
     "retry": ("let the next run ask again for items that were given up for good", _retry),

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..logs import redact, without_secrets
 from ..thresholds import Thresholds
@@ -38,6 +38,13 @@ def _threshold(value: object) -> object:
 
 
 Threshold = Annotated[float | dict[str, float], BeforeValidator(_threshold)]
+
+
+def _parted(value: object) -> object:
+    return [name for part in value.split(",") if (name := part.strip())] if isinstance(value, str) else value
+
+
+SinkNames = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_parted)]
 
 TABLES = ("models", "pack_variables", "checks")
 """Knobs with knobs, or names of the user's own, inside."""
@@ -216,6 +223,12 @@ class Settings(BaseSettings):
     batch_poll_s: float = Field(60, gt=0, allow_inf_nan=False, description="Seconds between two looks at a batch")
     batch_enqueued_tokens: Count | None = Field(
         None, description="Most prompt tokens per model in batches that have not ended; unset: as the provider says"
+    )
+
+    sinks: SinkNames = Field(
+        (),
+        description="Where records go besides the run directory: sqlite:FILE, sqlite:FILE#TABLE or "
+        "astra:KEYSPACE.COLLECTION; several with commas, or as a list",
     )
 
     max_article_tokens: Count = Field(16_000, description="Estimated tokens above which an article is oversized")

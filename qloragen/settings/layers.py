@@ -17,6 +17,7 @@ CONFIG = "QLORAGEN_CONFIG"
 _DEFAULT_FILE = Path("qloragen.toml")
 _FALLBACK = "OPENAI_BASE_URL"
 _PATHS = ("pack", "local")
+_SINK_FILE = "sqlite:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +102,16 @@ def _read(path: Path) -> dict[str, object]:
 
 def _anchored(values: dict[str, object], folder: Path) -> dict[str, object]:
     """Let relative paths in a file start at the file, wherever the command is given."""
-    here = {knob: str(folder / path) for knob in _PATHS if isinstance(path := values.get(knob), str)}
+    here: dict[str, object] = {knob: str(folder / path) for knob in _PATHS if isinstance(path := values.get(knob), str)}
+    match values.get("sinks"):
+        case str(names):
+            here["sinks"] = [_anchored_sink(name.strip(), folder) for name in names.split(",")]
+        case list(names):
+            here["sinks"] = [_anchored_sink(name, folder) for name in names]
     return values | here
+
+
+def _anchored_sink(name: object, folder: Path) -> object:
+    if not isinstance(name, str) or not name.startswith(_SINK_FILE):
+        return name
+    return f"{_SINK_FILE}{folder / name.removeprefix(_SINK_FILE)}"

@@ -37,6 +37,7 @@ _WORDS = tuple(
         (r"a valid (decimal|number)$", "a number"),
         (r"a valid string$", "text"),
         (r"a valid boolean$", _BOOLEAN),
+        (r"a valid tuple$", "a list"),
         (r"a valid dictionary( or instance of \w+)?$", "a table"),
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from ..types import Record
 
@@ -16,8 +16,9 @@ class Sink(Protocol):
     whether it has arrived: keeping it twice must be like keeping it once. A run only ends as done (exit code 0) when
     its sinks have all its records; until then the same command goes on with what is missing.
 
-    Any of it may raise OSError, which ConnectionError and TimeoutError are kinds of, when it may work later: it is
-    tried again, with pauses, for as long as `max_outage_s` says. Any other error stops the run as `SinkFailed`.
+    Any of it may raise OSError, which ConnectionError and TimeoutError are kinds of, when it may work later: the sink
+    is left, and after a pause entered again and given the same once more, for as long as `max_outage_s` says. Any other
+    error stops the run as `SinkFailed`; a SetupError as the sink is entered for the first time is raised as it is.
     """
 
     @property
@@ -25,7 +26,7 @@ class Sink(Protocol):
         """Tell which place this is: letters, digits, `.`, `_` and `-`. Under another name it gets all records anew."""
 
     async def __aenter__(self) -> Self:
-        """Connect, and make what is needed to keep records."""
+        """Connect, and make what is needed to keep records; may be called again after `__aexit__`."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -37,3 +38,12 @@ class Sink(Protocol):
 
     async def drop(self, ids: Sequence[str]) -> None:
         """Forget records that count no more; those that are not there are passed over."""
+
+
+@runtime_checkable
+class Emptiable(Protocol):
+    """What a sink may be able to do besides: see that someone has taken everything away, so that it is handed over
+    once more."""
+
+    async def is_empty(self) -> bool:
+        """Tell whether there is no record at all."""

@@ -72,6 +72,7 @@ class Committer:
         self._terms = terms
         self._committed = self._files.written
         self._kept, self._durable = _Waiters(), _Waiters()
+        self._followers = _Waiters()
         self._news = anyio.Event()
         self._closing = False
         self._impatient = anyio.Event()
@@ -94,6 +95,23 @@ class Committer:
             StorageFailed: It never will be.
         """
         await self._reached(self._durable, self._committed)
+
+    @property
+    def acknowledged(self) -> int:
+        """Up to where the journal is acknowledged, and in the sink."""
+        return self._committed
+
+    async def beyond(self, end: int) -> int:
+        """Return up to where the journal is acknowledged, once that is further than `end`, which it was before.
+
+        Raises:
+            StorageFailed: It never will be.
+        """
+        if self._committed <= end:
+            if self._ended:
+                raise _again(self._ended)
+            await self._followers.until(end + 1)
+        return self._committed
 
     def soon(self) -> None:
         """See to it that what is queued is acknowledged, though nobody waits for it."""
@@ -124,6 +142,7 @@ class Committer:
         self._ended = error
         self._kept.fail(error)
         self._durable.fail(error)
+        self._followers.fail(error)
 
     async def _reached(self, waiters: _Waiters, end: int) -> None:
         if self._ended:
@@ -179,6 +198,7 @@ class Committer:
         await self._tried(partial(self._files.project, ends.sink))
         self._committed = ends.journal
         self._durable.reached(ends.journal)
+        self._followers.reached(ends.journal)
 
     async def _save(self, moment: Moment, written: Written) -> None:
         """Bring the index up to date, while commits go on."""

@@ -21,7 +21,7 @@ from .index import Index, Mark
 from .log import Log
 from .names import INDEX, JOURNAL, MANIFEST, SINK
 from .projection import projected, rebuild
-from .scan import Segment, lines
+from .scan import BLOCK_BYTES, Segment, lines
 from .standing import Standing
 from .state import State
 
@@ -127,12 +127,20 @@ class Filing:
         Raises:
             StorageFailed: It cannot be read.
         """
+        return (line for _, line in self.placed(start, end))
+
+    def placed(self, start: int = 0, end: float = inf, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
+        """Yield what `lines` does, each line with its offset; the file is read in blocks of that size.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
         try:
-            for at, line, _ in lines(self._files, self._journal.file, start):
+            for at, line, _ in lines(self._files, self._journal.file, start, block_bytes):
                 if at >= end:
                     return
                 if is_whole(line):
-                    yield line
+                    yield at, line
         except OSError as error:
             raise unreadable(self._journal.path, error) from error
 

@@ -16,6 +16,8 @@ KEY_CHARS = 32
 _KEY_AT = len('{"k":"')
 _KIND_AT = _KEY_AT + KEY_CHARS + len('","t":"')
 _SUFFIX_BYTES = len(',"c":"01234567"}')
+_END_BYTES = len('"}')
+_DIGITS_AT = len('01234567"}')
 _LEAST_BYTES = _KIND_AT + _SUFFIX_BYTES
 _REFUSED, _REFUSED_END = b',"refused":[[', b']],"'
 """What a record's line says besides of refused replies, first of all, in rows of values; and where it ends."""
@@ -52,6 +54,11 @@ def key_of(line: bytes) -> str:
 def kind_of(line: bytes) -> str:
     """Return the kind of a whole line."""
     return line[_KIND_AT : line.index(b'"', _KIND_AT)].decode()
+
+
+def checksum_of(line: bytes) -> str:
+    """Return the checksum that a whole line says of itself, as 8 hex digits."""
+    return line[-_DIGITS_AT:-_END_BYTES].decode()
 
 
 def sink_line(line: bytes) -> bytes:

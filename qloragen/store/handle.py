@@ -152,7 +152,8 @@ class Run:
 
     def add_rejection(self, rejection: Rejection, refused: Refused = _NONE_REFUSED) -> None:
         """Give a cell up for good; `refused` says why its replies were of no use, where that was not the reason."""
-        at = self._put(rejection_line(rejection, refused))
+        withdraws = self.state.record_offset(rejection.cell.key) is not None
+        at = self._put(rejection_line(rejection, refused, withdraws=withdraws))
         self.state.add_rejection(rejection.cell.key, rejection.reason, at, refused)
         self._taken_in = True
 

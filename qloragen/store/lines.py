@@ -11,7 +11,7 @@ Every journal line is framed (see `frame`): `k` is the key of the cell that it i
 | `record` | when a generation reply has been read | the record; ignored where the cell has one |
 | `revised` | when reading the replies again gives another record | the record in the place of the one before |
 | `judgement` | when a reply about a record has been read | the judgement; ignored where the cell has one |
-| `rejection` | when a cell is given up for good | reason and detail |
+| `rejection` | when a cell is given up for good | reason and detail; whether it withdraws a record |
 | `failure` | when a cell is given up for now; a later run asks again | reason and detail |
 | `retry` | when someone asks for a rejected cell again | nothing more |
 | `asked` | before a request is handed to the provider in a batch | its name there and its submission |
@@ -217,9 +217,11 @@ def types_line(cell: Cell, types: tuple[int, ...], refused: Refused) -> bytes:
     return framed(cell.key, "types", {**refused_fields(refused), **cell_fields(cell), "types": types})
 
 
-def rejection_line(rejection: Rejection, refused: Refused) -> bytes:
-    """Return the journal line of a cell that is given up for good."""
-    return framed(rejection.cell.key, "rejection", {**refused_fields(refused), **_refusal_fields(rejection)})
+def rejection_line(rejection: Rejection, refused: Refused, *, withdraws: bool = False) -> bytes:
+    """Return the journal line of a cell that is given up for good; `withdraws` says that it had a record."""
+    withdrawing: dict[str, object] = {"withdraws": True} if withdraws else {}
+    fields = {**refused_fields(refused), **_refusal_fields(rejection), **withdrawing}
+    return framed(rejection.cell.key, "rejection", fields)
 
 
 def rejection_of(raw: bytes) -> Rejection:

@@ -19,16 +19,14 @@ class Segment(NamedTuple):
     crc: int
 
 
-_BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 8 << 20
 _SUM_BLOCK_BYTES = 1 << 20
 _LISTED = 10
 MOST_LINE_BYTES = 256 << 20
 """A longer line is damage (a file filled with zeros, say), and is handed on in pieces so that it fits in memory."""
 
 
-def lines(
-    files: Files, file: int, start: int = 0, block_bytes: int = _BLOCK_BYTES
-) -> Iterator[tuple[int, bytes, bool]]:
+def lines(files: Files, file: int, start: int = 0, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[int, bytes, bool]]:
     """Yield offset and bytes, without LF, of each line from `start`, and whether an LF ended it.
 
     Raises:
@@ -89,7 +87,7 @@ def agrees(files: Files, file: int, segments: Sequence[Segment], end: int) -> bo
     ends = [0, *(segment.end for segment in parts)]
     if ends[-1] != end or any(segment.start != before for segment, before in zip(parts, ends, strict=False)):
         return False
-    if end <= _BLOCK_BYTES:
+    if end <= BLOCK_BYTES:
         return all(_agrees(files, file, segment) for segment in parts)
     with ThreadPoolExecutor(2) as pool:
         return all(pool.map(partial(_agrees, files, file), parts))

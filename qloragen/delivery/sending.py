@@ -1,0 +1,143 @@
+"""All sinks of an open run, each followed by a task of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+
+from ..background import background
+from ..errors import RunStopped, StorageFailed
+from ..logs import get_logger
+from ..sinks.values import Sink
+from ..store.handle import Run
+from ..words import counted
+from .following import Acknowledged, Follower, Patience
+
+FIRST_TRY_S = 15.0
+"""So long a run waits for its sinks to be entered, to say what is wrong with them before it pays for anything."""
+
+log = get_logger()
+
+
+class Delivery:
+    """Brings the records of one run to its sinks; made by `delivering`."""
+
+    def __init__(
+        self,
+        run: Run,
+        sinks: Iterable[Sink],
+        journal: Acknowledged,
+        patience: Patience,
+        stop: Callable[[RunStopped], None],
+    ) -> None:
+        self._followers = tuple(Follower(run, sink, journal, patience) for sink in sinks)
+        self._journal = journal
+        self._stop = stop
+        self._begun, self._ended = anyio.Event(), anyio.Event()
+
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """Records that sinks do not have as they are now, by the sink's name; those that have all are left out."""
+        return {one.name: one.missing for one in self._followers if one.missing}
+
+    @property
+    def owed(self) -> str:
+        """A sentence about them; empty where nothing is missing."""
+        said = [f"{counted(count, 'record')} {_is(count)} not in {name} yet" for name, count in self.missing.items()]
+        return f"{', and '.join(said)}." if said else ""
+
+    @property
+    def done(self) -> tuple[Follower, ...]:
+        """What was done, for each sink."""
+        return self._followers
+
+    async def begin(self) -> None:
+        """Enter the sinks, and bring them what is missing from now on. One that is down does not hold this up for long.
+
+        Raises:
+            SetupError: One cannot be used as it is.
+            RunStopped: One has failed for good.
+        """
+        self._begun.set()
+        with anyio.move_on_after(FIRST_TRY_S):
+            for one in self._followers:
+                await one.tried.wait()
+        for one in self._followers:
+            if one.failed:
+                raise one.failed
+
+    async def delivered(self) -> None:
+        """Return when all sinks have everything that is acknowledged by now, but for those that have failed; they have
+        stopped the run."""
+        end = self._journal.acknowledged
+        for one in self._followers:
+            one.want()
+        for one in self._followers:
+            await one.reached(end)
+
+    def hurry(self) -> None:
+        """Wait no longer than `grace_s` for sinks that are in trouble: the run is at its end."""
+        for one in self._followers:
+            one.hurry()
+
+    def close(self) -> None:
+        """Finish what is being handed over, and end."""
+        for one in self._followers:
+            one.close()
+
+    async def work(self) -> None:
+        """Follow, from the beginning on, until closed."""
+        await self._begun.wait()
+        async with anyio.create_task_group() as tasks:
+            for one in self._followers:
+                tasks.start_soon(self._followed, one)
+        self._ended.set()
+
+    async def end(self) -> None:
+        """Bring sinks what is left, unless they are in trouble for longer than `grace_s`, and leave them."""
+        if not self._begun.is_set():
+            return
+        self.hurry()
+        with suppress(StorageFailed):
+            await self._journal.durable()
+        await self.delivered()
+        self.close()
+        await self._ended.wait()
+
+    def tell(self) -> None:
+        """Log what is missing."""
+        for name, count in self.missing.items():
+            log.warning("records_not_delivered", sink=name, records=count, what="the same command goes on with them")
+
+    async def _followed(self, one: Follower) -> None:
+        await one.work()
+        if isinstance(one.failed, RunStopped):
+            self._stop(one.failed)
+
+
+@asynccontextmanager
+async def delivering(
+    run: Run,
+    sinks: Iterable[Sink],
+    journal: Acknowledged,
+    patience: Patience,
+    stop: Callable[[RunStopped], None],
+) -> AsyncIterator[Delivery]:
+    """Bring the records of `run` to `sinks` beside the block, once told to begin; after a block that was not cancelled
+    they have them all, or are in trouble. `stop` is told when a sink has failed."""
+    delivery = Delivery(run, sinks, journal, patience, stop)
+    if not delivery.done:
+        yield delivery
+        return
+    try:
+        async with background(delivery.work):
+            yield delivery
+            await delivery.end()
+    finally:
+        delivery.tell()
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,152 @@
+"""What has changed in the records of a run, read from its journal: for whoever keeps a copy of them.
+
+A copy that has followed the journal up to a place has the records that counted there. What comes after it is read in
+portions that fit in memory, of lines that are safe in the journal. A record counts when the last line about its cell
+says so; lines that are outdone by later ones are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import orjson
+from pydantic import ValidationError
+
+from ..logs import get_logger
+from ..types import Record
+from .filing import Filing
+from .frame import checksum_of, key_of, kind_of
+from .lines import record_in
+from .state import State
+
+MOST_CHANGES = 200
+"""In one portion."""
+MOST_BYTES = 4 << 20
+"""Of the lines in one portion, but for the last one."""
+_BLOCK_BYTES = 1 << 20
+_RECORDS = frozenset({"record", "revised"})
+
+log = get_logger()
+
+
+class Place(NamedTuple):
+    """How far a journal was followed: to the end of a line, which tells this journal from others."""
+
+    end: int = 0
+    """Where the next line starts."""
+    line: int = 0
+    """Where the line starts."""
+    checksum: str = ""
+    """What it says of itself."""
+
+
+START = Place()
+
+
+class Change(NamedTuple):
+    """One line that says something of a record."""
+
+    at: int
+    id: str
+    record: Record | None
+    """None: it counts no more."""
+
+
+class Portion(NamedTuple):
+    """A part of a journal."""
+
+    changes: tuple[Change, ...]
+    lines: int
+    """How many lines they were; those of another program count as well."""
+    place: Place
+    end: int
+    """Up to where it was read."""
+
+
+class Current(NamedTuple):
+    """What a copy has to do."""
+
+    put: tuple[Record, ...]
+    drop: tuple[str, ...]
+    """Ids of records that count no more."""
+
+
+def is_there(filing: Filing, place: Place) -> bool:
+    """Say whether a journal has the line that a place was taken from.
+
+    Raises:
+        StorageFailed: It cannot be read.
+    """
+    if place == START:
+        return True
+    found = next(filing.placed(place.line, place.end, _BLOCK_BYTES), None)
+    if found is None:
+        return False
+    at, line = found
+    return _place(at, line) == place
+
+
+def changes_between(filing: Filing, start: int, end: int) -> int:
+    """Return how many lines say something of a record, of those that begin from `start` to before `end`.
+
+    Raises:
+        StorageFailed: It cannot be read.
+    """
+    return sum(_is_change(line) for _, line in filing.placed(start, end, _BLOCK_BYTES))
+
+
+def portion(filing: Filing, start: int, end: int, place: Place) -> Portion:
+    """Return what comes next, of the lines that begin from `start` to before `end`; `place` is the last one so far.
+
+    Raises:
+        StorageFailed: It cannot be read.
+    """
+    changes: list[Change] = []
+    count = size = at = 0
+    line = b""
+    for at, line in filing.placed(start, end, _BLOCK_BYTES):
+        if _is_change(line):
+            changes += _changes(filing, at, line)
+            count += 1
+            size += len(line)
+        if count == MOST_CHANGES or size >= MOST_BYTES:
+            reached = _place(at, line)
+            return Portion(tuple(changes), count, reached, reached.end)
+    return Portion(tuple(changes), count, _place(at, line) if line else place, end)
+
+
+def current(changes: Iterable[Change], state: State, end: int) -> Current:
+    """Return what of `changes` counts, as the run stands; they were read up to `end`, which is safe.
+
+    A record that is to be taken back is, also when a line after `end` makes a new one: that line may be lost yet.
+    """
+    put: list[Record] = []
+    drop: dict[str, None] = {}
+    for change in changes:
+        stands = state.record_offset(change.id)
+        if change.record is None:
+            if stands is None or stands >= end:
+                drop[change.id] = None
+        elif stands == change.at:
+            put.append(change.record)
+    return Current(tuple(put), tuple(drop))
+
+
+def _is_change(line: bytes) -> bool:
+    kind = kind_of(line)
+    return kind in _RECORDS or (kind == "rejection" and orjson.loads(line).get("withdraws") is True)
+
+
+def _changes(filing: Filing, at: int, line: bytes) -> Iterator[Change]:
+    if kind_of(line) not in _RECORDS:
+        yield Change(at, key_of(line), None)
+        return
+    try:
+        yield Change(at, key_of(line), record_in(line))
+    except ValidationError as error:
+        log.warning("record_unreadable", folder=str(filing.folder), id=key_of(line), error=error.errors()[0]["msg"])
+
+
+def _place(at: int, line: bytes) -> Place:
+    return Place(at + len(line) + 1, at, checksum_of(line))
