@@ -35,6 +35,17 @@ def by_datasets_as_it_streams(path: Path) -> Rows:
     )
 
 
+def folder_by_datasets(folder: Path) -> Mapping[str, Rows]:
+    """Load a folder as users of the hub do; returns split to rows."""
+    splits = datasets.load_dataset(str(folder), cache_dir=_cache(folder))
+    return {name: rows.to_list() for name, rows in splits.items()}
+
+
+def info_by_datasets(folder: Path) -> datasets.DatasetInfo:
+    """Return what is known of a folder before its rows are looked at."""
+    return datasets.load_dataset_builder(str(folder), cache_dir=_cache(folder)).info
+
+
 def by_pandas(path: Path) -> Rows:
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)

@@ -3,7 +3,6 @@
 import gzip
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -163,8 +162,9 @@ def test_parquet_is_read_with_all_forms_in_one_table(tmp_path):
 
     found = read(parquet_file(tmp_path, rows * 100))
 
-    assert Counter(type(row) for row in found) == {Example: 200}
-    assert [found[0].id, found[199].id, found[1].earlier] == ["general:1", "general:200", SAID.earlier]
+    said = [row for row in found if isinstance(row, Example)]
+    assert (len(said), len(found)) == (200, 200)
+    assert [said[0].id, said[199].id, said[1].earlier] == ["general:1", "general:200", SAID.earlier]
 
 
 BAD = [

@@ -26,7 +26,7 @@ def _fate(step: Step) -> str:
 
 def quality(report: Report, paint: Paint) -> str:
     """Return the rows of the quality table, each after its verdict; `paint` colours these."""
-    rows = [(_verdict(row), row.name, _value(row), f"{row.of:,}", row.goal, _remark(row)) for row in report.quality]
+    rows = [(verdict(row), row.name, value(row), f"{row.of:,}", row.goal, remark(row)) for row in report.quality]
     head = ("", "", "", "of", "goal", "")
     lines = columns([head, *rows], "<<>><").split("\n")
     return "\n".join(_painted(line, paint) for line in lines)
@@ -38,13 +38,15 @@ def _painted(line: str, paint: Paint) -> str:
     return paint("pass", "pass") + line[4:] if line.startswith("pass") else line
 
 
-def _verdict(row: Goal) -> str:
+def verdict(row: Goal) -> str:
+    """Return whether a row reaches its goal: `pass`, `FAIL`, `-` where that is not known; nothing without a goal."""
     if row.passed is None:
         return "-" if row.goal else ""
     return "pass" if row.passed else "FAIL"
 
 
-def _value(row: Goal) -> str:
+def value(row: Goal) -> str:
+    """Return what was measured, with its unit."""
     if row.value is None:
         return "unknown"
     match row.unit:
@@ -58,7 +60,8 @@ def _value(row: Goal) -> str:
             return f"{row.value:,.0f}"
 
 
-def _remark(row: Goal) -> str:
+def remark(row: Goal) -> str:
+    """Return a row's note and the interval of its value, as far as there are any."""
     between = f"95 %: {about(row.low)} to {about(row.high)}" if row.low is not None and row.high is not None else ""
     return "; ".join(part for part in (row.note, between) if part)
 
