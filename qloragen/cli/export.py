@@ -40,4 +40,11 @@ def _options(arguments: argparse.Namespace) -> Options:
         "template": arguments.template,
         "eos": arguments.eos,
         "pack": load(**knobs_of(arguments)).pack,
+        "split": arguments.split,
+        "seed": arguments.seed,
+        "similarity": arguments.similarity,
+        "balance": arguments.balance,
+        "mix": arguments.mix,
+        "mix_order": arguments.mix_order,
+        "license": arguments.license,
     }

@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..calibrating import SAMPLE
-from ..export import CONTAINERS, FORMS
 from ..report.browsing import MOST as MOST_BROWSED
 from . import simulate
 from .assignments import assignment, merged
 from .bounds import add_bounds, bounded
+from .export_flags import add_export_flags
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -229,46 +229,8 @@ def _reparse(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
-    parser.add_argument("--format", required=True, choices=FORMS, help="form of the rows")
-    parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="where to; JSON lines to standard output when left out"
-    )
-    parser.add_argument("--container", choices=CONTAINERS, help="kind of file; by the ending of --out when left out")
-    parser.add_argument("--system", metavar="TEXT", help="system message of chats (messages, sharegpt, openai)")
-    parser.add_argument(
-        "--template", type=Path, metavar="FILE", help="training template of text and prompt-completion; else the pack's"
-    )
-    parser.add_argument("--eos", metavar="TOKEN", help="goes after the template, for trainers that add none themselves")
+    add_export_flags(parser)
     _pack_knob(parser)
-    _filters(parser)
-    parser.add_argument("--json", action="store_true", help="print what was exported as JSON, on standard output")
-
-
-def _filters(parser: argparse.ArgumentParser) -> None:
-    """Add what decides which records are exported."""
-    parser.add_argument("--types", type=_names, metavar="A,B", help="only those of these types, by slug")
-    parser.add_argument(
-        "--without-flags",
-        type=_names,
-        metavar="A,B",
-        help="only those in which these checks noted nothing; any: none did",
-    )
-    parser.add_argument(
-        "--min-grounded", type=float, metavar="X", help="least share of the input that rests on its article"
-    )
-    parser.add_argument(
-        "--min-supported", type=float, metavar="X", help="least share of the output that rests on the input"
-    )
-    parser.add_argument(
-        "--judged", action="store_true", help="only those that `qloragen judge` has accepted, if it can be believed"
-    )
-    parser.add_argument("--max-tokens", type=_count, metavar="N", help="only those whose row has at most N tokens")
-    parser.add_argument(
-        "--tokenizer",
-        type=Path,
-        metavar="FILE",
-        help="count these by this tokenizer.json, with the extra `tokenizer`; they are estimated when left out",
-    )
 
 
 def _deliver(parser: argparse.ArgumentParser) -> None:

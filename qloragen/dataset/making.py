@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Unpack
 
-from ..export import ExportError, Form, Put, opened, rows_to
-from ..export.records import Records, opened_records
+from ..export import tagged
+from ..export.records import opened_records
 from ..export.whole import refuse_files_of_runs
 from ..judging.material import holds_in
 from ..upkeep import mend
-from .options import Options, Order, order_of
-from .result import ExportSummary, Written, told
-from .rows import Layout, Tally
-from .selection import Selection, selection_of
-from .splits import TRAIN
+from .options import Options
+from .ordering import order_of
+from .placing import AsTheyCome, plan
+from .result import ExportSummary
+from .rows import Layout
+from .selection import selection_of
+from .writing import Task, write
 
 
 def export(
     folder: str | Path, out: str | Path | None, format: str = "alpaca", **options: Unpack[Options]
 ) -> ExportSummary:
-    """Write the records of the run in `folder` as training data to `out` (None: standard output).
+    """Write the records of the run in `folder` as training data to `out`.
 
     Where an article has several records of a type, one made with the models, prompts and parameters of the last session
-    is taken, else the newest. A file appears when it is complete, in place of an earlier one; its folders are made.
+    is taken, else the newest. One record is in memory at a time; to split, balance and mix, some hundreds of bytes of
+    each article and record are as well. The same export of the same run is the same, byte for byte.
 
     Args:
         folder: The run directory; others may work in it.
-        out: A file; `.json` is one array, `.parquet` is Parquet, all else JSON lines; `.gz` compresses.
+        out: A file, in the container that its ending says: `.json` (one array), `.parquet`, all else JSON lines, also
+            compressed (`.gz`). With `split` or the container `datasets` a folder, with `train`, `validation` and `test`
+            in it and `export.json`, which says what they hold. None: standard output. Files and folders appear when
+            they are complete, in place of earlier ones; folders above are made.
         format: `alpaca`, `text`, `prompt-completion`, `messages`, `sharegpt` or `openai`.
-        options: See `Options`.
+        options: What is exported and how, by name; see `qloragen.dataset.options.Options`.
 
     Raises:
         SetupError: There is nothing to export, an option cannot be, the pack or the template has a mistake, `out`
-            cannot be written, or the judge has not found enough of the planted defects. Nothing was written.
+            cannot be written, the judge has not found enough of the planted defects, a split would be empty, or
+            something would be in two splits. Nothing was written.
     """
     place, target = Path(folder), None if out is None else Path(out)
     order = order_of(format, target, options)
@@ -46,35 +50,8 @@ def export(
     mend(place)
     with opened_records(place, holds_in(place)) as records:
         order.filters.refuse_unknown_types(records.slugs)
-        return _one_file(records, selection_of(place, order.filters, form), form, order, target)
+        selection = selection_of(place, order.filters, form)
+        placing = plan(place, records, selection, order, form) if order.is_planned else AsTheyCome(records, selection)
+        layout = Layout(tagged(form) if order.mixes else form, selection.tokens.count)
+        return write(Task(place, target, order, layout, placing))
     raise AssertionError("unreachable")
-
-
-def _one_file(records: Records, selection: Selection, form: Form, order: Order, out: Path | None) -> ExportSummary:
-    tally = Tally([TRAIN])
-    layout = Layout(form, selection.tokens.count)
-    with _file(out, order.container, form) as put:
-        chosen = (dated for dated in records.each() if selection.takes(dated.example))
-        size = layout.write(put, TRAIN, tally.counted(TRAIN, chosen))
-        if not size.rows:
-            raise ExportError(f"Nothing is left to export: {told(selection.left_out)}; ask for less.")
-    return ExportSummary(
-        out,
-        order.format,
-        order.container,
-        (Written(out.name if out else "", TRAIN, *size),),
-        tally.examples,
-        selection.left_out,
-        tally.outdated,
-    )
-
-
-@contextmanager
-def _file(out: Path | None, container: str, form: Form) -> Iterator[Put]:
-    if out:
-        with opened(out, container, form.columns) as put:
-            yield put
-        return
-    with rows_to(sys.stdout.buffer.write, container, form.columns) as put:
-        yield put
-    sys.stdout.buffer.flush()

@@ -1,33 +1,78 @@
-"""What can be asked of an export, and what of it cannot be together."""
+"""What can be asked of an export."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict, get_args
 
-from ..export import CONTAINERS, FORMS, ExportError, container_of
-from ..export.openai_rules import refuse_container
+from ..export import CONTAINERS
+from .blending import Mix
+from .front_matter import UNKNOWN
 from .selection import Filters
 from .shaping import Texts
+from .splits import Proportions
+
+DATASETS = "datasets"
+"""The container that is a folder as Hugging Face's `datasets` opens it."""
+FILLED: tuple[str, ...] = (*CONTAINERS, DATASETS)
+"""All containers of an export."""
+
+MixOrder = Literal["blended", "general-first"]
+MIX_ORDERS: tuple[MixOrder, ...] = get_args(MixOrder)
 
 
 class Options(TypedDict, total=False):
-    """What else can be said of an export, by name; None is as good as left out. See `export`."""
+    """What else can be said of an export, by name; None is as good as left out."""
 
     container: str | None
+    """`jsonl`, `json`, `parquet`, or `datasets`: a folder as Hugging Face's `datasets` opens it, with a card."""
     types: Iterable[str] | None
+    """Slugs of the types that are taken; a text may name several with commas."""
     without_flags: Iterable[str] | None
+    """Codes of checks that must have noted nothing in a record; `any`: none may."""
     min_grounded: float | None
+    """Least share of the input that rests on the article."""
     min_supported: float | None
+    """Least share of the output that rests on instruction and input."""
     judged: bool
+    """Whether only records are taken that the judge used last has accepted (see `judge`)."""
     max_tokens: int | None
+    """Most tokens of all that a row says."""
     tokenizer: str | Path | None
+    """A `tokenizer.json` that counts them, with the extra `tokenizer`; they are estimated when left out."""
     system: str | None
+    """System message of chats."""
     template: str | Path | None
+    """File with the training template of `text` and `prompt-completion`; else that of the pack."""
     eos: str | None
+    """Goes after the template, for trainers that add no end-of-sequence token themselves."""
     pack: str | Path | None
+    """Folder of a prompt pack; else the one in the settings."""
+    split: str | None
+    """Shares of train, validation and test, such as `90/5/5`; `out` is a folder then."""
+    seed: int | None
+    """Another one splits otherwise; 0 when left out."""
+    similarity: float | None
+    """Likeness from which on articles are kept in one split, from 0.5 to 1."""
+    balance: float | None
+    """Most times as many records to train on as the rarest type has that a type may have, 1 or more."""
+    mix: Iterable[str] | None
+    """General data to train on too, as `FILE:SHARE` of the training split."""
+    mix_order: str | None
+    """`blended`, evenly spread, or `general-first`."""
+    license: str | None
+    """What the card of a `datasets` folder says of the licence, by the hub's ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """How records are split."""
+
+    proportions: Proportions
+    seed: int
+    similarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,64 +83,62 @@ class Order:
     container: str
     texts: Texts
     filters: Filters
+    parting: Parting | None
+    balance: float | None
+    mixes: tuple[Mix, ...]
+    mix_order: str
+    license: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder is made, and not a single file."""
+        return self.parting is not None or self.container == DATASETS
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether what becomes of one record depends on others."""
+        return self.parting is not None or self.balance is not None or bool(self.mixes)
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """All that was asked for beyond the defaults, in words by option; files by name, for where they are is nobody
+        else's business."""
+        said = {**_of_filters(self.filters), **_of_texts(self.texts), **_of_parting(self.parting)}
+        if self.balance is not None:
+            said["balance"] = f"{self.balance:g}"
+        if self.mixes:
+            said["mix"] = ", ".join(f"{mix.file.name}:{mix.share}" for mix in self.mixes)
+            said["mix_order"] = self.mix_order
+        if self.license != UNKNOWN:
+            said["license"] = self.license
+        return {option: value for option, value in said.items() if value}
 
 
-def order_of(format: str, out: Path | None, options: Options) -> Order:
-    """Return what is asked for.
-
-    Raises:
-        ExportError: A value cannot be, or not together with another.
-        TypeError: There is no such option.
-    """
-    for name in options:
-        if name not in Options.__annotations__:
-            raise TypeError(f"export() got an unexpected keyword argument {name!r}")
-    if format not in FORMS:
-        raise ExportError(f"There is no format {format}; the formats are {', '.join(FORMS)}.")
-    return Order(format, _container(format, out, options), _texts(options), _filters(options))
+def _of_filters(filters: Filters) -> dict[str, str]:
+    return {
+        "types": ", ".join(sorted(filters.types)),
+        "without_flags": ", ".join(sorted(filters.without_flags)),
+        "min_grounded": f"{filters.min_grounded:g}" if filters.min_grounded else "",
+        "min_supported": f"{filters.min_supported:g}" if filters.min_supported else "",
+        "judged": "yes" if filters.judged else "",
+        "max_tokens": str(filters.max_tokens or ""),
+        "tokenizer": filters.tokenizer.name if filters.tokenizer else "",
+    }
 
 
-def _texts(options: Options) -> Texts:
-    return Texts(options.get("system"), _path(options.get("template")), options.get("eos"), options.get("pack"))
+def _of_texts(texts: Texts) -> dict[str, str]:
+    return {
+        "system": texts.system or "",
+        "template": texts.template.name if texts.template else "",
+        "eos": texts.eos or "",
+    }
 
 
-def _filters(options: Options) -> Filters:
-    tokenizer, most = _path(options.get("tokenizer")), options.get("max_tokens")
-    if tokenizer and most is None:
-        raise ExportError("A tokenizer only counts what max_tokens bounds; give max_tokens too, or leave it out.")
-    return Filters(
-        _names("types", options.get("types")),
-        _names("without_flags", options.get("without_flags")),
-        options.get("min_grounded") or 0.0,
-        options.get("min_supported") or 0.0,
-        options.get("judged", False),
-        most,
-        tokenizer,
-    )
-
-
-def _names(option: str, given: Iterable[str] | None) -> frozenset[str]:
-    """Return names, also those of one text with commas."""
-    if given is None:
-        return frozenset()
-    names = frozenset(given.split(",") if isinstance(given, str) else given)
-    found = frozenset(name.strip() for name in names) - {""}
-    if not found:
-        raise ExportError(f"{option} names nothing; leave it out, or name some.")
-    return found
-
-
-def _path(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
-
-
-def _container(format: str, out: Path | None, options: Options) -> str:
-    given = options.get("container")
-    if given is not None and given not in CONTAINERS:
-        raise ExportError(f"There is no container {given}; the containers are {', '.join(CONTAINERS)}.")
-    container = given or (container_of(out) if out else "jsonl")
-    if out is None and container == "parquet":
-        raise ExportError("Parquet files do not go to standard output; say with out where to write.")
-    if format == "openai":
-        refuse_container(container, out)
-    return container
+def _of_parting(parting: Parting | None) -> dict[str, str]:
+    if parting is None:
+        return {}
+    return {
+        "split": str(parting.proportions),
+        "seed": str(parting.seed),
+        "similarity": f"{parting.similarity:g}",
+    }

@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from ..export import Example, ExportError, Form, Put
-from ..export.openai_rules import OpenAiRules
-from ..export.records import Dated
-from .splits import TRAIN
+from ..export import OWN, Example, ExportError, Form, OpenAiRules, Row
+from .splits import TRAIN, Split
 
-
-class Tally:
-    """Counts the records of a run that are exported."""
-
-    def __init__(self, splits: Iterable[str]) -> None:
-        self._by_split = {split: Counter[str]() for split in splits}
-        self.outdated = 0
-        """Those that were made under earlier models, prompts or parameters."""
-
-    @property
-    def examples(self) -> Mapping[str, Mapping[str, int]]:
-        """Split to type to records."""
-        return self._by_split
-
-    def counted(self, split: str, found: Iterable[Dated]) -> Iterator[Example]:
-        """Yield the examples of a split, and count them."""
-        by_type = self._by_split[split]
-        for _, example, held in found:
-            by_type[example.type_slug] += 1
-            self.outdated += not held
-            yield example
+Put = Callable[[Split, Row], int]
+"""Writes a row of a split, and returns its bytes; 0 where rows have no bytes of their own."""
 
 
-class Size(NamedTuple):
-    """How much was written."""
+@dataclass(slots=True)
+class Part:
+    """What was written of a split."""
 
-    rows: int
-    bytes: int
-    """Before any compression; 0 where rows have no bytes of their own."""
+    rows: int = 0
+    bytes: int = 0
+    """Of rows that have bytes of their own, before compression."""
+    types: Counter[str] = field(default_factory=Counter[str])
+    """Type to records; general data is of none."""
 
 
 class Layout:
@@ -49,22 +31,28 @@ class Layout:
         self.form = form
         self._count_tokens = count_tokens
 
-    def write(self, put: Put, split: str, examples: Iterable[Example]) -> Size:
-        """Write the rows of all examples of a split.
+    def write(self, put: Put, splits: Iterable[Split], placed: Iterable[tuple[Split, Example]]) -> Mapping[Split, Part]:
+        """Write the rows of examples, each with its split; returns what has come to each of `splits`.
 
         Raises:
-            ExportError: A row, or all of them, break a rule of their form.
+            ExportError: A row, or all of a split, break a rule of their form.
         """
-        rows = written = 0
-        rules = OpenAiRules(self._count_tokens) if self.form.name == "openai" else None
-        for example in examples:
-            row = self.form.row(example)
-            if row is None:
-                raise ExportError(f"The format {self.form.name} cannot hold {example.id}; choose another one.")
+        parts = {split: Part() for split in splits}
+        rules = {split: OpenAiRules(self._count_tokens) for split in parts if self.form.name == "openai"}
+        for split, example in placed:
+            row, part = self._row(example), parts[split]
             if rules:
-                rules.look(row, example)
-            rows += 1
-            written += put(row)
-        if rules and split == TRAIN:
-            rules.end()
-        return Size(rows, written)
+                rules[split].look(row, example)
+            part.rows += 1
+            part.bytes += put(split, row)
+            if example.source == OWN:
+                part.types[example.type_slug] += 1
+        if rules:
+            rules[TRAIN].end()
+        return parts
+
+    def _row(self, example: Example) -> Row:
+        row = self.form.row(example)
+        if row is None:
+            raise ExportError(f"The format {self.form.name} cannot hold {example.id}; choose another one.")
+        return row

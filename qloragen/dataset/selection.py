@@ -38,6 +38,14 @@ class Filters:
     """A `tokenizer.json` that counts them; None: they are estimated."""
 
     def __post_init__(self) -> None:
+        for name, least in (("min_grounded", self.min_grounded), ("min_supported", self.min_supported)):
+            if not 0 <= least <= 1:
+                raise ExportError(f"{name} is {least:g}, and has to be a share, from 0 to 1.")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ExportError(f"max_tokens is {self.max_tokens}, and has to be 1 or more.")
+        self._refuse_unknown_codes()
+
+    def _refuse_unknown_codes(self) -> None:
         known = (*known_codes(), ANY)
         for code in sorted(self.without_flags.difference(known)):
             raise ExportError(
@@ -74,6 +82,11 @@ class Selection:
             self._judgement,
             self._length,
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to know of how it is done, in sentences."""
+        return (f"tokens of rows: {self.tokens.name}",) if self._filters.max_tokens else ()
 
     def takes(self, example: Example) -> bool:
         """Say whether a record is to be exported."""
