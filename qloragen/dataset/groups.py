@@ -3,12 +3,13 @@
 Rules:
 1. Articles come in the order of the journal, which is only ever added to. Each is in the groups of what is there before
    it: of its own id (its parts and its earlier texts), and of every article that it is as much like as `similarity`.
-   Where there is none it begins a group, named after its id. So nothing that is added or edited later changes where an
-   article or a record is.
-2. The first of its groups is the one that those after it join by it. So chains do not grow: what is like an article of
-   two groups is in one of them.
-3. An article in several groups may be used only if all of them are in one split (see `assigning`). So two that are
-   alike are never in two: the later one is in the earlier one's first group too, and stays out where that is elsewhere.
+   So nothing that is added or edited later changes where an article or a record is.
+2. The first of its groups is the one that those after it join by it. An article in several groups may be used only if
+   all of them are in one split (see `assigning`). So two that are alike are never in two: the later one is in the
+   earlier one's first group too, and stays out where that is elsewhere.
+3. An article in no group joins the one of the article that it is most like, if that is nearly as much as `similarity`;
+   else it begins a group, named after its id. Without that, of pages of one template that are just about so much alike,
+   the first few would begin groups in different splits, and most others stay out between them.
 
 Articles are compared when a band of their MinHash rows (rensa's R-MinHash; three of the 128) is alike: of 42 bands one
 at least is with a probability of 99.6 % at a likeness of 0.5, and of 99.996 % at 0.6. What they have in common is then
@@ -31,7 +32,7 @@ from ..export.example import Example
 from ..sources.bands import Bands
 from ..types import digest
 from .alike import SIMILARITY, checked_similarity, jaccard, pairs_of
-from .texts import Arrival, Texts, short
+from .texts import Arrival, History, short
 
 _ROWS = 128
 _BANDS = 42
@@ -43,6 +44,8 @@ _SEED = 42
 _LOW = int("01" * _ROWS, 16)
 _BY_CHANCE = 256
 """One of so many bytes is alike by chance."""
+_NEARLY = 0.1
+"""By how much less than asked for an article may be like another whose group it joins, being in none."""
 _DOUBT = 0.16
 """By how much an estimate of likeness may be too low: four standard deviations."""
 _KEPT = 256
@@ -55,14 +58,15 @@ class Groups:
     """The groups of a run's articles; made by `groups_of`."""
 
     def __init__(self) -> None:
-        self._names: list[str] = []
+        self.names: list[str] = []
+        """The ids of the articles that began them, in their order."""
         self._of_whole: dict[int, int] = {}
         """What stands for the id of a whole article, to the number of its group."""
         self._of_text: dict[int, int | tuple[int, ...]] = {}
         """What stands for a text, to the number of its group; to those of all of them, where it is in several."""
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def of(self, example: Example) -> tuple[str, ...]:
         """Return the names of the groups that a record is in: one, or several where they were there before it.
@@ -74,22 +78,22 @@ class Groups:
         of_whole = self._of_whole.get(_stands_for(whole))
         if of_whole is not None and of_whole not in numbers:
             numbers = (*numbers, of_whole)
-        return tuple(self._names[number] for number in numbers) or (whole,)
+        return tuple(self.names[number] for number in numbers) or (whole,)
 
     def knows(self, arrival: Arrival) -> bool:
         """Whether the text of an article is in a group."""
         return short(arrival.content_hash) in self._of_text
 
-    def note(self, arrival: Arrival, like: Collection[int] = ()) -> int:
-        """Put what has come into its groups: that of its id, those that its text is `like`, or else a new one. Returns
-        the number of the first of them."""
+    def note(self, arrival: Arrival, like: Collection[int] = (), near: int | None = None) -> int:
+        """Put what has come into its groups: that of its id, those that its text is `like`, or else the one that it is
+        `near`, or a new one. Returns the number of the first of them."""
         whole, text = whole_id(arrival.article_id), short(arrival.content_hash)
         of_whole = self._of_whole.get(_stands_for(whole))
         numbers = self._numbers(text)
         if not numbers:
             numbers = tuple(sorted({*like} - {of_whole}))
             numbers = numbers if of_whole is None else (of_whole, *numbers)
-            numbers = numbers or (self._begun(whole),)
+            numbers = numbers or (self._begun(whole) if near is None else near,)
             self._of_text[text] = numbers[0] if len(numbers) == 1 else numbers
         self._of_whole.setdefault(_stands_for(whole), numbers[0])
         return numbers[0]
@@ -99,8 +103,8 @@ class Groups:
         return numbers if isinstance(numbers, tuple) else (numbers,)
 
     def _begun(self, name: str) -> int:
-        self._names.append(name)
-        return len(self._names) - 1
+        self.names.append(name)
+        return len(self.names) - 1
 
 
 class _Seen(NamedTuple):
@@ -113,21 +117,28 @@ class _Seen(NamedTuple):
 class _Index:
     """Remembers the articles that have come, and finds those that another one is like."""
 
-    def __init__(self, texts: Texts, similarity: float) -> None:
+    def __init__(self, history: History, similarity: float) -> None:
         self._similarity = similarity
         self._bands = Bands(_BANDS, _NUMBERS, corner_bits=_CORNER_BITS)
         self._groups = array("I")
         self._places = array("Q")
-        self._pairs_at = lru_cache(maxsize=_KEPT)(lambda at: _hashed(pairs_of(texts.text_at(at) or "")))
+        self._pairs_at = lru_cache(maxsize=_KEPT)(lambda at: _hashed(pairs_of(history.text_at(at) or "")))
 
-    def like(self, one: _Seen) -> set[int]:
-        """Return the numbers of the groups of articles that are as much like one as is asked for."""
+    def like(self, one: _Seen) -> tuple[set[int], int | None]:
+        """Return the numbers of the groups of articles that are as much like one as is asked for; and of that which is
+        most like it, if it is nearly so much."""
         found: set[int] = set()
+        nearest, most = None, self._similarity - _NEARLY
         for number in self._by_likeness(one.sketch):
             group = self._groups[number]
-            if group not in found and jaccard(one.pairs, self._pairs_at(self._places[number])) >= self._similarity:
+            if group in found:
+                continue
+            likeness = jaccard(one.pairs, self._pairs_at(self._places[number]))
+            if likeness >= self._similarity:
                 found.add(group)
-        return found
+            if likeness >= most:
+                nearest, most = group, likeness
+        return found, nearest
 
     def add(self, one: _Seen, group: int, at: int) -> None:
         """Remember an article, the number of its first group, and where its line begins."""
@@ -140,11 +151,11 @@ class _Index:
         rows = _row_bytes(sketch)
         sharing = self._bands.sharing(sketch)
         estimates = {number: _likeness(rows, _row_bytes(self._bands.sketch(number))) for number in sharing}
-        least = self._similarity - _DOUBT
+        least = self._similarity - _NEARLY - _DOUBT
         return sorted((n for n, likeness in estimates.items() if likeness >= least), key=lambda n: (-estimates[n], n))
 
 
-def groups_of(texts: Texts, similarity: float = SIMILARITY) -> Groups:
+def groups_of(history: History, similarity: float = SIMILARITY) -> Groups:
     """Return the groups of a run's articles, of which those belong together that are as much alike as `similarity`: the
     Jaccard similarity of their pairs of words, from 0.5 to 1, see `alike`.
 
@@ -152,13 +163,13 @@ def groups_of(texts: Texts, similarity: float = SIMILARITY) -> Groups:
         ExportError: It is not from 0.5 to 1.
         SetupError: The disk refuses.
     """
-    groups, index = Groups(), _Index(texts, checked_similarity(similarity))
-    for arrival in texts.arrivals():
+    groups, index = Groups(), _Index(history, checked_similarity(similarity))
+    for arrival in history.arrivals():
         if arrival.text is None or groups.knows(arrival):
             groups.note(arrival)
             continue
         one = _seen(arrival.text)
-        index.add(one, groups.note(arrival, index.like(one)), arrival.at)
+        index.add(one, groups.note(arrival, *index.like(one)), arrival.at)
     return groups
 
 

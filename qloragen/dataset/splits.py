@@ -39,11 +39,6 @@ class Proportions:
     test: Fraction
 
     def __post_init__(self) -> None:
-        shares = self.shares
-        if min(shares.values()) < 0 or sum(shares.values()) != 1:
-            raise ExportError(
-                f"Split {self} adds up to {float(sum(shares.values())):g}, and has to come to 1 (or 100)."
-            )
         if not self.train or self.train == 1:
             raise ExportError(f"Split {self} has no {'train' if not self.train else 'other split'}: {_REMEDY}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,6 +25,18 @@ class Arrival(NamedTuple):
     at: int
     """Where in the journal its line begins."""
     text: str | None = None
+
+
+class History(Protocol):
+    """What has come into a run."""
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Yield articles and records in the order in which they came."""
+        ...
+
+    def text_at(self, at: int) -> str | None:
+        """Return the text of an article that has come, by where its line begins; None when it is damaged."""
+        ...
 
 
 class _Made(BaseModel):
