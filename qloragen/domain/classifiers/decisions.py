@@ -60,7 +60,7 @@ class Decisions:
 
     @property
     def reading(self) -> str:
-        """The thresholds."""
+        """The thresholds: under other ones the same replies are read anew."""
         return str(self.thresholds)
 
     def fingerprint(self, pack: Pack) -> str:
