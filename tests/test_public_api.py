@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import qloragen
+import qloragen.astra
 import qloragen.classifiers
 import qloragen.engine
 import qloragen.errors
@@ -175,9 +176,27 @@ def test_the_public_names_of_the_simulator_are_these():
     }
 
 
+def test_the_public_names_for_astra_are_these():
+    assert set(qloragen.astra.__all__) == {
+        "AstraCollection",
+        "AstraSink",
+        "Fields",
+        "astra_articles",
+        "cassandra_token",
+    }
+
+
 @pytest.mark.parametrize(
     "module",
-    [qloragen, qloragen.classifiers, qloragen.engine, qloragen.simulator, qloragen.sinks, qloragen.testing],
+    [
+        qloragen,
+        qloragen.astra,
+        qloragen.classifiers,
+        qloragen.engine,
+        qloragen.simulator,
+        qloragen.sinks,
+        qloragen.testing,
+    ],
 )
 def test_every_public_name_is_there_and_says_what_it_is(module):
     for name in module.__all__:

@@ -18,6 +18,7 @@ from qloragen.simulator import Answer, Provider, SimulatorServer
 from qloragen.simulator.answers import answer
 from qloragen.store.run import read_records
 
+from .astra_api import TOKEN, AstraApi
 from .documents import ROOT, Block, Reader, blocks_of, commands_of
 from .judges import QUESTIONS, Oracle
 
@@ -75,6 +76,7 @@ def substitutes(base_url: str) -> list[tuple[str, str, str]]:
     return [
         (re.escape(JUDGES_AT), base_url, "no test leaves this machine"),
         (r"(--port |http://127\.0\.0\.1:)8000", rf"\g<1>{port}", "another server may have port 8000"),
+        ("--split 90/5/5", "--split 50/25/25 --seed 7", "of three articles, a twentieth would be none"),
         (r"200000 --ttft-median-s 0\.5 --ttft-p99-s 3", "20000000 --ttft-median-s 0.005 --ttft-p99-s 0.03", "time"),
     ]
 
@@ -86,7 +88,16 @@ def server(portal):
 
 
 @pytest.fixture
-def reader(tmp_path, monkeypatch, capfd, server):
+def astra(portal):
+    """A database with three articles."""
+    with portal.wrap_async_context_manager(AstraApi("default_keyspace")) as api:
+        texts = [(ROOT / "examples/articles" / name).read_text("utf-8") for name in ARTICLES]
+        api.fill("articles", [{"_id": str(n), "content": text, "language": "en"} for n, text in enumerate(texts)])
+        yield api
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, capfd, server, astra):
     (tmp_path / "articles").mkdir()
     for name in ARTICLES:
         shutil.copy(ROOT / "examples/articles" / name, tmp_path / "articles")
@@ -96,7 +107,13 @@ def reader(tmp_path, monkeypatch, capfd, server):
     monkeypatch.setenv("QLORAGEN_MODELS", orjson.dumps({JUDGE: {"price": PRICE}}).decode())
     texts = [Path("articles", name).read_text("utf-8") for name in ARTICLES]
     names = {"articles": [{"id": name, "content": text} for name, text in zip(ARTICLES, texts, strict=True)]}
-    return Reader(monkeypatch, capfd, substitutes(server.base_url), ELSEWHERE, SHOWN, {**names, "texts": texts})
+    database = [
+        (r"https://ID-REGION\.apps\.astra\.datastax\.com", astra.endpoint, "no test leaves this machine"),
+        (r"AstraCS:\.\.\.", TOKEN, "the reader's own"),
+    ]
+    return Reader(
+        monkeypatch, capfd, [*substitutes(server.base_url), *database], ELSEWHERE, SHOWN, {**names, "texts": texts}
+    )
 
 
 def test_every_block_of_the_readme_does_what_it_says(reader):
