@@ -10,7 +10,6 @@ from typing import Protocol
 
 from ..export import Example, ExportError, Form
 from ..export.records import Records
-from ..words import counted
 from .assigning import Assigner
 from .balance import Caps, caps_of
 from .blending import Blend
@@ -132,8 +131,8 @@ class Planned:
         empty = next((split for split in self.splits if not self.count(split)), None)
         if empty:
             raise ExportError(
-                f"The split {empty} would be empty, for none of {counted(self.count(TRAIN), 'record')} to train on "
-                f"would move there; give it a larger share, or try another seed."
+                f"The split {empty} would be empty, for no article falls into it; give it a larger share, or try "
+                "another seed."
             )
         if order.mixes:
             self._mix(order, form)
