@@ -124,6 +124,14 @@ def test_every_block_of_the_readme_does_what_it_says(reader):
     assert reader.names["run"]
 
 
+def test_the_commands_for_servers_of_open_models_do_what_they_say(reader):
+    reader.elsewhere = {"^vllm serve ": "needs a GPU", "^llama-server ": "needs its weights"}
+
+    assert reader.read((ROOT / "examples/local_server.md").read_text("utf-8")) == []
+
+    assert reader.used >= reader.elsewhere.keys()
+
+
 def test_the_judge_of_the_readme_has_a_listed_price_where_it_really_is():
     assert lookup(JUDGE, base_url=JUDGES_AT) is not None
 
