@@ -117,11 +117,11 @@ def test_a_reader_finds_counts_choices_general_data_costs_and_whose_licence_deci
         "| general data: alpaca | 5 |",
         "| **all rows** | **95** |",
         "- `split`: 90/5/5",
-        "Left out: 3 flagged contact.",
-        "No text is in two splits.",
+        "- left out: 3 flagged contact",
+        "- No text is in two splits.",
         "| alpaca | 5 | 5.0 % | 30.0 % |",
         "- language of the records: en",
-        "The field says `cc-by-4.0`; **the licence of the articles decides**.",
+        "The field `license` says `cc-by-4.0`; **the licence of the articles decides**.",
         "Judging has cost 0.4100 USD more.",
     ):
         assert line in text
@@ -143,7 +143,7 @@ def test_what_is_not_known_is_said_to_be_unknown(origin):
     assert "- from: their addresses are not known, or not public" in text
     assert "- language of the records: not known" in text
     assert "language:\n" not in text
-    assert "The field says nothing of it; **the licence of the articles decides**" in text
+    assert "No licence was named; **the licence of the articles decides**" in text
     assert "## General data" not in text
     assert "## What was chosen" not in text
 

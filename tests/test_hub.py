@@ -26,6 +26,7 @@ def test_a_folder_opens_in_datasets_with_its_splits_columns_and_counts(tmp_path)
         for number in range(5):
             hub.put("test" if number == 4 else "train", row(number))
     write_card(folder, front_matter(COLUMNS, hub.parts, "unknown", ["no"]) + "\n# Text\n")
+    (folder / "export.json").write_text('{"not": "a row"}')
 
     found, info = folder_by_datasets(folder), info_by_datasets(folder)
 

@@ -2,6 +2,7 @@
 out."""
 
 import json
+import tracemalloc
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +101,20 @@ def test_they_are_spread_evenly_among_those_to_train_on(tmp_path):
     for start in range(0, 100, 10):
         assert sources(trained[start : start + 10]) == {"qloragen": 6, "a": 2, "b": 2}
     assert list(blend.blended(own)) == found
+
+
+def test_memory_does_not_grow_with_what_is_mixed_in(tmp_path):
+    row = json.dumps({"instruction": "Ask {}", "output": "x" * 1_000})
+    (tmp_path / "a.jsonl").write_text("\n".join(row.replace("{}", str(n)) for n in range(10_000)))
+    mix = parse_mix(f"{tmp_path / 'a.jsonl'}:0.5")
+
+    tracemalloc.start()
+    taken = sum(1 for _ in plan_mix([mix], 9_000, any_form).general_first([]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert taken == 9_000
+    assert peak < 2_000_000
 
 
 def test_general_first_has_all_of_them_before_the_records(tmp_path):

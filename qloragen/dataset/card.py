@@ -162,8 +162,8 @@ def _making(origin: Origin) -> str:
 
 def _choice(exported: Exported) -> Iterator[str]:
     yield _listing({f"`{name}`": escaped(without_folders(asked)) for name, asked in exported.asked.items()})
-    yield f"Left out: {escaped(exported.left_out)}." if exported.left_out else ""
-    yield " ".join(map(escaped, exported.notes))
+    left_out = [f"left out: {exported.left_out}"] if exported.left_out else []
+    yield "\n".join(f"- {escaped(said)}" for said in (*left_out, *exported.notes))
 
 
 def _general(mixed: Sequence[Mixed]) -> Iterator[str]:
@@ -213,11 +213,11 @@ def _use(exported: Exported) -> Iterator[str]:
         'data = load_dataset("FOLDER")  # this folder, or its name on the hub\n'
         'print(data["train"][0])\n```'
     )
-    yield f"{_READERS[exported.form]} `examples/qlora` in the sources of qloragen is a training from begin to end."
+    yield f"{_READERS[exported.form]} `examples/qlora` in the sources of qloragen is a training from beginning to end."
 
 
 def _licence(license: str) -> str:
-    said = "The field says nothing of it" if license == UNKNOWN else f"The field says `{license}`"
+    said = "No licence was named" if license == UNKNOWN else f"The field `license` says `{license}`"
     return (
         f"{said}; **the licence of the articles decides**. Inputs come from them, and outputs rest on these: what "
         "their licence does not allow, none of this data can. The terms of the models' providers hold as well."
