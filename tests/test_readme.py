@@ -143,7 +143,7 @@ def test_every_extra_that_the_readme_installs_is_there():
         name.strip() for extras in re.findall(r"(?:\.|qloragen)\[([\w, -]+)\]", README) for name in extras.split(",")
     }
 
-    assert named <= set(project["optional-dependencies"])
+    assert named == set(project["optional-dependencies"])
 
 
 @pytest.mark.parametrize(
