@@ -24,15 +24,16 @@ def prose(seed: str, words: int) -> str:
     return f"{' '.join(draw.choices(_WORDS, k=words)).capitalize()}."
 
 
-def make_run(folder: Path, articles: int, qualities: Sequence[Quality] = (Quality(),)) -> Path:
+def make_run(folder: Path, articles: int, qualities: Sequence[Quality] = (Quality(),), copies: int = 0) -> Path:
     """Put a run into `folder`: so many articles, three records each, but every other article has no effect.
 
-    `qualities` are those of the records, in turn.
+    `qualities` are those of the records, in turn. After the articles come `copies` of the first ones, changed a little.
     """
     count = 0
     with open_run(folder) as run:
-        for number in range(articles):
-            article = Article(f"a{number}", prose(f"a{number}", 80), f"Article {number}")
+        for number in range(articles + copies):
+            text = prose(f"a{number}", 80) if number < articles else f"Once more. {prose(f'a{number - articles}', 80)}"
+            article = Article(f"a{number}", text, f"Article {number}")
             run.add_article(article)
             for slug in SLUGS[: 3 - number % 2]:
                 name = f"{article.id} {slug}"

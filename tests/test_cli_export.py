@@ -20,13 +20,13 @@ def run(tmp_path_factory) -> Path:
     return make_run(tmp_path_factory.mktemp("made") / "run", 24)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_goes_to_a_file_and_to_standard_output_alike(run, tmp_path, form, capfd):
+@pytest.mark.parametrize(("form", "dash"), [(form, []) for form in FORMS] + [("alpaca", ["--out", "-"])])
+def test_every_form_goes_to_a_file_and_to_standard_output_alike(run, tmp_path, form, dash, capfd):
     out = tmp_path / "out.jsonl"
 
     assert main(["export", str(run), "--format", form, "--out", str(out)]) == 0
     assert capfd.readouterr() == ("", f"60 examples written to {out}\n")
-    assert main(["export", str(run), "--format", form]) == 0
+    assert main(["export", str(run), "--format", form, *dash]) == 0
 
     assert capfd.readouterr() == (out.read_text("utf-8"), "")
     assert len(rows_of(out)) == 60

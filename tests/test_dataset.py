@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,43 @@ def test_each_record_is_in_one_split_and_all_of_an_article_in_the_same(run, tmp_
     }
     assert len(rows["train"]) > 40
     assert "leakage: no leaks among 100 records of 40 articles" in summary.notes
+
+
+def test_records_stay_in_their_splits_when_articles_are_added_and_near_copies_follow_what_they_copy(tmp_path):
+    few = make_run(tmp_path / "few", 30)
+    more = make_run(tmp_path / "more", 40, copies=20)
+
+    export(few, tmp_path / "before", **SPLIT)
+    export(more, tmp_path / "after", **SPLIT)
+
+    before, after = (_split_by_article(tmp_path / name) for name in ("before", "after"))
+    assert len(set(before.values())) == 3
+    assert after.items() >= before.items()
+    assert [after[f"a{number}"] for number in range(20)] == [after[f"a{number + 40}"] for number in range(20)]
+
+
+def test_of_records_that_say_the_same_in_two_splits_only_the_first_is_taken(tmp_path):
+    run = make_run(tmp_path / "run", 40)
+    export(run, tmp_path / "before", **SPLIT)
+    tested = next(iter(row["instruction"] for row in rows_of(tmp_path / "before/test.jsonl")))
+    records = {record.instruction: record for record in read_records(run)}
+    trained = next(records[row["instruction"]] for row in rows_of(tmp_path / "before/train.jsonl"))
+    with open_run(run) as opened:
+        opened.add_record(replace(trained, output=records[tested].output), revised=True)
+        opened.flush()
+
+    summary = export(run, tmp_path / "after", **SPLIT)
+
+    assert summary.left_out == {"alike_elsewhere": 1}
+    assert "left out: 1 nearly the same as one of another split" in str(summary)
+
+
+def _split_by_article(folder: Path) -> dict[str, str]:
+    return {
+        row["instruction"].split()[2]: split
+        for split in ("train", "validation", "test")
+        for row in rows_of(folder / f"{split}.jsonl")
+    }
 
 
 @pytest.mark.parametrize("container", ["jsonl", "json", "parquet", "datasets"])

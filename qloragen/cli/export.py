@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import orjson
 
@@ -16,13 +17,13 @@ from .parser import knobs_of
 
 def export_records(arguments: argparse.Namespace) -> int:
     """Write training data; what there is to say of it goes to standard error, with `--json` to standard output."""
-    if arguments.json and arguments.out is None:
+    if arguments.json and arguments.out in {None, Path("-")}:
         raise SettingsError("--json needs --out, for without it standard output is where the examples go.")
     written = export(arguments.folder, arguments.out, arguments.format, **_options(arguments))
     if arguments.json:
         print(orjson.dumps(written.as_dict(), option=orjson.OPT_INDENT_2).decode())
-    elif arguments.out or written.remarks:
-        print("\n".join(written.remarks) if arguments.out is None else written, file=sys.stderr)
+    elif written.out or written.remarks:
+        print(written if written.out else "\n".join(written.remarks), file=sys.stderr)
     return 0
 
 

@@ -13,9 +13,7 @@ from ..export import FORMS
 def add_export_flags(parser: argparse.ArgumentParser) -> None:
     """Add all of them but those that are settings."""
     parser.add_argument("--format", required=True, choices=FORMS, help="form of the rows")
-    parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="where to; JSON lines to standard output when left out"
-    )
+    parser.add_argument("--out", type=Path, metavar="PATH", help="where to; to standard output when left out, or -")
     parser.add_argument(
         "--container",
         choices=FILLED,

@@ -18,6 +18,8 @@ from .rows import Layout
 from .selection import selection_of
 from .writing import Task, write
 
+_STANDARD_OUTPUT = "-"
+
 
 def export(
     folder: str | Path, out: str | Path | None, format: str = "alpaca", **options: Unpack[Options]
@@ -32,8 +34,8 @@ def export(
         folder: The run directory; others may work in it.
         out: A file, in the container that its ending says: `.json` (one array), `.parquet`, all else JSON lines, also
             compressed (`.gz`). With `split` or the container `datasets` a folder, with `train`, `validation` and `test`
-            in it and `export.json`, which says what they hold. None: standard output. Files and folders appear when
-            they are complete, in place of earlier ones; folders above are made.
+            in it and `export.json`, which says what they hold. None or `-`: standard output. Files and folders appear
+            when they are complete, in place of earlier ones; folders above are made.
         format: `alpaca`, `text`, `prompt-completion`, `messages`, `sharegpt` or `openai`.
         options: What is exported and how, by name; see `qloragen.dataset.options.Options`.
 
@@ -42,7 +44,7 @@ def export(
             cannot be written, the judge has not found enough of the planted defects, a split would be empty, or
             something would be in two splits. Nothing was written.
     """
-    place, target = Path(folder), None if out is None else Path(out)
+    place, target = Path(folder), None if out is None or str(out) == _STANDARD_OUTPUT else Path(out)
     order = order_of(format, target, options)
     form = order.texts.shape(order.format)
     if target:
