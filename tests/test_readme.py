@@ -1,4 +1,5 @@
-"""Every code block of the README is executed, in order, as a reader would who has three articles and no key.
+"""Every code block of the README is executed, in order, as a reader would who has three articles, general data, and no
+key.
 
 A new block needs nothing here as long as it does what it says: commands (`sh`), Python, settings (`toml`). One that
 shows an output (no language) needs a line in `SHOWN`; addresses and names of others need one in `substitutes`.
@@ -101,6 +102,8 @@ def reader(tmp_path, monkeypatch, capfd, server, astra):
     (tmp_path / "articles").mkdir()
     for name in ARTICLES:
         shutil.copy(ROOT / "examples/articles" / name, tmp_path / "articles")
+    general = [{"instruction": f"Count to {n}.", "input": "", "output": f"{[*range(n)]}"} for n in range(50)]
+    (tmp_path / "alpaca.json").write_bytes(orjson.dumps(general))
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.delenv("QLORAGEN_CHECKS")
     # Prices are listed by the provider's address, which is another one here.
