@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qloragen.dataset.alike import jaccard, pairs_of
 from qloragen.dataset.groups import Groups, groups_of
-from qloragen.dataset.splits import proportions_of, split_of
+from qloragen.dataset.splits import Split, proportions_of, split_of
 from qloragen.dataset.texts import reading_texts
 from qloragen.errors import SetupError
 from qloragen.export import Example, ExportError
@@ -52,6 +52,17 @@ def test_parts_belong_to_their_article(folder):
     groups = grouped(folder)
 
     assert {groups.of(example(part)) for part in parts} == {("manual",)}
+
+
+def test_ids_that_only_look_like_those_of_parts_are_different_articles(folder):
+    articles = [
+        Article(f"https://example.org/words#part-{name}", text(number)) for number, name in enumerate(["of", "1st"])
+    ]
+    add(folder, articles)
+
+    groups = grouped(folder)
+
+    assert [groups.of(example(one)) for one in articles] == [(one.id,) for one in articles]
 
 
 def test_an_article_that_was_edited_stays_where_it_was(folder):
@@ -253,7 +264,7 @@ def likeness(one: Article, other: Article) -> float:
     return jaccard(set(pairs_of(one.content)), set(pairs_of(other.content)))
 
 
-def splits(groups: Groups, article: Article, seed: int) -> set[str]:
+def splits(groups: Groups, article: Article, seed: int) -> set[Split]:
     """Return the split of an article's records; none where its groups are in several."""
     found = {split_of(group, THIRDS, seed) for group in groups.of(example(article))}
     return found if len(found) == 1 else set()

@@ -17,6 +17,7 @@ from .dataset_runs import Told, changed, example, page, words
 
 PROPORTIONS = proportions_of("80/10/10")
 SLUGS = ("summary", "concept", "code")
+NAMELESS = {"instruction": "Does compaction merge SSTables?", "input": "", "output": "Yes."}
 Rows = Sequence[tuple[Split, Example]]
 
 
@@ -81,6 +82,24 @@ def test_splits_by_part_leak():
     leaks = check(dealt(articles), articles)
 
     assert leaks.counts == {"the same article": 2}
+
+
+def test_ids_that_only_look_like_those_of_parts_are_different_articles():
+    articles = [Article(f"https://example.org/words#part-{name}", text(name)) for name in ("of-speech", "time", "1st")]
+
+    leaks = check(list(zip(SPLITS, map(example, articles), strict=True)), articles)
+
+    assert not leaks
+
+
+def test_records_that_name_no_text_are_told_by_their_article_ids():
+    first, second = (
+        Example(**row) for row in [{**NAMELESS, "article_id": "a"}, {**NAMELESS, "article_id": "b", "output": "No."}]
+    )
+
+    leaks = [check([(TRAIN, first), (TEST, other)], corpus(1)).counts for other in (second, first)]
+
+    assert leaks == [{}, {"the same article": 1, "records alike": 1}]
 
 
 def test_one_text_under_two_ids_leaks():

@@ -19,7 +19,6 @@ compared, and 300 once they are.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Collection, Iterable
 from functools import lru_cache
@@ -30,9 +29,8 @@ from rensa import RMinHash
 
 from ..export.example import Example
 from ..sources.bands import Bands
-from ..types import digest
 from .alike import SIMILARITY, checked_similarity, jaccard, pairs_of
-from .texts import Arrival, History, short
+from .texts import Arrival, History, short, whole_id
 
 _ROWS = 128
 _BANDS = 42
@@ -50,8 +48,6 @@ _DOUBT = 0.16
 """By how much an estimate of likeness may be too low: four standard deviations."""
 _KEPT = 256
 """Articles whose pairs of words are kept: those of one template are compared with its first ones."""
-_PART = re.compile(r"(#part-\d+)+\Z", re.ASCII)
-"""What ends the id of a part of an article (see `sources.refine`)."""
 
 
 class Groups:
@@ -74,8 +70,8 @@ class Groups:
         One whose article the journal does not have, since it is damaged, is in that of the article's id.
         """
         whole = whole_id(example.article_id)
-        numbers = self._numbers(short(example.content_hash)) if example.content_hash else ()
-        of_whole = self._of_whole.get(_stands_for(whole))
+        numbers = self._numbers(short(example.content_hash))
+        of_whole = self._of_whole.get(short(whole))
         if of_whole is not None and of_whole not in numbers:
             numbers = (*numbers, of_whole)
         return tuple(self.names[number] for number in numbers) or (whole,)
@@ -88,14 +84,14 @@ class Groups:
         """Put what has come into its groups: that of its id, those that its text is `like`, or else the one that it is
         `near`, or a new one. Returns the number of the first of them."""
         whole, text = whole_id(arrival.article_id), short(arrival.content_hash)
-        of_whole = self._of_whole.get(_stands_for(whole))
+        of_whole = self._of_whole.get(short(whole))
         numbers = self._numbers(text)
         if not numbers:
             numbers = tuple(sorted({*like} - {of_whole}))
             numbers = numbers if of_whole is None else (of_whole, *numbers)
             numbers = numbers or (self._begun(whole) if near is None else near,)
             self._of_text[text] = numbers[0] if len(numbers) == 1 else numbers
-        self._of_whole.setdefault(_stands_for(whole), numbers[0])
+        self._of_whole.setdefault(short(whole), numbers[0])
         return numbers[0]
 
     def _numbers(self, text: int) -> tuple[int, ...]:
@@ -171,15 +167,6 @@ def groups_of(history: History, similarity: float = SIMILARITY) -> Groups:
         one = _seen(arrival.text)
         index.add(one, groups.note(arrival, *index.like(one)), arrival.at)
     return groups
-
-
-def whole_id(article_id: str) -> str:
-    """Return the id of the article that one is a part of; its own, if it is whole."""
-    return _PART.sub("", article_id)
-
-
-def _stands_for(whole: str) -> int:
-    return short(digest(whole))
 
 
 def _seen(text: str) -> _Seen:

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from hashlib import blake2b
 from heapq import nsmallest
 from typing import Literal, NamedTuple
 from zlib import crc32
@@ -31,6 +30,7 @@ from ..sources.sketch import words
 from ..words import counted
 from .alike import SIMILARITY, checked_similarity, jaccard, pairs_of
 from .splits import SPLITS, TRAIN, Split
+from .texts import short, whole_id
 
 Placed = Callable[[], Iterable[tuple[Split, Example]]]
 """Returns examples with their splits, the same ones each time."""
@@ -139,14 +139,14 @@ class _Check:
             self._articles.add(split, example.article_id, hashes)
         said_there = _said_in(example)
         self._said.append(array("I", said_there))
-        self._records.add(split, example.id, said_there)
+        self._records.add(split, _name(example), said_there)
 
     def compare(self, split: Split, example: Example) -> None:
         """Compare an example with what is held out in other splits."""
         self.leaks.records += 1
         for alike in self._records.like(split, _said_in(example)):
-            self.leaks.add(Leak("records alike", split, example.id, *alike))
-        text = _stands_for("text", example.content_hash)
+            self.leaks.add(Leak("records alike", split, _name(example), *alike))
+        text = short(example.content_hash)
         if example.source != OWN or text in self._compared:
             return
         self._compared.add(text)
@@ -157,9 +157,9 @@ class _Check:
     def _is_new(self, split: Split, example: Example) -> bool:
         """Whether no example before was of the same text; where one of the same text or article was in another split,
         that is a leak."""
-        whole = example.article_id.partition("#part-")[0]
-        self._hold("the same article", _stands_for("id", whole), split, example)
-        return self._hold("the same text", _stands_for("text", example.content_hash), split, example)
+        self._hold("the same article", short(f"id {whole_id(example.article_id)}"), split, example)
+        # Records of before hashes were kept have none, and are told by their ids.
+        return bool(example.content_hash) and self._hold("the same text", short(example.content_hash), split, example)
 
     def _hold(self, kind: Kind, thing: int, split: Split, example: Example) -> bool:
         before, bit = self._holders.get(thing, 0), 1 << SPLITS.index(split)
@@ -210,13 +210,18 @@ class _HeldOut:
                     yield _Alike(SPLITS[self._splits[number]], self._ids[number], likeness)
 
     def _sharing(self, hashes: Collection[int]) -> list[int]:
-        shared = Counter[int]()
+        shared, entries = Counter[int](), self._entries
         for one in nsmallest(_LOWEST, hashes):
-            start = bisect_left(self._entries, one << _HASH_BITS)
-            listed = self._entries[start : start + _LISTED]
-            shared.update(entry & _HASHES for entry in listed if entry >> _HASH_BITS == one)
+            start = bisect_left(entries, one << _HASH_BITS)
+            end = bisect_left(entries, one + 1 << _HASH_BITS, start, min(start + _LISTED, len(entries)))
+            for entry in entries[start:end]:
+                shared[entry & _HASHES] += 1
         least = max(1, min(_SHARED, int(self._similarity * len(hashes))))
         return [number for number, count in shared.items() if count >= least]
+
+
+def _name(example: Example) -> str:
+    return example.id or f"one of {example.source}"
 
 
 def _said_in(example: Example) -> frozenset[int]:
@@ -226,7 +231,3 @@ def _said_in(example: Example) -> frozenset[int]:
 def _hashed(parts: Iterable[str]) -> frozenset[int]:
     """Return a number of 32 bits for each part, which looks drawn by chance and is always the same."""
     return frozenset(crc32(part.encode("utf-8", "replace")) * _MIXER & _HASHES for part in parts)
-
-
-def _stands_for(what: str, name: str) -> int:
-    return int.from_bytes(blake2b(f"{what}\n{name}".encode("utf-8", "replace"), digest_size=7).digest(), "big")

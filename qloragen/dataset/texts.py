@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..report.moment import Moment, moment_of
 from ..store.lines import article_of
+from ..types import digest
 
 _DIGITS = 15
-"""Of a hash that tell texts apart: 60 bits, the most that a small integer holds."""
+"""Of a digest that tell names apart: 60 bits, the most that a small integer holds."""
+_PART = re.compile(r"(#part-\d+)+\Z", re.ASCII)
+"""What ends the id of a part of an article (see `sources.refine`)."""
 _OF_RECORDS = frozenset({"record", "revised"})
 
 
@@ -89,7 +93,8 @@ class Texts:
 
 @contextmanager
 def reading_texts(folder: Path) -> Iterator[Texts]:
-    """Read the articles of the run in `folder` within the block; nothing in it is locked or changed.
+    """Read the articles of the run in `folder` within the block; nothing in it is locked or changed. Of records that
+    were read before it is opened, all articles are there.
 
     Raises:
         SetupError: There is no run in `folder`, or it cannot be read.
@@ -98,9 +103,14 @@ def reading_texts(folder: Path) -> Iterator[Texts]:
         yield Texts(moment)
 
 
-def short(content_hash: str) -> int:
-    """Return a number that stands for a hash."""
-    return int(content_hash[:_DIGITS], 16)
+def whole_id(article_id: str) -> str:
+    """Return the id of the article that one is a part of; its own, if it is whole."""
+    return _PART.sub("", article_id)
+
+
+def short(name: str) -> int:
+    """Return a number that stands for an id or a hash."""
+    return int(digest(name)[:_DIGITS], 16)
 
 
 def _arrival(at: int, kind: str, line: bytes) -> Arrival | None:
