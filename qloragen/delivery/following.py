@@ -73,6 +73,7 @@ class Follower:
         self._place, self._seen = START, 0
         self._before = 0
         """Changes that it had to be given when the run was opened."""
+        self._is_counted = False
         self._given = 0
         self._is_owed = False
         """It was in trouble as it was given something, and has not taken that yet."""
@@ -89,8 +90,9 @@ class Follower:
         return max(0, self._before + self._run.state.totals.records - self._opened_records - self._given)
 
     async def reached(self, end: int) -> None:
-        """Return when the sink has everything up to an offset in the journal, or never will: see `failed`."""
-        while self._seen < end and not self._ended:
+        """Return when the sink has everything up to an offset in the journal, or never will: see `failed`. One that is
+        owed nothing need not be there."""
+        while self._seen < end and not self._ended and (self.missing or not self._is_counted):
             self._wanted.set()
             await self._moved.wait()
 
@@ -133,10 +135,12 @@ class Follower:
         await self._begin_at(place)
 
     async def _begin_at(self, place: Place) -> None:
-        self._place, self._given = place, 0
+        self._place, self._given, self._is_counted = place, 0, False
         end = self._opened_end
         self._before = await anyio.to_thread.run_sync(changes_between, self._run.filing, place.end, end)
+        self._is_counted = True
         self._seen = place.end if self._before else max(place.end, end)
+        self._tell()
 
     async def _attempt(self) -> None:
         self._tried_at_s = anyio.current_time()
@@ -186,6 +190,10 @@ class Follower:
             await self._note(found.place)
         self._place, self._seen = found.place, found.end
         self._given += found.lines
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake those who wait."""
         self._moved.set()
         self._moved = anyio.Event()
 

@@ -33,7 +33,7 @@ _COLUMNS = {
 }
 """By name, with their types; as `fields_of` names them."""
 _MAY_BE_NULL = {"title", "url", "cost_usd"}
-_LOCKED_S = 5.0
+_LOCKED_S = 1.0
 """So long is a table that another process writes waited for, before that counts as trouble."""
 _PASSING = {
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
