@@ -31,7 +31,7 @@ async def records(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text="An article is a JSON object with its text in `content`.")
     try:
         made = [record async for record in request.app[SESSION].stream([article])]
-    except qloragen.RunStopped as reason:  # no key, no money, no provider: the session takes no more work
+    except qloragen.QloragenError as reason:  # no key, no money, no provider: the session takes no more work
         raise web.HTTPServiceUnavailable(text=str(reason)) from reason
     return web.json_response(
         [{"instruction": one.instruction, "input": one.input, "output": one.output} for one in made]
