@@ -345,7 +345,8 @@ def _matching(stored: Stored, wanted: Document) -> Iterator[Document]:
             raise ApiError(
                 "FILTER_PATH_UNINDEXED", f"Collection path '{path}' is not indexed: cannot filter on that path."
             )
-    for document in stored.in_order():
+    named = stored.documents.get(_key(wanted.get("_id")))
+    for document in stored.in_order() if named is None else [named]:
         if all(_holds(_at(document, path), condition) for path, condition in wanted.items()):
             yield document
 

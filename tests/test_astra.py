@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from qloragen import AccessDenied, SettingsError, SinkFailed
 from qloragen.astra import AstraCollection, AstraSink, cassandra_token
 from qloragen.astra.sink import MOST_DOCUMENTS, MOST_TEXT, UNINDEXED, portions
+from qloragen.sinks import Sink
 from qloragen.store.lines import record_of
 from qloragen.types import Quality
 
@@ -272,7 +273,7 @@ def test_records_are_divided_in_order_into_what_one_request_may_hold(sizes):
 def test_a_name_takes_the_rest_from_the_environment_and_stands_for_one_database(monkeypatch):
     monkeypatch.setenv("ASTRA_DB_API_ENDPOINT", "https://id-region.apps.astra.datastax.com")
     monkeypatch.setenv("ASTRA_DB_APPLICATION_TOKEN", f"{TOKEN}\n")
-    here = AstraSink("ks.records")
+    here: Sink = AstraSink("ks.records")
     monkeypatch.setenv("ASTRA_DB_API_ENDPOINT", "http://localhost:8181")
     monkeypatch.setenv("ASTRA_DB_ENVIRONMENT", "hcd")
     there = AstraCollection.named("ks.records")
