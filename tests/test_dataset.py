@@ -19,8 +19,13 @@ from tokenizers.pre_tokenizers import Whitespace
 
 import qloragen
 from qloragen import ExportSummary, export
+from qloragen.dataset.placing import Planned
+from qloragen.dataset.selection import Filters, selection_of
+from qloragen.dataset.splits import TEST, TRAIN, Split
+from qloragen.dataset.texts import reading_texts
 from qloragen.errors import SetupError
-from qloragen.export import ExportError
+from qloragen.export import Example, ExportError
+from qloragen.export.alpaca import ALPACA
 from qloragen.export.records import opened_records
 from qloragen.store.run import open_run, read_records
 from qloragen.types import Quality
@@ -442,19 +447,32 @@ def test_general_data_is_as_short_as_records_have_to_be(run, tmp_path):
     assert mixed.there + sum(mixed.left_out.values()) == 20
 
 
-def test_an_export_refuses_to_write_what_would_leak_between_splits(run, tmp_path):
+def test_general_data_that_says_nearly_what_is_held_out_is_left_out_and_counted(run, tmp_path):
     export(run, tmp_path / "out", **SPLIT)
-    before = contents(tmp_path / "out")
     held_out = rows_of(tmp_path / "out/test.jsonl")[0]
     nearly = {**held_out, "output": f"Well. {held_out['output']}"}
-    (tmp_path / "general.json").write_bytes(orjson.dumps([nearly]))
+    other = {"instruction": "Name a fruit.", "input": "", "output": "An apple."}
+    (tmp_path / "general.json").write_bytes(orjson.dumps([nearly, other]))
 
-    with pytest.raises(
-        ExportError, match="Nothing was written, since there would be 1 leak between splits, such as rec"
-    ):
-        export(run, tmp_path / "out", **SPLIT, mix=[f"{tmp_path}/general.json:0.01"])
+    summary = export(run, tmp_path / "out", **SPLIT, mix=[f"{tmp_path}/general.json:0.1"])
 
-    assert contents(tmp_path / "out") == before
+    (mixed,) = summary.mixed
+    assert (mixed.taken, mixed.left_out) == (1, {"like one held out": 1})
+
+
+def test_what_would_leak_between_splits_is_refused(run):
+    def by_record(example: Example) -> Split:
+        return TEST if int(example.id, 16) % 3 == 0 else TRAIN
+
+    with opened_records(run) as records, reading_texts(run) as texts:
+        planned = Planned(records, selection_of(run, Filters(), ALPACA), (TRAIN, TEST))
+        assert [*planned.place(by_record)]
+
+        with pytest.raises(
+            ExportError,
+            match=r"Nothing was written, since there would be \d+ leaks between splits, such as the same art",
+        ):
+            planned.check(texts.text, 0.6)
 
 
 # --------------------------------------------------------------------------------------------------- age, memory, texts

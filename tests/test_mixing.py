@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.dataset.blending import Blend, Placed
-from qloragen.dataset.mixing import FORM, HELD_OUT, REPEATED, how_many, likeness, parse_mix, plan_mix
+from qloragen.dataset.held_out import HeldOut
+from qloragen.dataset.leakage import leaks_in
+from qloragen.dataset.mixing import FORM, HELD_OUT, REPEATED, how_many, parse_mix, plan_mix
 from qloragen.dataset.splits import Split
 from qloragen.export.example import Example, ExportError
 
@@ -140,7 +142,8 @@ def test_a_file_that_is_too_short_is_taken_whole_and_said_to_be_and_the_others_k
 
 
 def test_what_is_held_out_repeated_or_not_for_the_form_is_left_out_and_counted(tmp_path):
-    held_out = Example(instruction="Explain it.", input="the context", output="So it is.")
+    held_out = HeldOut()
+    held_out.add(Example(instruction="Explain it.", input="the context", output="So it is."))
     rows = [
         {"instruction": "Explain it.", "input": "the context", "output": "so  it is."},
         {"prompt": "Explain it.\n\nthe context", "completion": "So it is."},
@@ -157,14 +160,38 @@ def test_what_is_held_out_repeated_or_not_for_the_form_is_left_out_and_counted(t
         [parse_mix(f"{tmp_path}/{name}.jsonl:0.4") for name in "ab"],
         100,
         lambda example: not example.instruction.startswith("For another"),
-        likeness(held_out),
+        held_out.has,
     )
 
     first, second = blend.counts
     assert first.left_out == {HELD_OUT: 3, FORM: 1, REPEATED: 1, "the last word is not the assistant's": 1}
     assert second.left_out == {REPEATED: 2}
-    assert taken_of(blend) == {"Explain it.", "p"}
+    assert [example.instruction for _, example in blend.general_first([])] == ["Explain it.", "p"]
     assert str(second).endswith("there are no more; left out: 2 repeated")
+
+
+def test_what_says_nearly_what_is_held_out_is_no_leak_and_no_reason_to_refuse_the_export(tmp_path):
+    words = [f"word{number}" for number in range(60)]
+    tested = Example(instruction="Explain it.", input="context", output=" ".join(words), id="tested", article_id="a")
+    held_out = HeldOut()
+    held_out.add(tested)
+    rows = [
+        {
+            "prompt": f"Put in other words {place}",
+            "completion": " ".join([*words[:place], "other", *words[place + 1 :]]),
+        }
+        for place in range(0, 60, 10)
+    ]
+    rows.append({"prompt": "Explain it.", "completion": "Something else altogether."})
+    (tmp_path / "general.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    blend = plan_mix([parse_mix(f"{tmp_path}/general.jsonl:0.5")], 10, any_form, held_out.has)
+    careless = plan_mix([parse_mix(f"{tmp_path}/general.jsonl:0.5")], 10, any_form)
+
+    own = [*own_examples(10), ("test", tested)]
+    assert blend.counts[0].left_out == {HELD_OUT: 6}
+    assert not leaks_in(lambda: blend.blended(own), lambda _hash: None)
+    assert leaks_in(lambda: careless.blended(own), lambda _hash: None)
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from ..export.example import OWN, Example, ExportError
 from ..export.general import LeftOut, general_examples
-from .blending import Blend, Chosen, Mix, Mixed, place_of, rank_of, short_hash
+from .blending import Blend, Chosen, Mix, Mixed, place_of, rank_of
 
-FORM, HELD_OUT, REPEATED = "not for this form", "the same as one held out", "repeated"
+FORM, HELD_OUT, REPEATED = "not for this form", "like one held out", "repeated"
 """Reasons for which an example of general data is left out, beside those of `general_examples`."""
 
 
@@ -35,27 +35,21 @@ def parse_mix(text: str) -> Mix:
     return Mix(Path(name), share)
 
 
-def likeness(example: Example) -> frozenset[int]:
-    """Return what an example and others that ask and answer the same, but for case and space, have in common one of.
-
-    Whether context stands in the input or in the instruction, as forms without an input have it, makes no difference.
-    """
-    whole = "\n".join(part for part in (example.instruction, example.input) if part)
-    return frozenset(short_hash(_plain(f"{asked}\n{example.output}")) for asked in (example.instruction, whole))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+def _nothing(_example: Example) -> bool:
+    return False
 
 
 def plan_mix(
-    mixes: Sequence[Mix], own: int, holds: Callable[[Example], bool], held_out: Collection[int] = frozenset()
+    mixes: Sequence[Mix],
+    own: int,
+    holds: Callable[[Example], bool],
+    is_held_out: Callable[[Example], bool] = _nothing,
 ) -> Blend:
     """Choose what to mix into a training split of `own` examples. Each file is read once, and 8 bytes a line are held.
 
     Of a file that is too short all is taken, and the others have the shares that they were to have. An example that
-    `holds` says no to (its form cannot hold it), that has a `likeness` to one of `held_out` (those of all examples of
-    validation and test), or that was there before, also in an earlier file, is left out.
+    `holds` says no to (its form cannot hold it), that says nearly what validation or test does (`HeldOut.has`), or that
+    was there before, also in an earlier file, is left out.
 
     Raises:
         ExportError: The shares come to 1 or more, two files have one name, a file cannot be read, has a line that is
@@ -64,7 +58,7 @@ def plan_mix(
     _refuse_mistakes(mixes)
     files: list[tuple[Mix, array[int], Counter[str]]] = []
     for mix in mixes:
-        ranks, left_out = _read(mix, holds, frozenset(held_out), [known for _, known, _ in files])
+        ranks, left_out = _read(mix, holds, is_held_out, [known for _, known, _ in files])
         files.append((mix, ranks, left_out))
     taken = how_many(own, [mix.share for mix in mixes], [len(ranks) for _, ranks, _ in files])
     whole = own + sum(taken)
@@ -102,7 +96,10 @@ def _refuse_mistakes(mixes: Sequence[Mix]) -> None:
 
 
 def _read(
-    mix: Mix, holds: Callable[[Example], bool], held_out: frozenset[int], earlier: Sequence[array[int]]
+    mix: Mix,
+    holds: Callable[[Example], bool],
+    is_held_out: Callable[[Example], bool],
+    earlier: Sequence[array[int]],
 ) -> tuple[array[int], Counter[str]]:
     """Return the ranks of all examples that may be taken, sorted, and how many lines may not, by reason."""
     ranks, left_out = array("Q"), Counter[str]()
@@ -111,7 +108,7 @@ def _read(
             left_out[found.reason] += 1
         elif not holds(found):
             left_out[FORM] += 1
-        elif held_out and not held_out.isdisjoint(likeness(found)):
+        elif is_held_out(found):
             left_out[HELD_OUT] += 1
         else:
             ranks.append(rank_of(found))

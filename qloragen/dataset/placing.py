@@ -14,8 +14,9 @@ from .assigning import Assigner
 from .balance import Caps, caps_of
 from .blending import Blend
 from .groups import groups_of
+from .held_out import HeldOut
 from .leakage import leaks_in
-from .mixing import likeness, plan_mix
+from .mixing import plan_mix
 from .options import Order, Parting
 from .result import nothing_left
 from .selection import Selection
@@ -143,14 +144,26 @@ class Planned:
         def holds(example: Example) -> bool:
             return form.row(example) is not None and self._selection.fits(example)
 
-        held_out = self._records.each(lambda number: self._split(number) not in {TRAIN, None})
-        alike = {mark for _, example, _ in held_out for mark in likeness(example)}
-        self.blend = plan_mix(order.mixes, self.count(TRAIN), holds, alike)
+        held_out = HeldOut()
+        for _, example, _ in self._records.each(lambda number: self._split(number) not in {TRAIN, None}):
+            held_out.add(example)
+        self.blend = plan_mix(order.mixes, self.count(TRAIN), holds, held_out.has)
         self._arranged = self.blend.blended if order.mix_order == "blended" else self.blend.general_first
 
     def placed(self) -> Iterator[Placed]:
         """Yield all examples in their order, each with its split; the same ones each time."""
         return self._arranged(self._own())
+
+    def check(self, text_of: Callable[[str], str | None], similarity: float) -> None:
+        """Make sure that nothing is in two splits, and note that this was looked for; see `leaks_in`.
+
+        Raises:
+            ExportError: Something is.
+        """
+        leaks = leaks_in(self.placed, text_of, similarity)
+        if leaks:
+            raise ExportError(f"Nothing was written, since there would be {leaks}; another seed splits otherwise.")
+        self.notes += (f"leakage: {leaks}",)
 
     def count(self, split: Split) -> int:
         """Return how many records are in a split."""
@@ -187,10 +200,7 @@ def _parted(folder: Path, planned: Planned, order: Order, parting: Parting, form
         _place(planned, order, assigner.assign)
         planned.left_out.update(assigner.left_out)
         planned.complete(order, form)
-        leaks = leaks_in(planned.placed, texts.text, parting.similarity)
-        if leaks:
-            raise ExportError(f"Nothing was written, since there would be {leaks}; another seed splits otherwise.")
-        planned.notes += (f"leakage: {leaks}",)
+        planned.check(texts.text, parting.similarity)
         return planned
     raise AssertionError("unreachable")
 
