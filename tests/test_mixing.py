@@ -105,6 +105,14 @@ def test_they_are_spread_evenly_among_those_to_train_on(tmp_path):
     assert list(blend.blended(own)) == found
 
 
+def test_where_most_is_general_data_it_is_also_before_the_first_record_and_behind_the_last(tmp_path):
+    blend = plan_mix([parse_mix(f"{alpaca_file(tmp_path / 'a.jsonl', 50)}:0.8")], 10, any_form)
+
+    found = [example.source for _, example in blend.blended(own_examples(10))]
+
+    assert found == ["a", "a", "qloragen", "a", "a"] * 10
+
+
 def test_memory_does_not_grow_with_what_is_mixed_in(tmp_path):
     row = json.dumps({"instruction": "Ask {}", "output": "x" * 1_000})
     (tmp_path / "a.jsonl").write_text("\n".join(row.replace("{}", str(n)) for n in range(10_000)))
