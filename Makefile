@@ -44,6 +44,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/races.py --short
 	$(BIN)/python benchmarks/budget.py --short
 	$(BIN)/python benchmarks/duplicates.py --short
+	$(BIN)/python benchmarks/splits.py --short
 	$(BIN)/python benchmarks/planted.py
 	$(BIN)/python benchmarks/honest.py
 	$(BIN)/python benchmarks/checks_speed.py --short

@@ -154,6 +154,17 @@ def test_near_duplicates_are_counted_and_looked_for(tmp_path):
     assert found["cost"]["articles"] == 300
 
 
+def test_planted_copies_are_kept_with_their_originals_and_leak_where_they_are_not(tmp_path):
+    [found] = run("splits.py", tmp_path, "--short", "--row", "400")
+
+    assert (found["articles"], found["groups"]) == (420, 400)
+    assert [found[f"copies {percent}% alike"] for percent in (70, 80, 90)] == [
+        f"{n} of {n} with their original" for n in (7, 7, 6)
+    ]
+    assert found["leaks"] == "no leaks among 1260 records of 420 articles"
+    assert found["leaks of splits by id"] == "4 found, 4 planted"
+
+
 def test_what_it_takes_to_know_all_records_is_measured(tmp_path):
     judged, filled, loaded = run("unique_memory.py", tmp_path, "--short")
 
