@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from math import sqrt
 from pathlib import Path
 from random import Random
 from resource import RUSAGE_SELF, getrusage
@@ -89,11 +90,14 @@ def _options() -> argparse.Namespace:
 def _row(*articles: str) -> Row:
     """Return what the run of some articles takes, in a process of its own; another one makes the run."""
     with tempfile.TemporaryDirectory() as folder:
-        for task in ("--fill", "--measure"):
-            command = [sys.executable, __file__, task, folder, *articles]
-            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
-    row: Row = json.loads(said)
+        _run("--fill", folder, *articles)
+        row: Row = json.loads(_run("--measure", folder, *articles))
     return row
+
+
+def _run(*arguments: str) -> str:
+    """Return what this script says when it is run so."""
+    return subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
 
 
 # ----------------------------------------------------------------------------------------------------- what there is
@@ -221,7 +225,7 @@ def _taken(corpus: Corpus) -> Row:
         pass
     row |= watch.lap("making the records", corpus.size)
     assigner = Assigner(groups, PROPORTIONS)
-    counts = Counter(assigner.assign(record) or "none" for record in corpus.records())
+    counts = Counter[str](assigner.assign(record) or "none" for record in corpus.records())
     row |= {**watch.lap("assigning", corpus.size), "records": _shares(counts, groups), **assigner.left_out}
 
     def planned() -> Iterator[Placed]:
@@ -244,7 +248,7 @@ def _shares(counts: Counter[str], groups: Groups) -> str:
 
 def _off(share: float, proportions: Proportions, split: Split, groups: int) -> float:
     wanted = float(proportions.shares[split])
-    return (share - wanted) / (wanted * (1 - wanted) / groups) ** 0.5
+    return (share - wanted) / sqrt(wanted * (1 - wanted) / groups)
 
 
 def _recall(groups: Groups, corpus: Corpus) -> Row:
