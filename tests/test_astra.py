@@ -28,6 +28,7 @@ PASSING = {
     "a connection that breaks": reset_before,
     "a connection that breaks too late": reset_after,
     "a database that times out": failing(),
+    "an error from before errors had families": answering({"errors": [{"errorCode": "SERVER_UNHANDLED_ERROR"}]}),
     "an answer that says nothing": answering({"data": {"document": None}, "status": {}}),
 }
 
@@ -93,6 +94,21 @@ async def test_what_passes_is_raised_as_such_and_repeating_the_batch_leaves_ever
 
         assert "secret text" not in "".join(format_exception(failure.value)) + caplog.text
         assert kept(api) == by_id(records)
+
+
+@pytest.mark.parametrize("command", ["insertMany", "findOneAndReplace", "deleteMany"])
+async def test_what_a_server_will_never_do_is_not_said_to_pass(command):
+    async with AstraApi() as api, AstraSink(api.place("records")) as sink:
+        await sink.put([a_record()])
+        api.next(command, failing("INVALID_DATABASE_QUERY"))
+
+        with pytest.raises(
+            SettingsError, match=r"refuses a request for ks\.records: INVALID_DATABASE_QUERY"
+        ) as failure:
+            await sink.put([a_record(output="New.")])
+            await sink.drop([a_record().id])
+
+    assert "secret text" not in str(failure.value)
 
 
 async def test_records_that_fail_at_the_server_while_others_of_the_batch_are_kept_are_not_lost():

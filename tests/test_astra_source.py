@@ -68,6 +68,16 @@ async def test_fields_are_found_by_name_or_path_and_ids_of_the_databases_own_kin
     assert bare == [{"content": "Text."}]
 
 
+async def test_a_field_and_one_inside_of_it_can_both_be_named():
+    async with AstraApi() as api:
+        api.fill("articles", [{"_id": "a", "body": {"text": "Text.", "url": "https://x"}}])
+        fields = Fields(id="_id", content="body", url="body.url")
+
+        [article] = [one async for one in astra_articles(api.place("articles"), fields=fields)]
+
+    assert article == {"id": "a", "content": {"text": "Text.", "url": "https://x"}, "url": "https://x"}
+
+
 async def test_only_the_documents_that_are_wanted_are_read():
     async with AstraApi() as api:
         api.fill("articles", [{**one, "language": "en" if n % 2 else "de"} for n, one in enumerate(some_articles(50))])
