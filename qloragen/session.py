@@ -199,7 +199,7 @@ class Session:
         """Take no more work; calls in flight are finished and kept."""
         self._work.flow.stop(reason)
         self._work.committer.hurry()
-        self._work.delivery.hurry()
+        self._hurry_sinks(reason)
 
     async def plan(self, source: Source, *, limit: int | None = None) -> Plan:
         """Read all of `source` and count what is still to be paid for, and what of it for the second time, because
@@ -296,9 +296,14 @@ class Session:
             self._work.flow.stop(reason)
 
     async def _delivered(self) -> None:
-        if self.stopped:
-            self._work.delivery.hurry()
+        self._hurry_sinks(self.stopped)
         await self._work.delivery.delivered()
+
+    def _hurry_sinks(self, reason: RunStopped | None) -> None:
+        if isinstance(reason, Interrupted):
+            self._work.delivery.leave()
+        elif reason:
+            self._work.delivery.hurry()
 
     async def _until_stopped(self, items: AsyncIterator[Article | Skip]) -> AsyncIterator[Article | Skip]:
         async for item in items:

@@ -529,6 +529,49 @@ def test_a_stopped_session_says_what_sinks_do_not_have(folder):
     assert ended_s == pytest.approx(50, abs=1)
 
 
+def test_a_cancelled_session_leaves_the_rest_to_the_next_one(folder):
+    table = Table(put_s=100)
+
+    async def main() -> None:
+        with anyio.move_on_after(50):
+            await session_over(folder, table)
+
+    run_virtually(main())
+    before = dict(table.rows)
+    table.put_s = 0
+
+    async def again() -> Session:
+        return await session_over(folder, table)
+
+    session = run_virtually(again())
+
+    assert (before, table.open) == ({}, False)
+    assert table.rows == {record.id: record for record in read_records(folder)}
+    assert session.tally.records == 0
+
+
+def test_a_session_that_is_left_by_an_error_waits_no_longer_than_the_grace(folder):
+    table = Table(put_s=1000)
+
+    async def main() -> float:
+        with pytest.raises(KeyError):
+            async with Session(folder, client=SimulatedClient(provider()), sinks=[table], grace_s=30) as session:
+                async for _ in session.stream(articles(8)):
+                    raise KeyError
+        return anyio.current_time()
+
+    assert 30 < run_virtually(main()) < 60
+    assert table.rows == {}
+
+
+def test_a_long_wait_for_a_sink_is_told(folder, caplog):
+    with caplog.at_level(logging.INFO):
+        run_virtually(session_over(folder, Table(put_s=100)))
+
+    (told,) = [vars(line) for line in caplog.records if line.message == "sinks_awaited"]
+    assert told["missing"].keys() == {"table"}
+
+
 def test_sinks_are_left_alone_while_a_run_is_only_planned(folder):
     table = Table()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta, timezone
@@ -250,6 +251,34 @@ async def test_a_file_that_is_no_database_and_a_folder_that_is_not_there_are_ref
         await SqliteSink(tmp_path / "absent/x.db").__aenter__()
 
     assert (tmp_path / "notes.txt").read_text().startswith("These are notes")
+
+
+async def test_a_folder_and_what_may_not_be_written_are_refused(tmp_path):
+    (tmp_path / "kept.db").touch(mode=0o400)
+
+    with pytest.raises(SettingsError, match="is a folder; name a file in it"):
+        await SqliteSink(tmp_path).__aenter__()
+    if os.access(tmp_path / "kept.db", os.W_OK):
+        pytest.skip("root may write everything")
+    with pytest.raises(SettingsError, match=r"kept\.db cannot be written"):
+        await SqliteSink(tmp_path / "kept.db").__aenter__()
+
+
+async def test_a_folder_that_is_gone_for_a_while_is_trouble_that_passes(tmp_path):
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    sink = SqliteSink(folder / "x.db")
+    async with sink:
+        await sink.put([a_record("a")])
+    folder.rename(tmp_path / "away")
+
+    with pytest.raises(OSError, match="unable to open database file"):
+        await sink.__aenter__()
+    (tmp_path / "away").rename(folder)
+    async with sink:
+        await sink.put([a_record("b")])
+
+    assert len(rows_of(folder / "x.db")) == 2
 
 
 async def test_a_file_that_another_process_writes_is_trouble_that_passes(tmp_path, monkeypatch):

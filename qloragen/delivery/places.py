@@ -6,7 +6,6 @@ has the sink given again what it has; so it is not synced.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -45,7 +44,7 @@ def note_place(folder: Path, name: str, place: Place) -> None:
     """
     file = _file(folder, name)
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
+    draft = file.with_name(f".{file.name}.new")  # one process has the run, so nobody else writes it
     said = _Said(journal_end=place.end, line=place.line, checksum=place.checksum)
     draft.write_text(f"{said.model_dump_json()}\n", "utf-8")
     draft.replace(file)

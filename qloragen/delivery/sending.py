@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from math import inf
 
 import anyio
 
@@ -17,6 +18,8 @@ from .following import Acknowledged, Follower, Patience
 
 FIRST_TRY_S = 15.0
 """So long a run waits for its sinks to be entered, to say what is wrong with them before it pays for anything."""
+_SOON_S = 5.0
+"""A wait that is longer is worth a line."""
 
 log = get_logger()
 
@@ -34,6 +37,9 @@ class Delivery:
     ) -> None:
         self._followers = tuple(Follower(run, sink, journal, patience) for sink in sinks)
         self._journal = journal
+        self._grace_s = patience.grace_s
+        self._leave_at_s = inf
+        self._waits: set[anyio.CancelScope] = set()
         self._stop = stop
         self._begun, self._ended = anyio.Event(), anyio.Event()
 
@@ -69,11 +75,19 @@ class Delivery:
                 raise one.failed
 
     async def delivered(self) -> None:
-        """Return when all sinks have everything that is acknowledged by now, but for those that have failed; they have
-        stopped the run."""
+        """Return when all sinks have everything that is acknowledged by now, but for those that have failed, which has
+        stopped the run; or when nobody is to wait any more (see `leave`)."""
         end = self._journal.acknowledged
         for one in self._followers:
             one.want()
+        with self._waiting():
+            with anyio.move_on_after(_SOON_S):
+                await self._reached(end)
+                return
+            log.info("sinks_awaited", missing=dict(self.missing))
+            await self._reached(end)
+
+    async def _reached(self, end: int) -> None:
         for one in self._followers:
             await one.reached(end)
 
@@ -81,6 +95,13 @@ class Delivery:
         """Wait no longer than `grace_s` for sinks that are in trouble: the run is at its end."""
         for one in self._followers:
             one.hurry()
+
+    def leave(self) -> None:
+        """Let nobody wait for sinks for longer than `grace_s` from now: someone has asked the run to stop."""
+        self.hurry()
+        self._leave_at_s = min(self._leave_at_s, anyio.current_time() + self._grace_s)
+        for wait in self._waits:
+            wait.deadline = self._leave_at_s
 
     def close(self) -> None:
         """Finish what is being handed over, and end."""
@@ -96,20 +117,30 @@ class Delivery:
         self._ended.set()
 
     async def end(self) -> None:
-        """Bring sinks what is left, unless they are in trouble for longer than `grace_s`, and leave them."""
+        """Bring sinks what is left, unless that takes longer than `grace_s`, and leave them."""
         if not self._begun.is_set():
             return
-        self.hurry()
-        with suppress(StorageFailed):
-            await self._journal.durable()
-        await self.delivered()
-        self.close()
-        await self._ended.wait()
+        self.leave()
+        with self._waiting():
+            with suppress(StorageFailed):
+                await self._journal.durable()
+            await self.delivered()
+            self.close()
+            await self._ended.wait()
 
     def tell(self) -> None:
         """Log what is missing."""
         for name, count in self.missing.items():
             log.warning("records_not_delivered", sink=name, records=count, what="the same command goes on with them")
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        with anyio.CancelScope(deadline=self._leave_at_s) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
 
     async def _followed(self, one: Follower) -> None:
         await one.work()
@@ -125,8 +156,8 @@ async def delivering(
     patience: Patience,
     stop: Callable[[RunStopped], None],
 ) -> AsyncIterator[Delivery]:
-    """Bring the records of `run` to `sinks` beside the block, once told to begin; after a block that was not cancelled
-    they have them all, or are in trouble. `stop` is told when a sink has failed."""
+    """Bring the records of `run` to `sinks` beside the block, once told to begin. After a block that was not cancelled
+    they get `grace_s` for what is left then. `stop` is told when a sink has failed."""
     delivery = Delivery(run, sinks, journal, patience, stop)
     if not delivery.done:
         yield delivery

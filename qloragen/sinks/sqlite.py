@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -74,6 +75,8 @@ class SqliteSink:
         self._file = Path(file).absolute()
         self._table = table
         self._open: sqlite3.Connection | None = None
+        self._was_open = False
+        """What is wrong with its folder later on is the disk's trouble, and passes."""
 
     @property
     def name(self) -> str:
@@ -147,8 +150,8 @@ class SqliteSink:
         raise AssertionError("unreachable")
 
     def _connect(self) -> None:
-        if not self._file.parent.is_dir():
-            raise SettingsError(f"{self._file} cannot be made: there is no folder {self._file.parent}; make it first.")
+        if not self._was_open:
+            _refuse_unwritable(self._file)
         with _translated(self._file):
             connection = sqlite3.connect(self._file, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
             try:
@@ -158,7 +161,7 @@ class SqliteSink:
             except BaseException:
                 connection.close()
                 raise
-        self._open = connection
+        self._open, self._was_open = connection, True
 
     def _make_table(self, connection: sqlite3.Connection) -> None:
         if not (found := self._columns(connection)):
@@ -174,6 +177,16 @@ class SqliteSink:
     def _columns(self, connection: sqlite3.Connection) -> dict[str, _Column]:
         rows = connection.execute(f"PRAGMA table_info({_quoted(self._table)})").fetchall()
         return {column.name: column for column in (_Column(*row) for row in rows)}
+
+
+def _refuse_unwritable(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise SettingsError(f"{file} cannot be made: there is no folder {file.parent}; make it first.")
+    for place in (file, file.parent):  # SQLite makes files beside it
+        if place.exists() and not os.access(place, os.W_OK):
+            raise SettingsError(f"{place} cannot be written; give it to this user, or choose another file.")
+    if file.is_dir():
+        raise SettingsError(f"{file} is a folder; name a file in it.")
 
 
 def _definition(name: str) -> str:
