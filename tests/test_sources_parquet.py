@@ -1,6 +1,8 @@
 """Parquet and Arrow files, folders of `datasets` and its objects as sources."""
 
 import gzip
+import os
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -152,6 +154,18 @@ async def test_broken_files_of_a_folder_are_skips_and_the_rest_is_read(tmp_path,
     assert {f"int:{number}" for number in range(500)} == {item.id for item in items if isinstance(item, Article)}
 
 
+@pytest.mark.parametrize("name", ["file.arrow", "stream.arrow"])
+async def test_lengths_that_lead_out_of_an_arrow_file_are_seen_before_anything_is_read_there(tmp_path, name):
+    file = write(tmp_path / name, rows("a", "b"))
+    ends = struct.pack("<iii", 0, len(about("a")), len(about("a") + about("b")))
+    content = file.read_bytes()
+    assert content.count(ends) == 1
+
+    file.write_bytes(content.replace(ends, struct.pack("<iii", 0, 2**31 - 1, len(about("a") + about("b")))))
+
+    assert await found(file) == [f"{name}:1: malformed", f"{name}:2: malformed"]
+
+
 @KINDS
 async def test_compressed_once_more_they_are_read_too(tmp_path, name):
     file = write(tmp_path / name, rows("a", "b"))
@@ -163,7 +177,7 @@ async def test_compressed_once_more_they_are_read_too(tmp_path, name):
 
 @KINDS
 def test_what_is_in_memory_does_not_grow_with_the_file(tmp_path, name):
-    texts = [f"{number} {about(number) * 8}" for number in range(10_000)]
+    texts = [os.urandom(1_200).hex() for _ in range(10_000)]  # hardly to be compressed
     columns = {"content": texts, "picture": ["left alone " * 200] * len(texts)}
     file = write(tmp_path / name, columns, 10_000 if name == "a.parquet" else 500)
     del texts, columns
