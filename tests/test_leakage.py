@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import orjson
 import pytest
 
 from qloragen.dataset.assigning import Assigner
@@ -13,6 +14,7 @@ from qloragen.dataset.splits import SPLITS, TEST, TRAIN, VALIDATION, Split, prop
 from qloragen.export import Example, ExportError
 from qloragen.types import Article
 
+from .conftest import SHARED
 from .dataset_runs import Told, changed, example, page, words
 
 PROPORTIONS = proportions_of("80/10/10")
@@ -221,6 +223,23 @@ def test_how_many_leaks_there_are_is_said_though_only_the_first_are_named():
 
     assert str(leaks).startswith("400 leaks between splits, such as the same article: 'a0' in validation")
     assert len(leaks.found) == 20
+
+
+def test_real_articles_and_their_edited_copies_do_not_leak_as_they_are_exported_and_do_when_dealt_out():
+    path = SHARED / "data" / "corpus-dev.jsonl"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    originals = [Article(row["id"], row["content"]) for row in map(orjson.loads, path.read_bytes().splitlines())][:101]
+    copies = [Article(f"{one.id} copied", changed(one.content, 0.08, one.id)) for one in originals[:20]]
+    articles = [*originals, *copies]
+
+    clean, exported, leaking = (
+        check(rows, articles) for rows in (dealt(originals), planned(articles), dealt(articles))
+    )
+
+    assert not clean
+    assert not exported
+    assert leaking.counts == {"articles alike": 12}
 
 
 def test_examples_are_read_anew_each_time():

@@ -37,7 +37,7 @@ Placed = Callable[[], Iterable[tuple[Split, Example]]]
 
 Kind = Literal["the same article", "the same text", "articles alike", "records alike"]
 
-MARGIN = 0.05
+MARGIN = 0.02
 """By how much articles have to be more alike to be a leak than to be kept together."""
 RECORDS_ALIKE = 0.8
 """Likeness from which on two records say nearly the same: the Jaccard similarity of the runs of three words in their
