@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sized
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -284,8 +284,7 @@ class Session:
         """Refuse what nobody has agreed to pay for again, and write down what is worked with before the first call."""
         consent = self._work.consent
         if consent.needed:
-            can_be_read_again = isinstance(source, str | Path | Collection)
-            plan = await self.plan(source, limit=limit) if can_be_read_again else consent.plan_unread()
+            plan = await self.plan(source, limit=limit) if _can_be_read_again(source) else consent.plan_unread()
             consent.judge(plan, self.settings.confirm_above_usd, self.folder)
         await self._work.begin()
 
@@ -319,3 +318,9 @@ class Session:
             raise items.error
         if self._work.flow.stopped:
             raise self._work.flow.stopped
+
+
+def _can_be_read_again(source: Source) -> bool:
+    """Tell whether reading a source takes nothing from it. What has a length and items by number is a collection in all
+    but name, as a `Dataset` of Hugging Face is."""
+    return isinstance(source, str | Path | Collection) or (isinstance(source, Sized) and hasattr(source, "__getitem__"))

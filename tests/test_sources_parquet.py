@@ -295,6 +295,24 @@ async def test_a_session_streams_the_records_of_a_dataset_and_buys_none_twice(tm
     assert len(streamed[1]) == len(streamed[0]) == len(server.calls) - 2
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_dataset_is_read_before_changes_are_refused_where_it_can_be_read_twice(tmp_path, serve, streaming):
+    settings = qloragen.Settings(base_url=serve().base_url, confirm_above_usd=0)
+    async with qloragen.Session(tmp_path / "run", settings=settings) as session:
+        await session.process(datasets.Dataset.from_dict(rows("a")))
+    new = datasets.Dataset.from_dict(rows("b"))
+
+    changed = settings.model_copy(update={"generate_model": "gpt-5.4-mini"})
+    async with qloragen.Session(tmp_path / "run", settings=changed) as session:
+        if streaming:  # nobody knows whether another article would come
+            with pytest.raises(qloragen.ChangesNotAccepted):
+                await session.process(new.to_iterable_dataset())
+        else:
+            await session.process(new)
+
+    assert session.summary.records == (3 if streaming else 6)
+
+
 def test_generate_takes_a_parquet_file_as_any_other(tmp_path, serve):
     file = write(tmp_path / "a.parquet", rows("a", "b"))
 
