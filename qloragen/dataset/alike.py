@@ -8,7 +8,6 @@ subject that were written apart stay below 0.2 (benchmarks/README.md has what 20
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
@@ -25,12 +24,7 @@ LEAST_SIMILARITY = 0.5
 def pairs_of(text: str) -> list[str]:
     """Return the pairs of neighbouring words in a text, with an empty word before and after it; some may be there more
     than once."""
-    return joined(words(text))
-
-
-def joined(found: Sequence[str]) -> list[str]:
-    """Return the pairs of neighbours in a sequence of words; see `pairs_of`."""
-    return list(map(" ".join, pairwise(["", *found, ""])))
+    return list(map(" ".join, pairwise(["", *words(text), ""])))
 
 
 def jaccard(one: AbstractSet[object], other: AbstractSet[object]) -> float:
