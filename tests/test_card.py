@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from huggingface_hub import DatasetCard
@@ -14,12 +15,13 @@ from qloragen.dataset.blending import Mixed
 from qloragen.dataset.card import Exported, card
 from qloragen.dataset.front_matter import front_matter, license_of
 from qloragen.dataset.hub import HubFolder, Part, write_card
-from qloragen.dataset.markdown import escaped
+from qloragen.dataset.markdown import escaped, table
 from qloragen.dataset.origin import Origin, languages_of, named, origin_of, public_host, without_folders
 from qloragen.dataset.splits import Split
 from qloragen.export import Example, ExportError, examples
 from qloragen.export.alpaca import ALPACA
 from qloragen.export.forms import FORMS, tagged
+from qloragen.logs import escape
 
 from .consumers import folder_by_datasets, info_by_datasets
 from .page_reports import a_report, sample_articles, shown_records
@@ -187,12 +189,19 @@ def test_names_that_others_gave_cannot_be_markdown_or_tags(origin):
     assert page.count("<td") == plain.count("<td")
 
 
-@given(text=st.text())
-def test_an_escaped_text_is_one_line_that_reads_as_the_text_itself(text):
-    page = GFM.render(f"said: {escaped(text)}.")
+signs = st.text(st.sampled_from("`*_[]()<>|~&#$@\\!-+=:/. a1\n\u2028\x07é"))
 
-    assert "\n" not in escaped(text)
-    assert page.count("<") == 2
+
+@given(text=signs | st.text())
+def test_an_escaped_text_is_one_line_that_reads_as_the_text_itself(text):
+    shown = escape(" ".join(text.split()))
+
+    page = GFM.render(f"said: {escaped(text)} .")
+    cells = GFM.render(table(("a", "b"), [(f"said: {escaped(text)} .", "next")], 1))
+
+    assert unescape(page) == f"<p>said: {shown} .</p>\n"
+    assert f"<td>said: {shown} .</td>" in unescape(cells)
+    assert '<td style="text-align:right">next</td>' in cells
 
 
 @pytest.mark.parametrize(
@@ -211,11 +220,15 @@ def test_a_model_that_is_a_file_is_called_by_its_name_everywhere(name, shown, or
     spent = (replace(origin.report.spent[0], model=name),)
     goal = replace(origin.report.quality[0], name=f"accepted by {name}")
 
-    report = named(replace(origin.report, spent=spent, quality=(goal,), about={"models": f"{name} (generate)"}))
+    told = replace(origin.report, spent=spent, quality=(goal,), about={"models": f"{name} (generate)"})
+    report, text = named(told), card(replace(origin, report=told), EXPORTED)
 
     assert without_folders(name) == report.spent[0].model == shown
     assert report.quality[0].name == f"accepted by {shown}"
     assert report.about["models"] == f"{shown} (generate)"
+    for place in ("accepted by {}", "| {} | ", "{} (generate)"):
+        assert place.format(escaped(shown)) in text
+    assert shown == name or escaped(name) not in text
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ FILES = {
     "windows.jsonl": lambda rows: b"\xef\xbb\xbf" + as_lines(rows).replace(b"\n", b"\r\n"),
     "array.json": lambda rows: json.dumps(rows).encode(),
     "pretty.jsonl": lambda rows: b"\n " + json.dumps(rows, indent=1).encode(),
+    "marked.json": lambda rows: b"\xef\xbb\xbf" + json.dumps(rows).encode(),
     "a.jsonl.gz": lambda rows: gzip.compress(as_lines(rows)),
     "a.json.zst": lambda rows: zstd.compress(json.dumps(rows).encode()),
 }

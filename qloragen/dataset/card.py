@@ -7,7 +7,7 @@ path of the machine that it was made on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..costs import usd
 from ..export.form import Column
@@ -19,7 +19,7 @@ from .blending import Mixed
 from .front_matter import UNKNOWN, front_matter
 from .hub import Part
 from .markdown import escaped, section, table
-from .origin import Origin, without_folders
+from .origin import Origin, named, without_folders
 from .splits import TRAIN, Split
 
 _MOST_HOSTS = 10
@@ -66,6 +66,7 @@ class Exported:
 
 def card(origin: Origin, exported: Exported) -> str:
     """Return the card of what was made of a run's records, with its front matter and a line end after it."""
+    origin = replace(origin, report=named(origin.report))
     parts = (
         _opening(origin, exported),
         section("What is in it", _counts(exported), _columns(exported)),

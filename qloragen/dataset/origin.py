@@ -32,7 +32,6 @@ class Origin:
     """A run, told to those who have its records and not the run."""
 
     report: Report
-    """Its models have no paths for names."""
     manifest: Manifest | None
     hosts: Mapping[str, int]
     """Host of their addresses to articles, the most frequent first; those of private networks are not there."""
@@ -51,7 +50,7 @@ def origin_of(folder: Path) -> Origin:
     with gathered(folder) as found:
         languages = languages_of(record.output for record in found.records(found.browsing(_SAMPLE)))
         hosts, formats = _articles(folder)
-        return Origin(named(found.report), read_manifest(folder), hosts, formats, languages)
+        return Origin(found.report, read_manifest(folder), hosts, formats, languages)
     raise AssertionError("unreachable")
 
 

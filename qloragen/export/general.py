@@ -149,7 +149,7 @@ def _example(draft: _Draft, name: str, tag: str) -> Example:
     turns = draft.said[has_system:]
     if not turns or turns[-1][0] != "assistant":
         raise _OddError(NO_ANSWER)
-    if len(turns) % 2 or any(role != ("user", "assistant")[at % 2] for at, (role, _) in enumerate(turns)):
+    if any(role != ("user", "assistant")[at % 2] for at, (role, _) in enumerate(turns)):
         raise _OddError(DISORDER)
     if not all(text.strip() for _, text in turns):
         raise _OddError(EMPTY)
