@@ -75,11 +75,8 @@ class Reader:
     used: set[str] = field(default_factory=set)
     """Substitutes, commands and samples that the document had a use for."""
 
-    def read(self, document: str) -> list[str]:
-        """Execute every block; return a sentence for each that does not do what it says."""
-        return [f"line {block.line}: {found}" for block in blocks_of(document) if (found := self._tried(block))]
-
-    def _tried(self, block: Block) -> str | None:
+    def execute(self, block: Block) -> None:
+        """Do what a block says. Raises whatever shows that it is not so; AssertionError, where nobody looks at it."""
         by_language: Mapping[str, Callable[[Block], None]] = {
             "sh": self._shell,
             "python": self._python,
@@ -87,14 +84,10 @@ class Reader:
             "json": self._json,
             "": self._shown,
         }
-        try:
-            assert block.language in by_language, f"nothing executes blocks of {block.language}"
-            by_language[block.language](block)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong, the other blocks are looked at
-            return f"{type(error).__name__}: {error}\n{self.capture.readouterr().err}"
+        assert block.language in by_language, f"nothing executes blocks of {block.language}"
+        by_language[block.language](block)
         if block.language in {"sh", "python"}:
             self.printed = self.capture.readouterr().out
-        return None
 
     def _substituted(self, text: str) -> str:
         for pattern, replacement, _ in self.substitutes:
@@ -118,7 +111,7 @@ class Reader:
         elif words[:2] == ["qloragen", "simulate"]:
             background.enter_context(serving([sys.executable, "-m", *words]))
         elif words[0] == "qloragen" and not _FOR_A_SHELL.search(command.partition(" #")[0]):
-            code = main(words[1:])
+            code = exit_code(words[1:])
             assert code == 0, f"`{command}` ended with exit code {code}"
         elif words[0] == "make":
             self._in_a_shell(f"make --dry-run -C {ROOT} {shlex.join(words[1:])}")
@@ -158,6 +151,14 @@ class Reader:
         look = self.shown[known[0]]
         if not isinstance(look, str):
             look(block.text, self)
+
+
+def exit_code(arguments: Sequence[str]) -> object:
+    """Run the command line in this process."""
+    try:
+        return main(arguments)
+    except SystemExit as end:  # of the parser, about a flag that it does not know
+        return end.code
 
 
 def compiled(text: str, line: int) -> CodeType:

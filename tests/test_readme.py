@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+import qloragen
 from qloragen.engine.pricing import lookup
 from qloragen.simulator import Answer, Provider, SimulatorServer
 from qloragen.simulator.answers import answer
@@ -58,7 +59,7 @@ def names_the_files_of_the_run(shown: str, _reader: Reader) -> None:
 
 
 def has_targets_of_the_makefile(shown: str, reader: Reader) -> None:
-    assert reader.read(f"```sh\n{shown}```\n") == []
+    reader.execute(Block(0, "sh", shown))
 
 
 SHOWN = {
@@ -119,18 +120,22 @@ def reader(tmp_path, monkeypatch, capfd, server, astra):
     )
 
 
-def test_every_block_of_the_readme_does_what_it_says(reader):
-    assert reader.read(README) == []
+def test_every_block_of_the_readme_does_what_it_says(reader, subtests):
+    for block in blocks_of(README):
+        with subtests.test(f"line {block.line}"):
+            reader.execute(block)
 
     declared = {*SHOWN, *ELSEWHERE, *(pattern for pattern, _, _ in reader.substitutes)}
     assert declared - reader.used == set()
     assert reader.names["run"]
 
 
-def test_the_commands_for_servers_of_open_models_do_what_they_say(reader):
+def test_the_commands_for_servers_of_open_models_do_what_they_say(reader, subtests):
     reader.elsewhere = {"^vllm serve ": "needs a GPU", "^llama-server ": "needs its weights"}
 
-    assert reader.read((ROOT / "examples/local_server.md").read_text("utf-8")) == []
+    for block in blocks_of((ROOT / "examples/local_server.md").read_text("utf-8")):
+        with subtests.test(f"line {block.line}"):
+            reader.execute(block)
 
     assert reader.used >= reader.elsewhere.keys()
 
@@ -150,24 +155,29 @@ def test_every_extra_that_the_readme_installs_is_there():
 
 
 @pytest.mark.parametrize(
-    ("block", "complaint"),
+    ("language", "text", "complaint"),
     [
-        ("```sh\nqloragen generate nowhere --out runs/x\n```\n", "ended with exit code 2"),
-        ("```sh\nqloragen settings | grep no-such-thing\n```\n", "ended with exit code 1"),
-        ("```sh\nmake nothing\n```\n", "ended with exit code 2"),
-        ("```python\nimport qloragen\nqloragen.no_such_thing\n```\n", "AttributeError"),
-        ("```python\nasync with articles:\n    pass\n```\n", "asynchronous context manager"),
-        ("```toml\nno_such_knob = 1\n```\n", "no_such_knob"),
-        ("```json\n{1}\n```\n", "JSONDecodeError"),
-        ("```\nan output\n```\n", "nothing looks at this output"),
-        ("```cobol\nSTOP RUN.\n```\n", "nothing executes blocks of cobol"),
+        (
+            "sh",
+            "qloragen generate nowhere --out runs/x",
+            "`qloragen generate nowhere --out runs/x` ended with exit code 2",
+        ),
+        ("sh", "qloragen settings --no-such-flag", "ended with exit code 2"),
+        ("sh", "qloragen settings | grep no-such-thing", "ended with exit code 1"),
+        ("sh", "make nothing", "ended with exit code 2"),
+        ("python", "import qloragen\nqloragen.no_such_thing", "no attribute 'no_such_thing'"),
+        ("python", "async with articles:\n    pass", "asynchronous context manager"),
+        ("toml", "no_such_knob = 1", "no_such_knob"),
+        ("json", "{1}", "unexpected character"),
+        ("", "an output", "nothing looks at this output"),
+        ("cobol", "STOP RUN.", "nothing executes blocks of cobol"),
     ],
 )
-def test_a_block_that_does_not_do_what_it_says_is_found(reader, block, complaint):
-    [found] = reader.read(f"Text.\n\n{block}")
+def test_a_block_that_does_not_do_what_it_says_is_found(reader, language, text, complaint):
+    with pytest.raises((AssertionError, AttributeError, TypeError, ValueError, qloragen.SettingsError)) as found:
+        reader.execute(Block(1, language, text))
 
-    assert found.startswith("line 3: ")
-    assert complaint in found
+    assert complaint in str(found.value)
 
 
 def test_blocks_are_found_with_their_lines_and_commands_with_what_they_go_on_with():
