@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from qloragen.store.feed import MOST_BYTES, MOST_CHANGES, START, Place, changes_between, current, is_there, portion
 from qloragen.store.frame import framed
 from qloragen.store.handle import Run
+from qloragen.store.lines import rejection_line
 from qloragen.store.names import JOURNAL
 from qloragen.store.run import open_run
 from qloragen.types import Record, Rejection
@@ -160,6 +161,21 @@ def test_a_rejection_of_what_had_no_record_takes_nothing_back(run):
     run.flush_journal()
 
     assert changes_between(run.filing, 0, run.filing.written) == 0
+
+
+def test_a_record_that_an_earlier_version_took_back_is_not_handed_over(tmp_path):
+    """Its rejections did not say that there had been a record."""
+    with open_run(tmp_path / "run") as run:
+        run.add_record(a_record("a"))
+        run.add_record(a_record("b"))
+        run.filing.put(rejection_line(Rejection(a_cell("a"), "schema", "Wrong."), {}))
+    with open_run(tmp_path / "run", anew=True) as run:
+        copy = Copy(run)
+
+        copy.follow()
+
+        assert copy.records == those_that_count(run)
+        assert copy.records.keys() == {key("b")}
 
 
 def test_a_place_is_known_again_in_its_own_journal_only(run, tmp_path):

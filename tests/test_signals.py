@@ -87,6 +87,26 @@ async def test_what_goes_on_at_the_provider_is_said():
     )
 
 
+@pytest.mark.parametrize("answered_s", [40, 100])
+async def test_what_is_missing_elsewhere_is_said_as_it_is_at_the_end(answered_s):
+    owed = ["500 records are not in x yet."]
+    work, block = Calls(answered_s=answered_s), anyio.CancelScope()
+    stopping = Stopping(60, block.cancel)
+    stopping.finish_first(work, lambda: owed[-1])
+
+    async with background(stopping.obey, arriving((10, INT))):
+        with block:
+            await work.finish()
+    left = str(stopping.end)
+    owed.append("")
+    nothing_left = str(stopping.end)
+
+    assert left.endswith("is kept. 500 records are not in x yet. Run the same command again to go on.")
+    assert nothing_left == str(stopping.ended)
+    assert stopping.end is not None
+    assert stopping.end.signal is INT
+
+
 async def test_calls_that_take_longer_than_the_grace_period_are_cancelled_and_counted():
     said, at_s = await stopped(Calls(), (10, TERM), grace_s=60)
 
