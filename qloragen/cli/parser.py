@@ -240,8 +240,8 @@ def _deliver(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest=f"{KNOB}sinks",
         metavar="NAME",
-        help="sqlite:FILE, sqlite:FILE#TABLE or astra:KEYSPACE.COLLECTION; may be repeated; when left out, those of the "
-        "setting `sinks`",
+        help="sqlite:FILE, sqlite:FILE#TABLE or astra:KEYSPACE.COLLECTION; may be repeated; when left out, those of "
+        "the setting `sinks`",
     )
     parser.add_argument(
         "--anew", action="store_true", help="hand over every record, also those that were handed over before"

@@ -58,7 +58,7 @@ class Proportions:
 
 
 def proportions_of(text: str) -> Proportions:
-    """Read proportions: `90/5/5` or `0.8/0.1/0.1`, for train, validation and test; or `train=0.9,test=0.1`, where a split
+    """Read proportions: `90/5/5` or `0.8/0.1/0.1`, for train, validation and test; or `train=0.9,test=0.1`, where one
     that is not named gets nothing. They add up to 1 or to 100.
 
     Raises:
