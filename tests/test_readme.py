@@ -67,7 +67,7 @@ SHOWN = {
     "model, purpose  ": is_a_part_of_what_was_printed,
     "runs/a/\n": names_the_files_of_the_run,
 }
-ELSEWHERE: dict[str, str] = {}
+ELSEWHERE = {"^python examples/qlora/": "tests/test_qlora.py tunes and compares models"}
 JUDGE, JUDGES_AT, PRICE = "mistral-large-latest", "https://api.mistral.ai/v1", {"prompt": "0.5", "completion": "1.5"}
 
 
