@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.disable_progress_bar()
     tokenizer = load_tokenizer(str(options.adapter))
     model = load_tuned(options.adapter, options.model)
-    books, marker = test_books(options.dataset, tokenizer)
+    books, marker = books_of(options.dataset, tokenizer)
     chosen = spread(len(books["open-book"]), options.answers)
     columns = list(compared(model, tokenizer, books, chosen, options.max_tokens))
     references = [books["open-book"][place] for place in chosen]
@@ -73,7 +73,7 @@ def load_tuned(adapter: Path, base: str | None) -> PeftModel:
     return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 
-def test_books(dataset: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[Books, str]:
+def books_of(dataset: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[Books, str]:
     """Return the test split in both ways, and the marker that its answers end with. The prompts of a template of your
     own may hold no context that can be found; then there is one way only."""
     rows = load_splits(dataset)["test"]

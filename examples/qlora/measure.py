@@ -32,9 +32,8 @@ class Answer(NamedTuple):
 
 def losses(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Spelled]) -> Losses:
     """Return how unexpected the examples' answers are to the model."""
-    answer = torch.cat([of_tokens(model, tokenizer, example)[0] for example in examples])
-    ending = torch.cat([of_tokens(model, tokenizer, example)[1] for example in examples])
-    return Losses(float(answer.mean()), float(ending.mean()))
+    answer, ending = zip(*(of_tokens(model, tokenizer, example) for example in examples), strict=True)
+    return Losses(float(torch.cat(answer).mean()), float(torch.cat(ending).mean()))
 
 
 def of_tokens(
