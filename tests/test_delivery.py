@@ -46,6 +46,7 @@ class Table:
 
     name: str = "table"
     trouble: Trouble = fine
+    enter_s: float = 0.0
     put_s: float = 0.0
     """So long it takes over a portion."""
     rows: dict[str, Record] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Table:
 
     async def __aenter__(self) -> Self:
         self.entered.append(anyio.current_time())
+        await anyio.sleep(self.enter_s)
         self._check()
         self.open = True
         return self
@@ -365,6 +367,17 @@ def test_a_sink_that_cannot_be_used_as_it_is_is_refused_before_there_is_work(fol
 
     with pytest.raises(SettingsError, match=r"^The table is another one\.$"):
         run_virtually(main())
+
+
+def test_one_that_is_found_unusable_only_later_stops_the_run(folder):
+    table = Table(enter_s=100, trouble=lambda _: SettingsError("The table is another one."))
+
+    async def main() -> float:
+        with pytest.raises(SinkFailed, match=r"The table is another one; [0-9]+ records are not there yet: mend that"):
+            await session_over(folder, table)
+        return anyio.current_time()
+
+    assert run_virtually(main()) == pytest.approx(100, abs=1)
 
 
 def test_one_that_was_emptied_or_whose_place_is_not_known_is_given_everything_anew(folder):

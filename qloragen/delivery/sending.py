@@ -73,6 +73,7 @@ class Delivery:
         for one in self._followers:
             if one.failed:
                 raise one.failed
+            one.tried.set()  # from now on it stops a run that is at work
 
     async def delivered(self) -> None:
         """Return when all sinks have everything that is acknowledged by now, but for those that have failed, which has
