@@ -18,8 +18,6 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from heapq import nsmallest
 from typing import Literal, NamedTuple
 from zlib import crc32
@@ -28,7 +26,7 @@ from ..export.example import OWN, Example
 from ..pipeline.uniqueness.texts import said
 from ..sources.sketch import words
 from ..words import counted
-from .alike import SIMILARITY, checked_similarity, jaccard, pairs_of
+from .alike import SIMILARITY, checked_similarity, pairs_of
 from .splits import SPLITS, TRAIN, Split
 from .texts import short, whole_id
 
@@ -45,11 +43,10 @@ outputs; of few words, in instruction and output."""
 
 _SHOWN = 20
 _LOWEST = 32
-_SHARED = 6
+_SHARED = 8
 """Of so many lowest hashes, how many two texts have in common to be compared."""
-_LISTED = 256
+_LISTED = 1_024
 """Texts that are looked at because of one hash: thousands have what all pages of a template have."""
-_KEPT = 256
 _MIXER, _HASH_BITS = 0x9E3779B1, 32
 _HASHES = (1 << _HASH_BITS) - 1
 
@@ -102,7 +99,8 @@ def leaks_in(placed: Placed, text_of: Callable[[str], str | None], similarity: f
     article by its hash, None where it is not known any more. Articles are a leak that are a little more alike than
     `similarity`, from which on `groups_of` keeps them together: at the border it may miss one.
 
-    Some 200 bytes are held for each article; 300 more for each that is held out, and 800 for each record of those.
+    Some 200 bytes are held for each article; of each that is held out also 4 for each pair of its words, and 800 for
+    each of its records.
 
     Raises:
         ExportError: `similarity` is not from 0.5 to 1.
@@ -119,27 +117,21 @@ class _Check:
     def __init__(self, text_of: Callable[[str], str | None], similarity: float) -> None:
         self.leaks = Leaks()
         self._text_of = text_of
-        self._hashes_of = lru_cache(maxsize=_KEPT)(self._hashes)
         self._holders: dict[int, int] = {}
         """What stands for an article's id or text, to a bit for each split that has it."""
         self._compared: set[int] = set()
         """What stands for the texts that have passed by."""
-        self._text_hashes: list[str] = []
-        self._said: list[array[int]] = []
-        self._articles = _HeldOut(similarity, lambda number: self._hashes_of(self._text_hashes[number]))
-        self._records = _HeldOut(RECORDS_ALIKE, lambda number: frozenset(self._said[number]))
+        self._articles = _HeldOut(similarity)
+        self._records = _HeldOut(RECORDS_ALIKE)
 
     def keep(self, split: Split, example: Example) -> None:
         """Keep what is held out, and in which splits its article is."""
         is_new = example.source == OWN and self._is_new(split, example)
         if split == TRAIN:
             return
-        if is_new and (hashes := self._hashes_of(example.content_hash)):
-            self._text_hashes.append(example.content_hash)
+        if is_new and (hashes := self._hashes(example.content_hash)):
             self._articles.add(split, example.article_id, hashes)
-        said_there = _said_in(example)
-        self._said.append(array("I", said_there))
-        self._records.add(split, _name(example), said_there)
+        self._records.add(split, _name(example), _said_in(example))
 
     def compare(self, split: Split, example: Example) -> None:
         """Compare an example with what is held out in other splits."""
@@ -151,7 +143,7 @@ class _Check:
             return
         self._compared.add(text)
         self.leaks.articles += 1
-        for alike in self._articles.like(split, self._hashes_of(example.content_hash)):
+        for alike in self._articles.like(split, self._hashes(example.content_hash)):
             self.leaks.add(Leak("articles alike", split, example.article_id, *alike))
 
     def _is_new(self, split: Split, example: Example) -> bool:
@@ -183,9 +175,9 @@ class _Alike(NamedTuple):
 class _HeldOut:
     """Articles or records that are held out, and which of them another one is like."""
 
-    def __init__(self, similarity: float, hashes_of: Callable[[int], AbstractSet[int]]) -> None:
+    def __init__(self, similarity: float) -> None:
         self._similarity = similarity
-        self._hashes_of = hashes_of
+        self._hashes: list[array[int]] = []
         self._splits = array("B")
         self._ids: list[str] = []
         self._entries = array("Q")
@@ -197,15 +189,16 @@ class _HeldOut:
         self._entries.extend(one << _HASH_BITS | len(self._ids) for one in nsmallest(_LOWEST, hashes))
         self._splits.append(SPLITS.index(split))
         self._ids.append(id)
+        self._hashes.append(array("I", hashes))
 
-    def like(self, split: Split, hashes: AbstractSet[int]) -> Iterator[_Alike]:
+    def like(self, split: Split, hashes: frozenset[int]) -> Iterator[_Alike]:
         """Yield those of later splits that have as much in common with what is in one."""
         if not self._is_sorted:
             self._entries = array("Q", sorted(self._entries))
             self._is_sorted = True
         for number in self._sharing(hashes):
             if self._splits[number] > SPLITS.index(split):
-                likeness = jaccard(hashes, self._hashes_of(number))
+                likeness = _likeness(hashes, self._hashes[number])
                 if likeness >= self._similarity:
                     yield _Alike(SPLITS[self._splits[number]], self._ids[number], likeness)
 
@@ -218,6 +211,13 @@ class _HeldOut:
                 shared[entry & _HASHES] += 1
         least = max(1, min(_SHARED, int(self._similarity * len(hashes))))
         return [number for number, count in shared.items() if count >= least]
+
+
+def _likeness(one: frozenset[int], other: array[int]) -> float:
+    """Return the Jaccard similarity of two sets, the second one packed."""
+    shared = len(one.intersection(other))
+    together = len(one) + len(other) - shared
+    return shared / together if together else 0.0
 
 
 def _name(example: Example) -> str:
