@@ -3,10 +3,10 @@
 import gzip
 import os
 import struct
-import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from uuid import UUID
 
 import anyio
 import datasets
@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qloragen
+from qloragen.cli import main
 from qloragen.sources import Fields, Item, Options, read, read_items, read_paths
 from qloragen.sources.files import OBJECTS
 from qloragen.types import Article, Skip, SkipReason
@@ -126,6 +127,22 @@ async def test_lists_of_chunks_dictionaries_and_large_texts_are_text(tmp_path, n
 
 
 @KINDS
+async def test_of_several_columns_with_one_name_one_is_read(tmp_path, name):
+    texts = pa.array([about("a"), about("b")])
+    table = pa.Table.from_arrays([pa.array([*"ab"]), texts, texts], ["id", "content", "content"])
+
+    assert await found(write(tmp_path / name, table)) == ["a", "b"]
+
+
+@KINDS
+async def test_uuids_of_databases_are_ids(tmp_path, name):
+    ids = [UUID(int=1), UUID(int=2)]
+    table = pa.table({"id": pa.array([one.bytes for one in ids], pa.uuid()), "content": [about("a"), about("b")]})
+
+    assert await found(write(tmp_path / name, table)) == [str(one) for one in ids]
+
+
+@KINDS
 async def test_a_file_without_a_column_for_the_content_is_one_skip_with_the_remedy(tmp_path, name):
     elsewhere = write(tmp_path / "one" / name, {"id": [1, 2], "text": ["a", "b"]})
     nowhere = write(tmp_path / "two" / name, {"instruction": ["a", "b"], "output": ["c", "d"]})
@@ -213,31 +230,17 @@ def test_no_bytes_break_the_readers(tmp_path_factory, data):
         assert not isinstance(item, Skip) or (item.where + item.detail).isprintable()
 
 
-def test_without_pyarrow_one_sentence_says_what_to_install(tmp_path):
+def test_without_pyarrow_one_sentence_says_what_to_install(tmp_path, monkeypatch, capsys):
     write(tmp_path / "inner" / "b.parquet", rows("b"))
     (tmp_path / "a.md").write_text(about("a"))
-    hidden = "import sys; sys.modules['pyarrow'] = None; import qloragen.cli as cli; sys.exit(cli.main())"
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
 
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            hidden,
-            "generate",
-            tmp_path,
-            "--out",
-            tmp_path / "run",
-            "--base-url",
-            "http://127.0.0.1:9/v1",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code = main(["generate", str(tmp_path), "--out", str(tmp_path / "run"), "--base-url", "http://127.0.0.1:9/v1"])
 
-    assert done.returncode == 2
-    assert "b.parquet cannot be read: Parquet and Arrow files need the extra `parquet`" in done.stderr
-    assert "pip install 'qloragen[parquet]'" in done.stderr
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "b.parquet cannot be read: Parquet and Arrow files need the extra `parquet`" in said
+    assert "pip install 'qloragen[parquet]'" in said
 
 
 async def test_a_folder_that_datasets_has_saved_is_read_without_what_it_has_cached(tmp_path):

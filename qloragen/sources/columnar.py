@@ -63,11 +63,11 @@ def ipc(stream: Stream, name: str, options: Options) -> Iterator[Found]:
         stream.seek(0)
         if beginning == _FILE_MAGIC:
             file = messages.open_file(stream)
-            columns = _columns(file.schema, options)
+            columns = _places(file.schema, options)
             yield from (file.get_batch(at).select(columns) for at in range(file.num_record_batches))
         else:
             with messages.open_stream(stream) as reader:
-                columns = _columns(reader.schema, options)
+                columns = _places(reader.schema, options)
                 yield from (batch.select(columns) for batch in reader)
 
     yield from _rows(batches(), name, options)
@@ -84,6 +84,11 @@ def _columns(schema: _Schema, options: Options) -> list[str]:
         raise MalformedError(f"no column for the content; {printable(hint)}")
     others = (_column(path, names) for path in (fields.id, "_id", fields.title, fields.url, fields.format))
     return list(dict.fromkeys((content, *(name for name in others if name is not None))))
+
+
+def _places(schema: _Schema, options: Options) -> list[int]:
+    """Return where the columns that are wanted are; of several with one name it is the first."""
+    return [schema.names.index(name) for name in _columns(schema, options)]
 
 
 def _column(path: str, names: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
+from uuid import UUID
 
 from ..types import Format, Skip, SkipReason
 from .values import Candidate, Options
@@ -33,6 +34,7 @@ def candidate(source: Mapping[str, object], where: str, options: Options) -> Can
     | text | itself, byte for byte |
     | missing, null, empty or blank | `text:` and the hash of the cleaned text |
     | a whole number | `int:` and the number, which cannot be taken for the same digits as text |
+    | a UUID, as databases give it | its text |
     | anything else | malformed |
     """
     try:
@@ -98,6 +100,8 @@ def _identity(source: Mapping[str, object], path: str) -> str | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         return f"int:{value}"
+    if isinstance(value, UUID):
+        return str(value)
     raise MalformedError(f"id is {_kind(value)}, not text")
 
 
