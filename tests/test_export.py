@@ -182,7 +182,7 @@ def test_the_runs_own_files_are_never_written_over(name, run):
 def test_a_place_that_cannot_be_written_is_a_clear_error(run, tmp_path):
     with pytest.raises(ExportError, match="cannot be written: Is a directory"):
         export(run, tmp_path)
-    with pytest.raises(ExportError, match=r"cannot be written: (Not a directory|File exists)"):
+    with pytest.raises(ExportError, match=r"cannot be written: Not a directory"):
         export(run, run / "records.jsonl" / "train.jsonl")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from ..export.containers import Put, opened
 from ..export.containers.put import encoded
-from ..export.example import ExportError
 from ..export.form import Column, Row
+from ..export.whole import opened_whole, unwritable
 from .splits import SPLITS, Split
 
 SHARD_BYTES = 500_000_000
@@ -59,7 +59,7 @@ class HubFolder:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
         if kind is None:
-            with _written(self._folder):
+            with unwritable(self._folder):
                 self.parts = {split: self._shards[split].named() for split in SPLITS if split in self._shards}
 
     def put(self, split: Split, row: Row) -> int:
@@ -130,13 +130,5 @@ def write_card(folder: Path, card: str) -> None:
     Raises:
         ExportError: It cannot be written.
     """
-    with _written(folder / CARD):
-        (folder / CARD).write_text(card, "utf-8")
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+    with unwritable(folder / CARD), opened_whole(folder / CARD) as write:
+        write(card.encode())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..example import ExportError
 from ..form import Column, Row
-from ..whole import Write, opened_whole, refuse_files_of_runs
+from ..whole import Write, opened_whole, refuse_files_of_runs, unwritten
 from .json import json
 from .jsonl import jsonl
 from .parquet import parquet
@@ -67,7 +67,7 @@ def opened(path: Path, container: str, columns: Mapping[str, Column]) -> Iterato
     except OSError as error:
         if error is callers:
             raise
-        raise _unwritten(path, error) from error
+        raise unwritten(path, error) from error
 
 
 def _naming(path: Path, put: Put) -> Put:
@@ -77,10 +77,6 @@ def _naming(path: Path, put: Put) -> Put:
         try:
             return put(row)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     return put_here
-
-
-def _unwritten(path: Path, error: OSError) -> ExportError:
-    return ExportError(f"{path} cannot be written: {error.strerror or error}.")

@@ -10,8 +10,7 @@ from itertools import chain
 from pathlib import Path
 from string import Template
 
-from ...export import ExportError
-from ...export.whole import opened_whole, refuse_files_of_runs
+from ...export.whole import opened_whole, refuse_files_of_runs, unwritable
 from ..values import Report, Shown
 from .courses import over_time
 from .elements import Html, element, together
@@ -44,12 +43,9 @@ def write_html(report: Report, records: Iterable[Shown], articles: Found, out: P
     refuse_files_of_runs(out)
     before, after = _around(report)
     data = embedded(packed(_each_once(chain(records, report.worst, *report.rejected.values())), articles))
-    try:
-        with opened_whole(out) as write:
-            for piece in chain([before], data, [after]):
-                write(piece)
-    except OSError as error:
-        raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
+    with unwritable(out), opened_whole(out) as write:
+        for piece in chain([before], data, [after]):
+            write(piece)
 
 
 def _each_once(records: Iterable[Shown]) -> Iterator[Shown]:
