@@ -1,6 +1,9 @@
 """A session's beginning and end, whoever else still works with it."""
 
+import asyncio
 import os
+from collections.abc import Sequence
+from typing import Self
 
 import anyio
 import pytest
@@ -71,6 +74,42 @@ async def test_a_stream_in_another_task_ends_with_the_reason_when_its_session_is
 
     assert ends == ["The session was left while work was under way; run it again to go on."]
     assert read_run(tmp_path / "run").ledger.total().calls == len(server.calls)
+
+
+async def test_a_session_is_stopped_and_looked_at_from_a_callback_as_that_of_a_signal(tmp_path):
+    class Kept:
+        name = "kept"
+
+        def __init__(self) -> None:
+            self.ids: list[str] = []
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+        async def put(self, records: Sequence[qloragen.Record]) -> None:
+            self.ids += [record.id for record in records]
+
+        async def drop(self, ids: Sequence[str]) -> None: ...
+
+    sink, seen = Kept(), []
+
+    async with (
+        Simulated(classify=lambda _: "1, 2", delay_s=0.02) as server,
+        Session(tmp_path / "run", base_url=server.base_url, sinks=[sink]) as session,
+    ):
+
+        def stop() -> None:
+            seen.append((session.calls_in_flight > 0, session.pauses))
+            session.stop(qloragen.Interrupted("enough"))
+
+        with pytest.raises(qloragen.Interrupted, match="enough"):
+            async for _ in session.stream(ARTICLES):
+                asyncio.get_running_loop().call_soon(stop)
+
+    assert seen[0] == (True, {})
+    assert len(sink.ids) == session.summary.records < 2 * len(ARTICLES)
 
 
 async def test_a_session_that_is_not_open_is_refused(tmp_path):

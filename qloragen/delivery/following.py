@@ -4,13 +4,14 @@ Rules:
 1. Only lines that are acknowledged are read, and the sink is given them in portions: a slow one lags behind in the
    journal, not in memory, and holds nobody up.
 2. Where the sink has got to is put down after it has kept a portion. Who comes after a crash gives it that again.
-3. An OSError of the sink's is trouble that passes: it is left, and after a pause entered and given the same again. What
-   else it raises is not, and stops the run.
+3. An OSError of the sink's, or a group of nothing else, is trouble that passes: it is left, and after a pause entered
+   and given the same again. What else it raises is not, and stops the run.
 4. Once a run is at its end, a sink that is in trouble gets `grace_s` more; one that takes records gets its time.
 """
 
 from __future__ import annotations
 
+import asyncio
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -29,7 +30,8 @@ GATHER_S = 0.5
 """So long more changes are waited for after the first one, unless somebody waits for them to be there."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 """Between two tries at a sink that is in trouble."""
-_MOST_SAID_CHARS = 200
+_MOST_READ_CHARS, _MOST_SAID_CHARS = 2_000, 200
+"""Of what an error says."""
 
 log = get_logger()
 
@@ -102,7 +104,8 @@ class Follower:
 
     def hurry(self) -> None:
         """Give up soon on a sink that is in trouble: the run is at its end."""
-        self._leave_at_s = min(self._leave_at_s, anyio.current_time() + self._patience.grace_s)
+        now_s = asyncio.get_running_loop().time()  # anyio knows no clock in a callback, such as that of a signal
+        self._leave_at_s = min(self._leave_at_s, now_s + self._patience.grace_s)
         self._wanted.set()
         self._impatient.set()
 
@@ -145,16 +148,32 @@ class Follower:
     async def _attempt(self) -> None:
         self._tried_at_s = anyio.current_time()
         try:
-            async with self._sink:
-                await self._look()
-                await self._follow()
-        except OSError as error:
-            self.tried.set()
-            await self._wait_out(error)
+            await self._inside()
         except QloragenError:
             raise
         except Exception as error:
-            raise self._failure(f"Sink {self.name} has failed with {_said(error)}") from error
+            if not _passes(error):
+                raise self._failure(f"Sink {self.name} has failed with {_said(error)}") from error
+            self.tried.set()
+            await self._wait_out(error)
+        except anyio.get_cancelled_exc_class() as error:
+            if anyio.current_effective_deadline() == -inf:
+                raise
+            # Nobody has cancelled this task: were it to end here, all would seem to be delivered.
+            raise self._failure(f"Sink {self.name} has failed with {_said(error)}, of its own") from error
+
+    async def _inside(self) -> None:
+        """Enter the sink, follow the journal until closed, and leave it; to enter or leave may take `outage_s`."""
+        with anyio.fail_after(self._patience.outage_s) as limit:
+            async with self._sink:
+                await self._look()
+                limit.deadline = inf
+                try:
+                    await self._follow()
+                finally:
+                    limit.deadline = anyio.current_time() + self._patience.outage_s
+        if not self._closing:
+            raise self._failure(f"Sink {self.name} has hidden an error as it was left, which it must not")
 
     async def _look(self) -> None:
         """See whether someone has emptied a sink that was given something before."""
@@ -221,7 +240,7 @@ class Follower:
             log.warning("sink_takes_again", sink=self.name)
         self._trouble_since_s, self._wait_s = inf, FIRST_WAIT_S
 
-    async def _wait_out(self, error: OSError) -> None:
+    async def _wait_out(self, error: Exception) -> None:
         """Pause before the sink is tried again.
 
         Raises:
@@ -252,7 +271,17 @@ class Follower:
         )
 
 
-def _said(error: Exception) -> str:
-    """Return what an error of a sink's says, in few words and without secrets."""
-    text = escape(redact(str(error)).partition("\n")[0])[:_MOST_SAID_CHARS]
+def _passes(error: Exception) -> bool:
+    """Say whether an error of a sink's may be gone later."""
+    if isinstance(error, ExceptionGroup):
+        return all(map(_passes, error.exceptions))
+    return isinstance(error, OSError)
+
+
+def _said(error: BaseException) -> str:
+    """Return what an error of a sink's says, of a group the first, in few words and without secrets."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    said = str(error)[:_MOST_READ_CHARS].partition("\n")[0]  # to look for secrets in all of it may take long
+    text = escape(redact(said))[:_MOST_SAID_CHARS]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from math import inf
@@ -100,7 +101,8 @@ class Delivery:
     def leave(self) -> None:
         """Let nobody wait for sinks for longer than `grace_s` from now: someone has asked the run to stop."""
         self.hurry()
-        self._leave_at_s = min(self._leave_at_s, anyio.current_time() + self._grace_s)
+        now_s = asyncio.get_running_loop().time()  # anyio knows no clock in a callback, such as that of a signal
+        self._leave_at_s = min(self._leave_at_s, now_s + self._grace_s)
         for wait in self._waits:
             wait.deadline = self._leave_at_s
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-
-import anyio
 
 from ..types import Structure
 from .gate import Cause
@@ -90,7 +89,8 @@ def snapshot(lane: Lane) -> ModelStatistics:
 def _pause(lane: Lane) -> Pause | None:
     if lane.halt.paused is not None:
         return Pause(Cause.HELD, lane.halt.paused, None)
-    gate, now_s = lane.recovery.gate, anyio.current_time()
+    now_s = asyncio.get_running_loop().time()  # anyio knows no clock in a callback, such as that of a signal
+    gate = lane.recovery.gate
     if gate.cause is not None:
         return Pause(gate.cause, gate.why, None if gate.probing else gate.wait_s(now_s))
     capacity = lane.recovery.capacity
