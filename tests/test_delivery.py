@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -298,6 +299,40 @@ def test_a_sink_that_never_answers_is_given_up_like_one_that_is_down(folder):
     assert "has taken nothing for 3600 s (TimeoutError)" in str(run_virtually(main()))
 
 
+@pytest.mark.parametrize("at", ["__aenter__", "is_empty", "__aexit__"])
+def test_so_is_one_that_can_never_be_entered_looked_into_or_left(folder, at):
+    class Silent(Table):
+        async def __aenter__(self) -> Self:
+            await self._is_at("__aenter__")
+            return await super().__aenter__()
+
+        async def __aexit__(self, *_: object) -> None:
+            await self._is_at("__aexit__")
+
+        async def is_empty(self) -> bool:
+            await self._is_at("is_empty")
+            return await super().is_empty()
+
+        async def _is_at(self, place: str) -> None:
+            if place == at:
+                await anyio.sleep_forever()
+
+    async def main() -> tuple[RunStopped, float]:
+        async with working(folder, Table()) as work:
+            work.add("a")
+        silent = Silent(rows={"a": a_record("a")}, trouble=down_until(100, 10) if at == "__aexit__" else fine)
+        async with working(folder, silent, patience=Patience(HOUR_S, 60)) as work:
+            await anyio.sleep(20)
+            work.add("b")
+            await work.delivered()
+            return work.stopped[0], anyio.current_time()
+
+    reason, ended_s = run_virtually(main())
+
+    assert "(TimeoutError); 1 record is not there yet" in str(reason)
+    assert ended_s == pytest.approx(HOUR_S, abs=100)
+
+
 def test_at_the_end_of_a_run_a_sink_in_trouble_gets_the_time_of_grace(folder, caplog):
     table = Table(trouble=down_until(10**9))
 
@@ -358,6 +393,68 @@ def test_an_error_of_the_sinks_own_stops_the_run_and_what_is_missing_is_brought_
     assert isinstance(cause, ValueError)
     assert table.rows.keys() == keys_of("abc")
     assert table.sizes == [1, 2]
+
+
+@pytest.mark.parametrize("at", ["__aenter__", "put", "__aexit__"])
+def test_a_sink_in_which_something_is_cancelled_has_failed_and_not_delivered(folder, at):
+    """As where a connection's own task was cancelled, and somebody waits for it."""
+
+    class Cancelled(Table):
+        async def __aenter__(self) -> Self:
+            if at == "__aenter__":
+                raise asyncio.CancelledError
+            return await super().__aenter__()
+
+        async def __aexit__(self, *_: object) -> None:
+            if at == "__aexit__":
+                raise asyncio.CancelledError
+
+        async def put(self, records: Sequence[Record]) -> None:
+            raise asyncio.CancelledError if at == "put" else ConnectionError
+
+    async def main() -> None:
+        with pytest.raises(SinkFailed, match="Sink table has failed with CancelledError, of its own"):
+            await session_over(folder, Cancelled())
+
+    run_virtually(main())
+
+
+def test_a_sink_that_hides_its_errors_has_failed(folder):
+    class Hiding(Table):
+        async def __aexit__(self, *_: object) -> Any:
+            return True
+
+        async def put(self, records: Sequence[Record]) -> None:
+            raise OSError("full")
+
+    async def main() -> None:
+        with pytest.raises(SinkFailed, match=r"has hidden an error as it was left, .*; [0-9]+ records? (is|are) not"):
+            await session_over(folder, Hiding())
+
+    run_virtually(main())
+
+
+def test_errors_that_pass_do_so_in_a_group_as_well(folder):
+    """As task groups raise them."""
+    down = ExceptionGroup("unhandled", [ConnectionError("down"), ExceptionGroup("", [TimeoutError("late")])])
+    wrong = ExceptionGroup("unhandled", [ValueError("no such field"), ConnectionError("down")])
+    table = Table(trouble=lambda now_s: down if 5 <= now_s < HOUR_S else wrong if now_s > 2 * HOUR_S else None)
+
+    async def main() -> RunStopped:
+        async with working(folder, table) as work:
+            await anyio.sleep(10)
+            work.add("a")
+            await work.delivered()
+            assert work.stopped == []
+            await anyio.sleep(2 * HOUR_S)
+            work.add("b")
+            await work.delivered()
+            return work.stopped[0]
+
+    reason = run_virtually(main())
+
+    assert table.rows.keys() == keys_of("a")
+    assert str(reason).startswith("Sink table has failed with ValueError: no such field; 1 record is not there yet: ")
 
 
 def test_a_sink_that_cannot_be_used_as_it_is_is_refused_before_there_is_work(folder):

@@ -16,9 +16,10 @@ class Sink(Protocol):
     whether it has arrived: keeping it twice must be like keeping it once. A run only ends as done (exit code 0) when
     its sinks have all its records; until then the same command goes on with what is missing.
 
-    Any of it may raise OSError, which ConnectionError and TimeoutError are kinds of, when it may work later: the sink
-    is left, and after a pause entered again and given the same once more, for as long as `max_outage_s` says. Any other
-    error stops the run as `SinkFailed`; a SetupError as the sink is entered for the first time is raised as it is.
+    Any of it may raise OSError, which ConnectionError and TimeoutError are kinds of, or a group of such errors, when it
+    may work later: the sink is left, and after a pause entered again and given the same once more, for as long as
+    `max_outage_s` says. Any other error stops the run as `SinkFailed`; a SetupError as the sink is entered for the
+    first time is raised as it is.
     """
 
     @property
