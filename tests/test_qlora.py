@@ -234,12 +234,16 @@ def test_a_real_model_learns_from_few_records_to_answer_and_to_end(loop, tmp_pat
     quick = ("--steps", "12", "--batch", "2", "--rate", "1e-3", "--evaluate-every", "6")
 
     loop.train.main([str(dataset), "--out", str(tmp_path / "adapter"), *quick])
-    loop.compare.main([str(dataset), str(tmp_path / "adapter"), "--answers", "2", "--max-tokens", "128"])
-
     validated = validations(tmp_path / "adapter")
     assert list(validated) == [0, 6, 12]
     assert validated[12] < validated[0] - 0.3
-    loss, ending, ended = table(tmp_path / "adapter")[2:5]
-    assert float(loss[2]) < float(loss[1])
-    assert float(ending[2]) < float(ending[1]) / 2
-    assert int(ended[2]) >= 1
+    tokenizer = loop.train.load_tokenizer(str(tmp_path / "adapter"))
+    model = loop.compare.load_tuned(tmp_path / "adapter", None)
+    books, _ = loop.compare.books_of(dataset, tokenizer)
+    tuned = loop.measure.losses(model, tokenizer, books["open-book"])
+    with model.disable_adapter():
+        base = loop.measure.losses(model, tokenizer, books["open-book"])
+    assert tuned.answer < base.answer
+    assert tuned.ending < base.ending / 2
+    prompts = [example.prompt for example in books["open-book"]]
+    assert any(answer.ended for answer in loop.measure.answers(model, tokenizer, prompts, 96))
