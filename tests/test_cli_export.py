@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -128,3 +131,27 @@ def test_the_help_lists_every_flag(capsys):
     --min-supported --judged --max-tokens --tokenizer --system --template --eos --mix --mix-order --license --pack
     --json"""
     assert [flag for flag in flags.split() if flag not in told] == []
+
+
+def test_standard_output_that_takes_no_more_is_one_sentence_and_one_whose_reader_is_gone_none(run):
+    command = [sys.executable, "-m", "qloragen", "export", run, "--format", "alpaca"]
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with Path("/dev/full").open("wb") as full, os.fdopen(writing, "wb") as gone:
+        failed = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        left_alone = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, check=False)
+
+    assert failed.stderr.startswith(b"qloragen: Standard output cannot be written: No space left on device.\n")
+    assert b"Traceback" not in failed.stderr
+    assert failed.returncode != 0
+    assert (left_alone.stderr, left_alone.returncode) == (b"", 0)
+
+
+def test_without_a_standard_output_a_file_is_asked_for(run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+
+    code = main(["export", str(run), "--format", "alpaca"])
+
+    assert code == 2
+    assert "Standard output is closed; name a file to write to." in capsys.readouterr().err

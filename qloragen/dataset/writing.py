@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ..export import Put as PutRow
 from ..export import opened, rows_to
+from ..export.whole import standard_output
 from ..manifest import read_manifest
 from ..words import counted
 from .card import Exported, card
@@ -73,9 +73,8 @@ def _opened(task: Task) -> Iterator[PutRow]:
         with opened(task.out, container, columns) as put:
             yield put
         return
-    with rows_to(sys.stdout.buffer.write, container, columns) as put:
+    with standard_output() as write, rows_to(write, container, columns) as put:
         yield put
-    sys.stdout.buffer.flush()
 
 
 def _to_files(task: Task, folder: Path) -> ExportSummary:

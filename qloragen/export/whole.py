@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,8 +66,8 @@ def unwritable(path: Path) -> Iterator[None]:
         raise unwritten(path, error) from error
 
 
-def unwritten(path: Path, error: OSError) -> ExportError:
-    """Return the error of a file or folder that cannot be written."""
+def unwritten(path: Path | str, error: OSError) -> ExportError:
+    """Return the error of a file, a folder or something else that cannot be written."""
     return ExportError(f"{path} cannot be written: {error.strerror or error}.")
 
 
@@ -92,6 +93,36 @@ def opened_whole(out: Path) -> Iterator[Write]:
         file.flush()
         os.fsync(held)
         draft.replace(target)
+
+
+@contextmanager
+def standard_output() -> Iterator[Write]:
+    """Write bytes to standard output, all of which are there when the context is left without an error.
+
+    Raises:
+        ExportError: It cannot be written. That its reader has seen enough is no such error, but a BrokenPipeError.
+    """
+    if sys.stdout is None:
+        raise ExportError("Standard output is closed; name a file to write to.")
+    file = sys.stdout.buffer
+
+    def write(data: bytes) -> int:
+        with _printing():
+            return file.write(data)
+
+    yield write
+    with _printing():
+        file.flush()
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritten("Standard output", error) from error
 
 
 @contextmanager
