@@ -37,9 +37,7 @@ class FolderSink:
         await asyncio.to_thread(self._write, records)
 
     async def drop(self, ids: Sequence[str]) -> None:
-        for one in ids:
-            for file in self._folder.glob(f"*/{one}.json"):
-                file.unlink(missing_ok=True)
+        await asyncio.to_thread(self._remove, ids)
 
     def _write(self, records: Sequence[qloragen.Record]) -> None:
         """Return when the disk has them all, so that not even a loss of power takes one. A full disk is an OSError: it
@@ -56,6 +54,12 @@ class FolderSink:
         for folder in {self._folder, *(self._folder / record.type_slug for record in records)}:
             _sync(folder)
 
+    def _remove(self, ids: Sequence[str]) -> None:
+        for one in ids:
+            for file in self._folder.glob(f"*/{one}.json"):
+                file.unlink(missing_ok=True)
+                _sync(file.parent)
+
 
 def _sync(folder: Path) -> None:
     """Have the disk keep the names in a folder."""
@@ -66,10 +70,8 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-async def main(articles: str, out: str, folder: str) -> None:
-    async with qloragen.Session(out, sinks=[FolderSink(Path(folder))]) as session:
-        await session.process(articles)
-        print(session.summary)
+def main(articles: str, out: str, folder: str) -> None:
+    print(qloragen.generate(articles, out, sinks=[FolderSink(Path(folder))]).summary)
 
 
-asyncio.run(main(*sys.argv[1:4]))
+main(*sys.argv[1:4])

@@ -4,8 +4,10 @@ POST an article to /records, as JSON with `content` and perhaps `id`, `title` an
 
     curl http://127.0.0.1:8080/records --json '{"content": "..."}'
 
-All callers share the limits, the budget and the prompt cache of the one session, and an article that was there before
-costs nothing. SIGTERM and Ctrl-C let the requests finish that are being worked on.
+All callers share the limits, the budget and the prompt cache of the one session. An article that was there before costs
+nothing, so a caller who hangs up, or is turned away, asks again later and gets what was made meanwhile. No records are
+an answer too: of an article that is too short, or that no type applies to. SIGTERM and Ctrl-C let the requests finish
+that are being worked on; those that take longer than a minute (`grace_s`) are told to come again.
 """
 
 import asyncio
@@ -18,7 +20,6 @@ from aiohttp import web
 import qloragen
 
 SESSION = web.AppKey("session", qloragen.Session)
-GRACE_S = 60
 
 
 async def records(request: web.Request) -> web.Response:
@@ -48,7 +49,8 @@ async def main(folder: str, port: int) -> None:
         app = web.Application()
         app[SESSION] = session
         app.add_routes([web.post("/records", records), web.get("/summary", summary)])
-        runner = web.AppRunner(app, shutdown_timeout=GRACE_S)
+        grace_s = session.settings.grace_s
+        runner = web.AppRunner(app, shutdown_timeout=grace_s)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -56,6 +58,8 @@ async def main(folder: str, port: int) -> None:
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 await anext(aiter(signals))
         finally:
+            reason = qloragen.Interrupted("The service is ending; what was made is kept. Ask again later.")
+            asyncio.get_running_loop().call_later(grace_s, session.stop, reason)
             await runner.cleanup()  # takes no more callers, and waits for those that are there
 
 

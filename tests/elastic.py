@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from aiohttp import web
 
+Trouble = int | Literal["cut off", "cut short", "a shard is down"]
+"""A status; a connection that is lost before the answer, or in the middle of it; documents that cannot be read."""
+
 
 class Elastic:
-    """Serves `documents` by id in pages; each of `troubles` befalls one search: a status, or None to cut it off."""
+    """Serves `documents` by id in pages; each of `troubles` befalls one search."""
 
-    def __init__(
-        self, index: str, documents: Mapping[str, Mapping[str, object]], troubles: Iterable[int | None]
-    ) -> None:
+    def __init__(self, index: str, documents: Mapping[str, Mapping[str, object]], troubles: Iterable[Trouble]) -> None:
         self._index = index
-        self._hits = [
+        self._hits: list[dict[str, Any]] = [
             {"_index": index, "_id": name, "_source": source, "sort": [number]}
             for number, (name, source) in enumerate(documents.items())
         ]
@@ -57,28 +58,47 @@ class Elastic:
         self.open.remove((await request.json())["id"])
         return web.json_response({"succeeded": True, "num_freed": 1})
 
-    async def _search(self, request: web.Request) -> web.Response:
+    async def _search(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        trouble = next(self._troubles, 200)
-        if trouble is None:
-            assert request.transport is not None
-            request.transport.abort()
-        if trouble != 200:
-            return _error(trouble or 503, "es_rejected_execution_exception")
-        return self._page(body)
+        match next(self._troubles, 200):
+            case "cut off":
+                assert request.transport is not None
+                request.transport.abort()
+                return _error(503, "nobody hears it")
+            case "cut short":
+                return await _half_an_answer(request)
+            case "a shard is down":
+                if request.query.get("allow_partial_search_results") == "false":
+                    return _error(503, "search_phase_execution_exception")
+                return self._page(body, every=2)
+            case 200:
+                return self._page(body)
+            case status:
+                return _error(status, "es_rejected_execution_exception")
 
-    def _page(self, body: Mapping[str, Any]) -> web.Response:
+    def _page(self, body: Mapping[str, Any], every: int = 1) -> web.Response:
         if body["pit"]["id"] != self.open[-1]:
             return _error(404, "search_context_missing_exception")
         if body["sort"] != [{"_shard_doc": "asc"}] or body["size"] > 10_000:
             return _error(400, "illegal_argument_exception")
         [after] = body.get("search_after", [-1])
-        found = self._hits[after + 1 : after + 1 + body["size"]]
+        found = self._hits[after + 1 : after + 1 + body["size"]][::every]
+        wanted = body.get("_source", True)
+        if wanted is not True:
+            found = [{**hit, "_source": {name: hit["_source"].get(name) for name in wanted}} for hit in found]
         self.pages.append(len(found))
         self.open[-1] = f"moment-{len(self.pages)}"  # the id may change with every answer
         return web.json_response({"pit_id": self.open[-1], "hits": {"hits": found}})
 
 
+async def _half_an_answer(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"hits": {')
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
 def _error(status: int, kind: str) -> web.Response:
-    headers = {"Retry-After": "0"} if status == 429 else {}
-    return web.json_response({"error": {"type": kind}, "status": status}, status=status, headers=headers)
+    return web.json_response({"error": {"type": kind}, "status": status}, status=status)
