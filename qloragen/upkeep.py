@@ -78,9 +78,10 @@ def mend(folder: Path) -> None:
     process works in it, if nothing can be written, or if going on would have to be agreed to: then the records are
     taken as they are.
     """
-    if (folder / JOURNAL).exists():
-        with suppress(SetupError, StorageFailed), open_run(folder):
-            pass
+    with suppress(SetupError, StorageFailed, PermissionError):
+        if (folder / JOURNAL).exists():
+            with open_run(folder):
+                pass
 
 
 def retry(folder: str | Path, *reasons: str) -> Counter[str]:

@@ -192,7 +192,7 @@ def test_where_nothing_is_left_the_reasons_are_said_and_the_earlier_file_stays(r
         (
             "a.jsonl",
             {"format": "text", "template": "nowhere.md"},
-            r"template nowhere\.md cannot be read: .*No such file",
+            r"template nowhere\.md cannot be read: No such file or directory\.",
         ),
         ("a.jsonl", {"tokenizer": "t.json"}, "tokenizer does nothing without max_tokens"),
         ("a.jsonl", {"max_tokens": 5, "tokenizer": "t.json"}, r"t\.json is no tokenizer\.json"),

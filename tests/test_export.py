@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import itertools
 import json
 import os
 import threading
 import tracemalloc
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from hypothesis import strategies as st
 
 from qloragen import export
 from qloragen.errors import SetupError
-from qloragen.export import ExportError, examples
+from qloragen.export import ExportError, examples, of_any
+from qloragen.export.records import Records
 from qloragen.store.names import INDEX, JOURNAL, JUDGEMENTS, LOCK, MANIFEST, SINK
 
 RECORD = {
@@ -177,6 +180,34 @@ NAMES = [JOURNAL, SINK, JUDGEMENTS, MANIFEST, LOCK, INDEX, f"{INDEX}-wal", f"{IN
 def test_the_runs_own_files_are_never_written_over(name, run):
     with pytest.raises(ExportError, match="is a file of the run itself"):
         export(run, run / ".." / "run" / name)
+
+
+def test_records_that_cannot_be_read_are_a_clear_error(tmp_path):
+    (tmp_path / "run/records.jsonl").mkdir(parents=True)
+
+    with pytest.raises(ExportError, match=r"records\.jsonl cannot be read: Is a directory\."):
+        export(tmp_path / "run", tmp_path / "train.jsonl")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_disk_that_refuses_halfway_through_the_records_is_a_clear_error():
+    class Damaged(BytesIO):
+        seeks = 0
+
+        def seek(self, *place: int) -> int:
+            self.seeks += 1
+            return super().seek(*place)
+
+        def __next__(self) -> bytes:
+            if self.seeks and self.tell():
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().__next__()
+
+    passing_by = Records(Damaged(line() * 3), Path("run/records.jsonl"), of_any).each()
+
+    with pytest.raises(ExportError, match=r"^run/records\.jsonl cannot be read: Input/output error\.$"):
+        list(passing_by)
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(run, tmp_path):

@@ -204,7 +204,7 @@ def test_an_unknown_format_is_told_with_those_there_are():
     [
         ("${instruction}\n${input}\n", r"^t\.md does not use \$\{output\}, which it has to\.$"),
         ("${instruction}\n${output}", r"^t\.md does not use \$\{input\}, which it has to\.$"),
-        ("${output}", r"^t\.md does not use \$\{instruction\}.*\nt\.md does not use \$\{input\}.*$"),
+        ("${output}", r"^t\.md does not use \$\{instruction\}.* t\.md does not use \$\{input\}.*$"),
         ("${instruction}${input}\n5 $ a\n${output}", r'^t\.md has a "\$" that starts no variable .*, in line 2\.$'),
         ("${instruction}${input}${topic}${output}", r'^t\.md uses the unknown variable "topic" \(known here: field, '),
         ("${input}\n${output}\n${instruction}", r"^t\.md uses \$\{instruction\} after the first \$\{output\}, where"),

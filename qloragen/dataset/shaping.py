@@ -59,5 +59,7 @@ class Texts:
 def _read(template: Path) -> str:
     try:
         return template.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExportError(f"The template {template} cannot be read: {error}.") from error
+    except OSError as error:
+        raise ExportError(f"The template {template} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise ExportError(f"The template {template} is not UTF-8: {error.reason} at byte {error.start}.") from error

@@ -37,7 +37,7 @@ class Prompt:
     def __post_init__(self) -> None:
         mistakes = tuple(self._mistakes())
         if mistakes:
-            raise ExportError("\n".join(f"{self.name} {mistake}." for mistake in mistakes))
+            raise ExportError(" ".join(f"{self.name} {mistake}." for mistake in mistakes))
 
     def whole(self, example: Example) -> str:
         """Return the full text of an example, without a line end after it."""

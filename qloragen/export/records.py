@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -49,11 +49,12 @@ class Records:
         """Yield them in their order, holding one at a time; those alone whose line numbers are `wanted`.
 
         Raises:
-            ExportError: A line is not a record.
+            ExportError: A line is not a record, or the disk refuses.
         """
-        for number, _, line, held in marked_lines(self._sink, self._marks):
-            if wanted(number):
-                yield Dated(number, example_of(line, self._path, number), held)
+        with _readable(self._path):
+            for number, _, line, held in marked_lines(self._sink, self._marks):
+                if wanted(number):
+                    yield Dated(number, example_of(line, self._path, number), held)
 
 
 @contextmanager
@@ -61,20 +62,30 @@ def opened_records(run_dir: Path, holds: Holds = of_any) -> Iterator[Records]:
     """Open the records of a run; what is added while they are open is left out.
 
     Raises:
-        ExportError: There is no run, or it has no records.
+        ExportError: There is no run, it has no records, or they cannot be read.
     """
-    if not run_dir.is_dir():
-        raise ExportError(f"There is no run in {run_dir}: no such folder.")
     none_yet = f"The run in {run_dir} has no records to export; `qloragen status {run_dir}` says how far it came."
-    try:
-        sink = (run_dir / SINK).open("rb")
-    except FileNotFoundError:
-        raise ExportError(none_yet) from None
-    with sink:
-        records = Records(sink, run_dir / SINK, holds)
+    path = run_dir / SINK
+    with ExitStack() as files:
+        with _readable(path):
+            if not run_dir.is_dir():
+                raise ExportError(f"There is no run in {run_dir}: no such folder.")
+            try:
+                sink = files.enter_context(path.open("rb"))
+            except FileNotFoundError:
+                raise ExportError(none_yet) from None
+            records = Records(sink, path, holds)
         if not records.lines:
             raise ExportError(none_yet)
         yield records
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def examples(run_dir: Path, holds: Holds = of_any) -> Iterator[Example]:
