@@ -460,6 +460,21 @@ def test_general_data_that_says_nearly_what_is_held_out_is_left_out_and_counted(
     assert (mixed.taken, mixed.left_out) == (1, {"like one held out": 1})
 
 
+def test_general_data_is_not_replaced_by_what_it_is_mixed_into(run, tmp_path):
+    general = general_data(tmp_path / "general.jsonl", 20)
+    export(run, tmp_path / "out", **SPLIT)
+    before = contents(tmp_path)
+
+    for out, file, options in (
+        (general, general, {}),
+        (tmp_path / "out", tmp_path / "out/train.jsonl", SPLIT),
+    ):
+        with pytest.raises(ExportError, match=r"jsonl is read for this export, and .* would take its place"):
+            export(run, out, mix=[f"{file}:0.2"], **options)
+
+    assert contents(tmp_path) == before
+
+
 def test_what_would_leak_between_splits_is_refused(run):
     def by_record(example: Example) -> Split:
         return TEST if int(example.id, 16) % 3 == 0 else TRAIN

@@ -148,7 +148,9 @@ def test_a_line_that_is_no_record_is_named_and_the_earlier_file_stays(bad, run, 
     out = tmp_path / "train.jsonl"
     out.write_text("earlier")
 
-    with pytest.raises(ExportError, match=r"records\.jsonl:2 is not a record: "):
+    with pytest.raises(
+        ExportError, match=r"records\.jsonl:2 is not a record \(.*\); mend that line, or let `qloragen rebuild`"
+    ):
         export(run, out)
 
     assert out.read_text() == "earlier"

@@ -70,11 +70,25 @@ def _refuse_places(order: Order, out: Path | None) -> None:
         raise ExportError(f"{what} cannot go to standard output; say with out where to write.")
     if out is None:
         return
+    _refuse_what_is_read(order, out)
     named = container_of(out)
     if order.is_folder and out.suffix.lower().removeprefix(".") in {*CONTAINERS, "gz"}:
         raise ExportError(f"A folder is made of this, and {out} has the name of a file: leave out {out.suffix}.")
     if not order.is_folder and order.container != named and (named != "jsonl" or out.suffix.lower() == ".jsonl"):
         raise ExportError(f"{out} has the ending of {named}, and container is {order.container}: change one of them.")
+
+
+def _refuse_what_is_read(order: Order, out: Path) -> None:
+    """Make sure that general data is not replaced by what it was mixed into, say."""
+    read = (*(mix.file for mix in order.mixes), order.texts.template, order.filters.tokenizer)
+    target = out.absolute()
+    for file in filter(None, read):
+        if (
+            target.exists()
+            and file.exists()
+            and (target.samefile(file) or file.resolve().is_relative_to(target.resolve()))
+        ):
+            raise ExportError(f"{file} is read for this export, and {out} would take its place: write elsewhere.")
 
 
 def _parting(options: Options) -> Parting | None:

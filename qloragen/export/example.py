@@ -158,5 +158,8 @@ def example_of(line: bytes, path: Path, number: int) -> Example:
         return Example.model_validate_json(line)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise ExportError(f"{path}:{number} is not a record: {where} {problem['msg']}.") from None
+        where = "".join(f"{part}: " for part in problem["loc"])
+        raise ExportError(
+            f"{path}:{number} is not a record ({where}{problem['msg']}); mend that line, or let `qloragen "
+            "rebuild` make the file anew from the run's journal."
+        ) from None
