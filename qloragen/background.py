@@ -20,15 +20,15 @@ async def background(
 ) -> AsyncIterator[TaskGroup]:
     """Run `task` beside the block and cancel it, with all else in the yielded task group, at the block's end.
 
-    An error of the block passes as it is, where a bare task group would wrap it. Cancelling the group's scope ends the
-    block quietly.
+    An error of the block passes as it is, where a bare task group would wrap it, and so does the end of a generator
+    that the block stands in. Cancelling the group's scope ends the block quietly.
     """
-    error: Exception | None = None
+    error: Exception | GeneratorExit | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(task, *arguments)
         try:
             yield tasks
-        except Exception as raised:  # noqa: BLE001 - raised again below, whatever it is
+        except (Exception, GeneratorExit) as raised:  # noqa: BLE001 - raised again below, whatever it is
             error = raised
         tasks.cancel_scope.cancel()
     if error:

@@ -119,7 +119,7 @@ class Session:
             if idle and self._at_work:
                 await idle.wait()  # else what other tasks are sent could not be kept any more
         finally:
-            if isinstance(error, Exception):
+            if isinstance(error, Exception | GeneratorExit):  # the group of tasks would wrap it
                 await self._exits.__aexit__(None, None, None)
             else:
                 await self._exits.__aexit__(kind, error, trace)

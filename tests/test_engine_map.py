@@ -119,6 +119,28 @@ async def test_a_map_over_the_outcomes_of_another_runs_beside_it():
     assert sorted(texts) == sorted(f"number {n}!!" for n in range(10))
 
 
+async def test_a_map_over_the_outcomes_of_another_ends_with_what_has_stopped_it():
+    def answer(body: Body) -> Answer:
+        return refusal(401, code="invalid_api_key") if text_of(body) == "20!" else reply(f"{text_of(body)}!")
+
+    engine = engine_for(ScriptedClient(answer))
+
+    async def again() -> AsyncIterator[Request]:
+        async with engine.map(request_for(str(n)) for n in count()) as results:
+            async for _, outcome in results:
+                assert isinstance(outcome, Completion)
+                yield request_for(outcome.text)
+
+    with pytest.raises(AccessDenied):
+        async with engine.map(again()) as results:
+            async for _ in results:
+                ...
+
+    async with engine.map(again()) as results:
+        with pytest.raises(AccessDenied):
+            await anext(results)
+
+
 async def test_a_source_with_scopes_of_its_own_is_closed_where_it_was_opened():
     closed: list[str] = []
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Self
 
 import anyio
+import orjson
 import pytest
 
 import qloragen
@@ -35,6 +37,20 @@ async def test_leaving_a_stream_early_takes_no_more_articles_even_if_none_of_the
             break
 
     assert session.tally.articles < len(ARTICLES)
+
+
+async def test_a_generator_with_a_session_in_it_can_be_closed_at_any_record(tmp_path):
+    async def records(base_url: str) -> AsyncGenerator[qloragen.Record, None]:
+        async with Session(tmp_path / "run", base_url=base_url, max_concurrency=2) as session:
+            async for record in session.stream(ARTICLES):
+                yield record
+
+    async with Simulated(classify=lambda _: "1, 2") as server, aclosing(records(server.base_url)) as made:
+        first = await anext(made)
+
+    lines = (tmp_path / "run/records.jsonl").read_bytes().splitlines()
+    assert first.id in {line["id"] for line in map(orjson.loads, lines)}
+    assert read_run(tmp_path / "run").ledger.total().calls == len(server.calls) < 3 * len(ARTICLES)
 
 
 async def test_leaving_a_session_waits_for_what_other_tasks_have_under_way_and_keeps_it(tmp_path):
