@@ -40,8 +40,10 @@ async def records(request: web.Request) -> web.Response:
 
 
 async def summary(request: web.Request) -> web.Response:
-    """Answer with what the session has done and spent so far."""
-    return web.Response(text=str(request.app[SESSION].summary))
+    """Answer with what the session has done and spent so far; with status 503 once it takes no more work, so that
+    whoever looks after the service begins a new one."""
+    session = request.app[SESSION]
+    return web.Response(text=str(session.stopped or session.summary), status=503 if session.stopped else 200)
 
 
 async def main(folder: str, port: int) -> None:

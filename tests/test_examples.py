@@ -184,8 +184,12 @@ def test_the_service_says_what_is_wrong_with_a_request_and_with_the_key(tmp_path
         assert post(address, b"{") == (400, "The body is not JSON.")
         assert post(address, {"text": "?"}) == (400, "An article is a JSON object with its text in `content`.")
         status, reason = post(address, {"content": about("a")})
+        with pytest.raises(urllib.error.HTTPError) as health:
+            urllib.request.urlopen(f"{address}/summary")  # noqa: S310 - loopback
+        with health.value as unfit:
+            assert unfit.read().decode() == reason
 
-    assert status == 503
+    assert status == unfit.code == 503
     assert "key" in str(reason)
 
 
