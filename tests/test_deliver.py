@@ -6,7 +6,7 @@ import logging
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ import orjson
 import pytest
 
 import qloragen
-from qloragen import RunLocked, SetupError
+from qloragen import Record, RunLocked, SetupError, SinkFailed
 from qloragen.cli.main import main
 from qloragen.simulator import KINDS, Call, Effect
 from qloragen.sinks import SqliteSink, fields_of
 from qloragen.store.run import open_run, read_records
+from qloragen.types import Rejection
 
 from .simulated import Simulated
 from .test_cli import QLORAGEN
@@ -227,6 +228,70 @@ async def test_what_a_crash_took_from_the_journal_and_was_made_again_takes_the_p
 
     assert len(rows_of(file)) == 6
     assert rows_of(file) == records_of(run)
+
+
+def test_a_record_that_counts_again_since_damage_took_its_withdrawal_is_brought_again(run, file):
+    with open_run(run) as opened:
+        opened.add_rejection(Rejection(a_cell("b"), "too_strict", "A new rule."))
+        opened.add_record(a_record("d"))
+    qloragen.deliver(run, SqliteSink(file))
+    journal = (run / "journal.jsonl").read_bytes()
+    (run / "journal.jsonl").write_bytes(journal.replace(b"A new rule.", b"A few rule."))
+
+    again = qloragen.deliver(run, SqliteSink(file))
+
+    assert again.records == len(rows_of(file)) == 4
+    assert rows_of(file) == records_of(run)
+
+
+def test_a_table_that_is_deleted_while_it_is_filled_is_filled_from_the_start(run, file):
+    class Deleted(SqliteSink):
+        deleted = False
+
+        async def put(self, records: Sequence[Record]) -> None:
+            if not self.deleted:
+                file.unlink()
+                self.deleted = True
+            await super().put(records)
+
+    qloragen.deliver(run, SqliteSink(file))
+    with open_run(run) as opened:
+        opened.add_record(a_record("d"))
+
+    done = qloragen.deliver(run, Deleted(file))
+
+    assert done.records == len(rows_of(file)) == 4
+    assert rows_of(file) == records_of(run)
+
+
+# ------------------------------------------------------------------------------------------------------------- status
+
+
+def test_status_says_what_sinks_do_not_have(run, file, capsys):
+    gone = file.parent / "gone"
+    gone.mkdir()
+    down = SqliteSink(gone / "y.db")
+    qloragen.deliver(run, SqliteSink(file))
+    qloragen.deliver(run, SqliteSink(file.parent / "all.db"))
+    with open_run(run) as opened:
+        opened.add_record(a_record("d"))
+        opened.flush_journal()
+        assert main(["status", str(run), "--json"]) == 0
+    lacking = orjson.loads(capsys.readouterr().out)["missing_in_sinks"]
+    qloragen.deliver(run, SqliteSink(file))
+
+    with locked(gone / "y.db"), pytest.raises(SinkFailed):
+        qloragen.deliver(run, down, max_outage_s=0.1)
+    assert main(["status", str(run)]) == 0
+
+    said = capsys.readouterr().out.splitlines()
+    assert lacking == {SqliteSink(file.parent / "all.db").name: 1, SqliteSink(file).name: 1}
+    brings = "the same command or `qloragen deliver` brings them"
+    assert said[-3:] == [
+        f"sink {SqliteSink(file.parent / 'all.db').name}: lacks 1 record; {brings}",
+        f"sink {SqliteSink(file).name}: has all records",
+        f"sink {down.name}: lacks 4 records; {brings}",
+    ]
 
 
 # --------------------------------------------------------------------------------------------------- trouble and stops

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from ..delivery import missing_in_sinks
 from ..manifest import Manifest, read_manifest
 from ..oneshot import summary
 from ..packs import load_pack
@@ -14,6 +15,7 @@ from ..settings import explain, load
 from ..store.lock import in_use
 from ..store.names import MANIFEST
 from ..summary import Summary
+from ..words import counted
 from .parser import knobs_of
 
 
@@ -21,13 +23,17 @@ def status(arguments: argparse.Namespace) -> int:
     """Show a run from its files alone."""
     found = summary(arguments.folder)
     manifest = read_manifest(arguments.folder)
+    missing = missing_in_sinks(arguments.folder)
     if arguments.json:
         about = manifest.model_dump(mode="json") if manifest else None
-        print(_json({"run": about, "summary": found.as_dict()}))
+        print(_json({"run": about, "summary": found.as_dict(), "missing_in_sinks": missing}))
         return 0
     heading = _status(arguments.folder, manifest) if manifest else _unwritten(arguments.folder, found)
     print(f"{arguments.folder}: {heading}\n")
     print(found)
+    for name, count in missing.items():
+        lacks = f"lacks {counted(count, 'record')}; the same command or `qloragen deliver` brings them" if count else ""
+        print(f"sink {name}: {lacks or 'has all records'}")
     return 0
 
 

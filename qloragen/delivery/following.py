@@ -249,6 +249,7 @@ class Follower:
         if self._trouble_since_s == inf:
             what = "it is tried again, and given all that is missing then; the run goes on"
             log.warning("sink_refuses", sink=self.name, error=_said(error), what=what)
+            await self._note(self._place)  # one that has taken nothing yet is one of the run's, too
         now_s = anyio.current_time()
         self._trouble_since_s = min(self._trouble_since_s, self._tried_at_s)
         left_s = min(self._trouble_since_s + self._patience.outage_s, self._leave_at_s) - now_s

@@ -75,6 +75,8 @@ class SqliteSink:
         self._file = Path(file).absolute()
         self._table = table
         self._open: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        """Which file it was. SQLite goes on with one that somebody has deleted, and that nobody will ever read."""
         self._was_open = False
         """What is wrong with its folder later on is the disk's trouble, and passes."""
 
@@ -146,8 +148,10 @@ class SqliteSink:
         if self._open is None:
             raise ConnectionError(f"{self._file} is not open")
         with _translated(self._file):
-            return act(self._open)
-        raise AssertionError("unreachable")
+            found = act(self._open)
+        if _identity(self._file) != self._opened:
+            raise ConnectionError(f"{self._file} has become another file while it was written")
+        return found
 
     def _connect(self) -> None:
         if not self._was_open:
@@ -161,7 +165,7 @@ class SqliteSink:
             except BaseException:
                 connection.close()
                 raise
-        self._open, self._was_open = connection, True
+        self._open, self._was_open, self._opened = connection, True, _identity(self._file)
 
     def _make_table(self, connection: sqlite3.Connection) -> None:
         if not (found := self._columns(connection)):
@@ -177,6 +181,11 @@ class SqliteSink:
     def _columns(self, connection: sqlite3.Connection) -> dict[str, _Column]:
         rows = connection.execute(f"PRAGMA table_info({_quoted(self._table)})").fetchall()
         return {column.name: column for column in (_Column(*row) for row in rows)}
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino
 
 
 def _refuse_unwritable(file: Path) -> None:

@@ -8,7 +8,8 @@ says so; lines that are outdone by later ones are passed over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from math import inf
+from typing import NamedTuple, Protocol
 
 import orjson
 from pydantic import ValidationError
@@ -72,28 +73,34 @@ class Current(NamedTuple):
     """Ids of records that count no more."""
 
 
-def is_there(filing: Filing, place: Place) -> bool:
-    """Say whether a journal has the line that a place was taken from.
+class Placed(Protocol):
+    """A journal, as far as it is needed to see where a copy stands."""
+
+    def placed(self, start: int, end: float, block_bytes: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the whole lines that begin from `start` to before `end`, each with its offset."""
+
+
+def is_there(journal: Placed, place: Place) -> bool:
+    """Say whether a copy can be gone on with from a place: the journal has the line that it was taken from, and no
+    damage was found since. What was damaged may have taken a record back, which then counts again.
 
     Raises:
         StorageFailed: It cannot be read.
     """
     if place == START:
         return True
-    found = next(filing.placed(place.line, place.end, _BLOCK_BYTES), None)
-    if found is None:
-        return False
-    at, line = found
-    return _place(at, line) == place
+    placed = journal.placed(place.line, inf, _BLOCK_BYTES)
+    found = next(placed, None)
+    return found is not None and _place(*found) == place and not any(kind_of(line) == "damaged" for _, line in placed)
 
 
-def changes_between(filing: Filing, start: int, end: int) -> int:
+def changes_between(journal: Placed, start: int, end: float) -> int:
     """Return how many lines say something of a record, of those that begin from `start` to before `end`.
 
     Raises:
         StorageFailed: It cannot be read.
     """
-    return sum(_is_change(line) for _, line in filing.placed(start, end, _BLOCK_BYTES))
+    return sum(_is_change(line) for _, line in journal.placed(start, end, _BLOCK_BYTES))
 
 
 def portion(filing: Filing, start: int, end: int, place: Place) -> Portion:
