@@ -1,7 +1,7 @@
 """Records into a place of your own, here a file each. Run: python examples/custom_sink.py ARTICLES RUN_DIRECTORY FOLDER
 
-A sink is any object with these five methods; `qloragen.sinks.Sink` says what each of them has to promise. It gets every
-record at least once, also after a crash, and the run ends as done only when it has them all.
+A sink is any object with this name and these methods; `qloragen.sinks.Sink` says what each of them has to promise. It
+gets every record at least once, also after a crash, and the run ends as done only when it has them all.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,10 +20,10 @@ import qloragen
 class FolderSink:
     """Keeps each record as `FOLDER/TYPE/ID.json`: the same record twice is the same file, written over."""
 
-    name = "folder"
-
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
+        # What the run keeps in mind about this folder, it keeps under this name: another folder gets all records anew.
+        self.name = f"folder-{sha256(os.fsencode(self._folder)).hexdigest()[:16]}"
 
     async def __aenter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -32,6 +33,10 @@ class FolderSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """There is nothing to close."""
+
+    async def is_empty(self) -> bool:
+        """May be left out. Tell whether someone has taken everything away, so that it is to be brought once more."""
+        return not any(self._folder.glob("*/*.json"))
 
     async def put(self, records: Sequence[qloragen.Record]) -> None:
         await asyncio.to_thread(self._write, records)

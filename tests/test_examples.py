@@ -5,6 +5,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -275,6 +276,11 @@ def test_the_sink_of_ones_own_has_each_record_of_a_run_in_a_folder_for_its_type(
     kept = {str(file.relative_to(tmp_path / "kept")) for file in (tmp_path / "kept").glob("*/*")}
     assert kept == {f"{line['type_slug']}/{line['id']}.json" for line in lines_of(tmp_path / "run/records.jsonl")}
     assert kept
+
+    for folder in (tmp_path / "other", tmp_path / "kept"):
+        shutil.rmtree(tmp_path / "kept", ignore_errors=True)
+        example("custom_sink.py", *arguments[:2], folder, base_url=server.base_url)
+        assert {str(file.relative_to(folder)) for file in folder.glob("*/*")} == kept
 
     qloragen.reparse(tmp_path / "run", checks={"max_output_bytes": 9})
     example("custom_sink.py", *arguments, base_url=server.base_url)

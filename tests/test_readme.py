@@ -163,7 +163,7 @@ def test_every_extra_that_the_readme_installs_is_there():
             "`qloragen generate nowhere --out runs/x` ended with exit code 2",
         ),
         ("sh", "qloragen settings --no-such-flag", "ended with exit code 2"),
-        ("sh", "qloragen settings | grep no-such-thing", "ended with exit code 1"),
+        ("sh", "echo settings | grep no-such-thing", "ended with exit code 1"),
         ("sh", "make nothing", "ended with exit code 2"),
         ("python", "import qloragen\nqloragen.no_such_thing", "no attribute 'no_such_thing'"),
         ("python", "async with articles:\n    pass", "asynchronous context manager"),
