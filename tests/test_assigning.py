@@ -63,6 +63,18 @@ def test_an_article_between_two_groups_of_one_split_stays():
     assert assigner.assign(example(between)) == TRAIN
 
 
+def test_records_of_before_hashes_were_kept_are_compared_too():
+    assigner = assigner_of(*ARTICLES)
+
+    found = [
+        assigner.assign(example(article_in(split), content_hash="", output=OUTPUT, instruction="What?"))
+        for split in (TRAIN, TEST)
+    ]
+
+    assert found == [TRAIN, None]
+    assert assigner.left_out == {ALIKE: 1}
+
+
 @pytest.mark.parametrize(("first", "second"), [(TRAIN, TEST), (TEST, TRAIN), (VALIDATION, TEST)])
 @pytest.mark.parametrize("share", [0, 0.025, 0.05])
 def test_of_two_records_of_different_splits_that_say_the_same_the_later_one_is_left_out(first, second, share):

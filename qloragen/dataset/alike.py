@@ -11,14 +11,31 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
-from ..export.example import ExportError
+from ..export.example import Example, ExportError
+from ..pipeline.uniqueness.prints import Print, Subject, print_of
 from ..sources.sketch import words
+from ..types import digest
 
 SIMILARITY = 0.6
 """From this likeness on two articles are kept in one split, unless something else is asked for: three quarters are the
 same word for word, or 87 of 100 words, if what has changed is spread evenly."""
 LEAST_SIMILARITY = 0.5
 """Of less, too few pairs are found: see `groups`."""
+
+
+NEARLY_SAME = 0.6
+"""From this likeness on two records say nearly the same, as by default when they are made (`near_duplicate`)."""
+
+
+def print_of_example(example: Example) -> Print:
+    """Return what a record, or general data, is compared by with others that may say nearly the same.
+
+    General data is of no article, and records of before hashes were kept of no known text: none of them stands for the
+    same as another one.
+    """
+    article, text = example.article_id or example.id, example.content_hash or example.id
+    subject = Subject(digest(example.id), article, text, example.type_slug)
+    return print_of(subject, example.instruction, example.output)
 
 
 def pairs_of(text: str) -> list[str]:

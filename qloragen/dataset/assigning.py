@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Set as AbstractSet
 
 from ..export.example import Example
-from ..pipeline.uniqueness.prints import Print, Subject, print_of
+from ..pipeline.uniqueness.prints import Print
 from ..pipeline.uniqueness.records import Records
 from ..types import digest
+from .alike import NEARLY_SAME, print_of_example
 from .groups import Groups
 from .splits import SPLITS, Proportions, Split, split_of
 
@@ -23,9 +24,6 @@ STRADDLING = "straddling"
 """Why a record is left out: its article is like articles of different splits."""
 ALIKE = "alike_elsewhere"
 """Why a record is left out: an earlier one of another split says nearly the same."""
-
-_NEAR = 0.6
-"""Likeness from which on records say nearly the same, as by default when they are made (`near_duplicate`)."""
 
 
 class Assigner:
@@ -44,7 +42,7 @@ class Assigner:
 
     def assign(self, example: Example) -> Split | None:
         """Return the split that a record goes into from now on; None for one that is left out, which is counted."""
-        splits, printed = self._splits(example), _print(example)
+        splits, printed = self._splits(example), print_of_example(example)
         reason = STRADDLING if len(splits) > 1 else ALIKE if self._is_alike(printed, splits) else None
         for split in splits:
             self._records[split].add(printed)
@@ -65,12 +63,9 @@ class Assigner:
 
     def _is_alike(self, printed: Print, splits: AbstractSet[Split]) -> bool:
         """Whether an earlier record of another split says nearly the same."""
-        return any(self._records[other].find(printed, _NEAR) is not None for other in SPLITS if other not in splits)
-
-
-def _print(example: Example) -> Print:
-    subject = Subject(_key(example).hex(), example.article_id, example.content_hash, example.type_slug)
-    return print_of(subject, example.instruction, example.output)
+        return any(
+            self._records[other].find(printed, NEARLY_SAME) is not None for other in SPLITS if other not in splits
+        )
 
 
 def _key(example: Example) -> bytes:

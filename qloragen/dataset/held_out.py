@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from ..export.example import Example
-from ..pipeline.uniqueness.prints import Print, Subject, print_of
 from ..pipeline.uniqueness.records import Records
-from ..types import digest
+from .alike import NEARLY_SAME, print_of_example
 from .blending import short_hash
-
-_NEAR = 0.6
-"""Likeness from which on two say nearly the same, as by default when records are made (`near_duplicate`)."""
 
 
 class HeldOut:
@@ -22,13 +18,16 @@ class HeldOut:
     def add(self, example: Example) -> None:
         """Hold one out."""
         self._same |= _marks(example)
-        self._near.add(_print(example))
+        self._near.add(print_of_example(example))
 
     def has(self, example: Example) -> bool:
         """Say whether one that is held out asks and answers nearly the same."""
         if not self._same:
             return False
-        return not self._same.isdisjoint(_marks(example)) or self._near.find(_print(example), _NEAR) is not None
+        return (
+            not self._same.isdisjoint(_marks(example))
+            or self._near.find(print_of_example(example), NEARLY_SAME) is not None
+        )
 
 
 def _marks(example: Example) -> frozenset[int]:
@@ -42,10 +41,3 @@ def _marks(example: Example) -> frozenset[int]:
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
-
-
-def _print(example: Example) -> Print:
-    # General data is of no article; none of it stands for the same as another example.
-    article, text = example.article_id or example.id, example.content_hash or example.id
-    subject = Subject(digest(example.id), article, text, example.type_slug)
-    return print_of(subject, example.instruction, example.output)
