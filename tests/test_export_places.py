@@ -130,6 +130,17 @@ def test_what_is_put_into_a_folder_while_it_is_made_anew_is_not_lost(tmp_path):
     assert set(contents(tmp_path / "out")) == {"old", "export.json", "adapter"}
 
 
+def test_a_file_that_cannot_be_written_is_named_by_where_it_would_have_been(tmp_path):
+    with (
+        pytest.raises(ExportError, match=rf"^{tmp_path}/out/train\.jsonl cannot be written: Is a directory\.$"),
+        opened_folder(tmp_path / "out") as folder,
+    ):
+        (folder / "train.jsonl").mkdir()
+        make_file(folder / "train.jsonl")
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_link_in_a_folder_is_no_file_of_an_export(tmp_path):
     make_folder(tmp_path / "out", "old")
     (tmp_path / "elsewhere").mkdir()

@@ -39,10 +39,20 @@ def opened_folder(out: Path) -> Iterator[Path]:
             with _alone(target.parent):
                 _refuse(out, target)
             made, _ = drafts.enter_context(drafted(target, new_folder))
-        yield made
+        with _naming(out, made):
+            yield made
         with unwritable(out), _alone(target.parent):
             _refuse(out, target)  # once more: someone may have put something there meanwhile
             _move(made, target)
+
+
+@contextmanager
+def _naming(out: Path, made: Path) -> Iterator[None]:
+    """Let errors of files in the folder name them by where they would have been."""
+    try:
+        yield
+    except ExportError as error:
+        raise ExportError(str(error).replace(str(made), str(out))) from error
 
 
 def write_about(folder: Path, about: object) -> None:
