@@ -282,6 +282,15 @@ async def test_a_dataset_is_an_iterable_of_articles(streaming):
     assert [item.where for item in items if isinstance(item, Skip)] == ["items:2"]
 
 
+async def test_of_a_dataset_with_all_its_splits_one_is_to_be_given():
+    split = datasets.Dataset.from_dict(rows("a"))
+
+    with pytest.raises(qloragen.SourceError, match=r"DatasetDict is no .*; give one of those in it \(train, test\)"):
+        read(datasets.DatasetDict({"train": split, "test": split}))
+    with pytest.raises(qloragen.SourceError, match="dict is no collection of articles; put it in a list"):
+        read({"id": "a", "content": [about("a")]})
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_session_streams_the_records_of_a_dataset_and_buys_none_twice(tmp_path, serve, streaming):
     server = serve()

@@ -26,7 +26,7 @@ from ..errors import SourceError
 from ..types import Article, Skip, SkipReason
 from . import files, objects
 from .refine import Desk, Refined, Unit, refine
-from .values import Candidate, Found, Item, Options, Summary
+from .values import Candidate, Found, Item, Options, Summary, printable
 
 MAX_BATCH = 64
 """Units that one visit to the worker thread reads and cleans, if they are short."""
@@ -94,11 +94,18 @@ def read_items(items: Iterable[object] | AsyncIterable[object], options: Options
     Raises: SourceError, when `items` is itself one article or path.
     """
     if isinstance(items, str | bytes | Path | Mapping | Article):
-        raise SourceError(
-            f"a single {type(items).__name__} is no collection of articles; put it in a list, or read paths"
-        )
+        splits = ", ".join(map(str, items)) if isinstance(items, Mapping) and _holds_collections(items) else ""
+        remedy = f"give one of those in it ({printable(splits)})" if splits else "put it in a list, or read paths"
+        raise SourceError(f"a single {type(items).__name__} is no collection of articles; {remedy}")
     summary = Summary()
     return Reading(_from_items(items, options, summary), summary)
+
+
+def _holds_collections(source: Mapping[object, object]) -> bool:
+    """Tell whether a mapping is one of collections, as `load_dataset` gives all splits of a dataset, and no article."""
+    return all(
+        isinstance(value, Iterable) and not isinstance(value, str | bytes | list | Mapping) for value in source.values()
+    )
 
 
 async def _from_files(paths: Sequence[str | Path], options: Options, summary: Summary) -> AsyncGenerator[Item, None]:
