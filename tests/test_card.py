@@ -114,6 +114,7 @@ def test_a_reader_finds_counts_choices_general_data_costs_and_whose_licence_deci
         ),
     )
 
+    assert "# 90 instruction records from up to " in text
     for line in (
         "| summary | 90 |",
         "| general data: alpaca | 5 |",

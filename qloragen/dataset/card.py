@@ -85,7 +85,8 @@ def card(origin: Origin, exported: Exported) -> str:
 
 def _opening(origin: Origin, exported: Exported) -> str:
     records = sum(sum(by_type.values()) for by_type in exported.examples.values())
-    from_articles = f"from {_many(_articles(origin.report), 'article')}"
+    most = "up to " if exported.left_out else ""  # with a record that was left out an article may have been
+    from_articles = f"from {most}{_many(_articles(origin.report), 'article')}"
     return (
         f"# {_many(records, 'instruction record')} {from_articles}\n\n"
         "Each record is an instruction, an input that the answer rests on, and an output, for fine-tuning a language "
