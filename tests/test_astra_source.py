@@ -146,6 +146,14 @@ def test_an_outage_that_does_not_pass_stops_the_run_in_the_time_that_was_set():
     assert 840 - 1 < at_s[-1] <= 900
 
 
+async def test_a_database_that_gives_one_page_again_and_again_stops_the_run():
+    async def fetch(_state):
+        return Page(({"_id": "0"},), "1")
+
+    with pytest.raises(ProviderUnavailable, match="gives the same page of articles again and again"):
+        _ = [one async for one in documents(fetch, AT_ONCE)]
+
+
 async def test_articles_of_one_collection_become_records_in_another_through_faults_on_both_sides(tmp_path):
     async with AstraApi() as api, Simulated(classify=lambda _: "1, 2") as server:
         api.fill("articles", some_articles(25), **UNINDEXED_OPTIONS)

@@ -49,9 +49,12 @@ class AstraCollection:
                     f"{name!r} is no name of a keyspace or collection: up to 48 letters, digits and underscores."
                 )
         address = urlsplit(self.endpoint)
+        # Never quoted: it may be a token in the wrong place, or have one in it.
         if address.scheme not in {"http", "https"} or not address.hostname:
+            raise SettingsError(f"The endpoint for {self} is no address such as https://HOST or http://HOST:PORT.")
+        if address.username is not None or address.query:
             raise SettingsError(
-                f"The endpoint {self.endpoint!r} is no address such as https://HOST or http://HOST:PORT."
+                f"The endpoint for {self} has a user or a query in it: give the address alone, and the token apart."
             )
         _known(self.environment)
         # Anything else would be refused by the HTTP library, in a message that quotes it.
@@ -66,7 +69,7 @@ class AstraCollection:
     @property
     def host(self) -> str:
         """Tell who is asked, for messages."""
-        return urlsplit(self.endpoint).netloc.rpartition("@")[2]
+        return urlsplit(self.endpoint).netloc
 
     @classmethod
     def named(cls, name: str, variables: Mapping[str, str] = environ) -> AstraCollection:

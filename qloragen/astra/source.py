@@ -50,7 +50,7 @@ async def astra_articles(
     Raises, from the first step of the iteration:
         SettingsError: There is no such keyspace or collection, the filter is none, or the extra `astra` is missing.
         AccessDenied: The token is refused.
-        ProviderUnavailable: The database has not answered for too long.
+        ProviderUnavailable: The database has not answered for too long, or gives one page again and again.
     """
     place = AstraCollection.named(place) if isinstance(place, str) else place
     query = Query(filter, projection(fields))
@@ -65,16 +65,18 @@ async def documents(
     """Yield the documents of all pages; `fetch` gets one by its state, None for the first.
 
     Raises:
-        ProviderUnavailable: It has raised OSError again and again, for too long.
+        ProviderUnavailable: It has raised OSError again and again, for too long, or names a page as its own next one.
     """
     state: str | None = None
     while True:
         page = await _patiently(partial(fetch, state), retry)
         for document in page.documents:
             yield document
-        state = page.next
-        if state is None:
+        if page.next is None:
             return
+        if page.next == state:
+            raise ProviderUnavailable("The database gives the same page of articles again and again, without an end.")
+        state = page.next
 
 
 async def _patiently(fetch: Callable[[], Awaitable[Page]], retry: RetryPolicy) -> Page:
