@@ -207,6 +207,25 @@ def test_general_data_leaks_by_what_it_says():
     assert leaks.counts == {"records alike": 2}
 
 
+def test_general_data_is_not_counted_among_the_records():
+    article = Article("a", text(1))
+    general = Example(instruction="How many legs has a spider?", input="", output="Eight.", source="alpaca")
+
+    leaks = check([(TRAIN, general), (TRAIN, general), (TEST, example(article))], [article])
+
+    assert str(leaks) == "no leaks among 1 record of 1 article and 2 general examples"
+
+
+@pytest.mark.parametrize("count", [8, 600, 9_000])
+def test_near_copies_of_short_and_long_articles_leak(count):
+    article = Article("a", text(1, count))
+    copy = Article("copy", changed(article.content, 0.08, 1))
+
+    leaks = check([(TRAIN, example(article)), (TEST, example(copy))], [article, copy])
+
+    assert leaks.counts == {"articles alike": 1}
+
+
 def test_articles_whose_texts_are_lost_are_told_by_their_ids():
     lost, other = Article("a", text(1)), Article("a", text(2))
 
