@@ -20,6 +20,7 @@ from qloragen.engine import (
     Message,
     Request,
     RequestFailed,
+    RunStopped,
     answer_of,
     connect,
     function_for,
@@ -62,9 +63,12 @@ async def main(base_url: str) -> None:
     async with connect(base_url=base_url, api_key=None, max_connections=64, timeout_s=60) as client:
         models = [known_model(SORTER), known_model(WRITER, rpm=600)]
         engine = Engine(client, models, budget=Budget(Bounds(max_cost_usd=Decimal("0.50"))))
-        async with engine.map(urgent(engine)) as outcomes:
-            async for _, outcome in outcomes:
-                print(outcome if isinstance(outcome, RequestFailed) else outcome.text)
+        try:
+            async with engine.map(urgent(engine)) as outcomes:
+                async for _, outcome in outcomes:
+                    print(outcome if isinstance(outcome, RequestFailed) else outcome.text)
+        except RunStopped as reason:  # the budget is spent, the key is wrong, the provider is down for hours...
+            print("stopped:", reason)
         for name, counts in engine.statistics.items():
             print(f"{name}: {counts.completed} answers, {counts.sent} calls, {counts.retried} tried again")
         print(f"spent: ${engine.spent_usd:.6f}")

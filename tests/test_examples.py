@@ -110,6 +110,16 @@ def test_the_engine_example_sorts_and_answers_tickets_whatever_the_provider_does
     assert re.search(r"spent: \$0\.0\d*[1-9]", done.stdout)
 
 
+def test_the_engine_example_says_why_it_stops_and_what_was_spent_by_then(serve, example):
+    server = serve(faults=lambda _: error(401, "Incorrect API key provided", code="invalid_api_key"))
+
+    done = example("engine.py", server.base_url)
+
+    assert (done.code, done.stderr) == (0, "")
+    assert re.search("stopped: .* check OPENAI_API_KEY", done.stdout)
+    assert "spent: $0.000000" in done.stdout
+
+
 @contextmanager
 def service(folder: Path, base_url: str, **knobs: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """The example service as a process of its own, and its address."""
