@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
@@ -19,8 +20,13 @@ VOCABULARY = 5_000
 
 def words(count: int, seed: object) -> list[str]:
     """Return so many words, the same for the same `seed`."""
-    random = Random(repr(seed))  # noqa: S311 - a fixed seed
-    return [f"w{random.randrange(VOCABULARY)}" for _ in range(count)]
+    return [*_words(count, repr(seed))]
+
+
+@lru_cache(maxsize=1_000)
+def _words(count: int, seed: str) -> tuple[str, ...]:
+    random = Random(seed)  # noqa: S311 - a fixed seed
+    return tuple(f"w{random.randrange(VOCABULARY)}" for _ in range(count))
 
 
 def changed(text: str, share: float, seed: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,21 @@ import qloragen
 from qloragen import ExportSummary, export
 from qloragen.dataset.placing import Planned
 from qloragen.dataset.selection import Filters, selection_of
-from qloragen.dataset.splits import TEST, TRAIN, Split
+from qloragen.dataset.splits import TEST, TRAIN, Split, proportions_of, split_of
 from qloragen.dataset.texts import reading_texts
 from qloragen.errors import SetupError
 from qloragen.export import Example, ExportError
 from qloragen.export.alpaca import ALPACA
 from qloragen.export.records import opened_records
 from qloragen.store.run import open_run, read_records
-from qloragen.types import Quality
+from qloragen.types import Article, Quality
 
-from .exports import SLUGS, contents, general_data, make_run, rows_of
+from .dataset_runs import add, example, page
+from .exports import SLUGS, contents, general_data, make_run, prose, rows_of
 from .test_export_changes import A, B, worked
 
 SPLIT: dict[str, Any] = {"split": "60/20/20"}
+HALVES = proportions_of("50/0/50")
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +345,35 @@ def test_a_split_that_would_be_empty_is_an_error_and_the_earlier_folder_stays(tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["more", "out", "run"]
 
 
+def test_a_split_that_is_empty_because_articles_are_all_alike_is_said_to_need_a_higher_similarity(tmp_path):
+    articles = [Article(f"a{number}", page(200, 30, number)) for number in range(50)]
+    add(tmp_path / "run", articles, map(example, articles))
+    words = r"another seed, since 50 articles make 1 group of what is alike, or a similarity higher than 0\.6\.$"
+
+    with pytest.raises(ExportError, match=words):
+        export(tmp_path / "run", tmp_path / "out", **SPLIT)
+
+    assert export(tmp_path / "run", tmp_path / "out", **SPLIT, similarity=0.95).records == 50
+
+
+def test_that_many_articles_are_between_two_splits_is_said_with_a_remedy(tmp_path):
+    few = make_run(tmp_path / "few", 40)
+    many = make_run(tmp_path / "many", 40)
+    texts = [prose(f"a{number}", 80) for number in range(40)]
+    between = [Article(f"b{number}", f"{one} {other}") for number, (one, other) in enumerate(pairwise(texts))]
+    add(many, between, map(example, between))
+
+    clean = export(few, tmp_path / "clean", **SPLIT)
+    summary, higher = (export(many, tmp_path / "out", **SPLIT, similarity=similarity) for similarity in (0.5, 0.7))
+
+    assert summary.left_out["straddling"] > 7
+    assert [any("a higher similarity" in note for note in one.notes) for one in (clean, summary, higher)] == [
+        False,
+        True,
+        False,
+    ]
+
+
 def test_a_folder_is_only_replaced_where_an_export_has_made_all_that_is_in_it(run, tmp_path):
     export(run, tmp_path / "out", **SPLIT)
     export(run, tmp_path / "out", container="datasets")
@@ -488,6 +520,19 @@ def test_what_would_leak_between_splits_is_refused(run):
             match=r"Nothing was written, since there would be \d+ leaks between splits, such as the same art",
         ):
             planned.check(texts.text, 0.6)
+
+
+def test_an_export_is_looked_through_for_what_its_splits_have_missed(tmp_path):
+    # Both ids have the CRC 4ddb0c25, so that these two are taken for one article when records are compared.
+    articles = [Article(name, prose(name, 80)) for name in ("plumless", "buckeroo")]
+    same = prose("same", 40)
+    add(tmp_path / "run", articles, [example(article, output=same) for article in articles])
+    seed = next(n for n in range(99) if [split_of(one.id, HALVES, n) for one in articles] == [TRAIN, TEST])
+
+    with pytest.raises(ExportError, match=r"Nothing was written, since there would be 1 leak .* records alike: "):
+        export(tmp_path / "run", tmp_path / "out", split="50/0/50", seed=seed)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 # --------------------------------------------------------------------------------------------------- age, memory, texts

@@ -33,6 +33,8 @@ class Assigner:
     def __init__(self, groups: Groups, proportions: Proportions, seed: int = 0) -> None:
         self.left_out: Counter[str] = Counter()
         """Why records are in no split, to how many."""
+        self.assigned = 0
+        """How many records there were."""
         self._groups = groups
         self._proportions = proportions
         self._seed = seed
@@ -42,6 +44,7 @@ class Assigner:
 
     def assign(self, example: Example) -> Split | None:
         """Return the split that a record goes into from now on; None for one that is left out, which is counted."""
+        self.assigned += 1
         splits, printed = self._splits(example), print_of_example(example)
         reason = STRADDLING if len(splits) > 1 else ALIKE if self._is_alike(printed, splits) else None
         for split in splits:

@@ -56,6 +56,8 @@ class Groups:
     def __init__(self) -> None:
         self.names: list[str] = []
         """The ids of the articles that began them, in their order."""
+        self.articles = 0
+        """How many texts of articles were put into them."""
         self._of_whole: dict[int, int] = {}
         """What stands for the id of a whole article, to the number of its group."""
         self._of_text: dict[int, int | tuple[int, ...]] = {}
@@ -165,6 +167,7 @@ def groups_of(history: History, similarity: float = SIMILARITY) -> Groups:
             groups.note(arrival)
             continue
         one = _seen(arrival.text)
+        groups.articles += 1
         index.add(one, groups.note(arrival, *index.like(one)), arrival.at)
     return groups
 

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from ..export import Example, ExportError, Form
 from ..export.records import Records
-from .assigning import Assigner
+from ..words import counted
+from .assigning import STRADDLING, Assigner
 from .balance import Caps, caps_of
 from .blending import Blend
-from .groups import groups_of
+from .groups import Groups, groups_of
 from .held_out import HeldOut
 from .leakage import leaks_in
 from .mixing import plan_mix
@@ -29,6 +30,13 @@ BALANCE = "balance"
 """Why a record is left out: there are too many of its type."""
 _NOWHERE, _OUTDATED = 0, 1 << 4
 """Marks of a record, besides the number of its split, which counts from 1."""
+_MANY = 0.05
+"""Share of the records from which on it is said what may be done about those that are between two splits."""
+_STRADDLE = (
+    "many articles are like some of two splits, as later versions of pages are: a higher similarity leaves fewer out"
+)
+_FEW = 2
+"""Articles to a group from which on a lack of groups may be why a split is empty."""
 
 
 class Placing(Protocol):
@@ -93,6 +101,8 @@ class Planned:
         self.splits = splits
         self.blend: Blend | None = None
         self.notes: tuple[str, ...] = selection.notes
+        self.advice = ""
+        """What else would help where a split is empty, after a comma."""
         self.left_out: Counter[str] = selection.left_out
         """Reason to records that are in no split."""
         self._records = records
@@ -133,7 +143,7 @@ class Planned:
         if empty:
             raise ExportError(
                 f"The split {empty} would be empty, for no article falls into it; give it a larger share, or try "
-                "another seed."
+                f"another seed{self.advice}."
             )
         if order.mixes:
             self._mix(order, form)
@@ -196,13 +206,25 @@ def plan(folder: Path, records: Records, selection: Selection, order: Order, for
 
 def _parted(folder: Path, planned: Planned, order: Order, parting: Parting, form: Form) -> Planned:
     with reading_texts(folder) as texts:
-        assigner = Assigner(groups_of(texts, parting.similarity), parting.proportions, parting.seed)
+        groups = groups_of(texts, parting.similarity)
+        assigner = Assigner(groups, parting.proportions, parting.seed)
         _place(planned, order, assigner.assign)
         planned.left_out.update(assigner.left_out)
+        planned.advice = _advice(groups, parting)
+        if assigner.left_out[STRADDLING] > _MANY * assigner.assigned:
+            planned.notes += (_STRADDLE,)
         planned.complete(order, form)
         planned.check(texts.text, parting.similarity)
         return planned
     raise AssertionError("unreachable")
+
+
+def _advice(groups: Groups, parting: Parting) -> str:
+    """Return what helps where articles are so much alike that there are few groups of them."""
+    if groups.articles < _FEW * len(groups):
+        return ""
+    what = f", since {counted(groups.articles, 'article')} make {counted(len(groups), 'group')} of what is alike"
+    return f"{what}, or a similarity higher than {parting.similarity:g}" if parting.similarity < 1 else what
 
 
 def _place(planned: Planned, order: Order, split_of: Callable[[Example], Split | None]) -> None:
