@@ -155,3 +155,13 @@ def test_without_a_standard_output_a_file_is_asked_for(run, monkeypatch, capsys)
 
     assert code == 2
     assert "Standard output is closed; name a file to write to." in capsys.readouterr().err
+
+
+def test_records_that_are_missing_from_their_file_are_exported_from_the_journal(tmp_path):
+    run = make_run(tmp_path / "run", 4)
+    records = (run / "records.jsonl").read_bytes()
+    (run / "records.jsonl").write_bytes(records[: len(records) // 2])
+
+    main(["export", str(run), "--format", "alpaca", "--out", str(tmp_path / "train.jsonl")])
+
+    assert len(rows_of(tmp_path / "train.jsonl")) == 10
