@@ -87,9 +87,9 @@ async def test_the_card_of_a_run_is_accepted_by_the_hub_and_by_datasets(run, tmp
 async def test_the_card_of_a_run_says_what_the_run_was_and_no_secret_path_or_text(run):
     report = qloragen.quality_report(run)
 
-    text = card(origin_of(run), EXPORTED)
+    text = card(origin_of(run), replace(EXPORTED, examples={"train": {"summary": 9}}))
 
-    assert "# 90 instruction records from 7 articles" in text
+    assert "# 9 instruction records from 7 articles" in text
     assert "- from: docs.example.org (7)" in text
     assert "- marked up as: markdown (4), asciidoc (1), text (1), rst (1)" in text
     assert "gpt-6-luna (generate), gpt-6-sol (classify)" in text
@@ -101,6 +101,15 @@ async def test_the_card_of_a_run_says_what_the_run_was_and_no_secret_path_or_tex
         assert word not in text
     for example in examples(run):
         assert example.output not in text
+
+
+def test_records_of_texts_that_were_changed_later_are_counted_with_those_texts(origin):
+    more = replace(EXPORTED, examples={"train": {"summary": 101}})
+
+    text = card(replace(origin, formats={"markdown": 30, "html": 4}), more)
+
+    assert "# 101 instruction records from up to 34 texts of articles\n" in text
+    assert "Of 91 records of the run's articles as they last were, in this data or not, as" in text
 
 
 def test_a_reader_finds_counts_choices_general_data_costs_and_whose_licence_decides(origin):

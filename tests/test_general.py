@@ -245,3 +245,15 @@ def test_any_line_is_an_example_left_out_or_an_error_of_ours(row, tmp_path_facto
         assert found.instruction.strip()
         assert found.output.strip()
         assert [turn.role for turn in found.earlier] == ["user", "assistant"] * (len(found.earlier) // 2)
+
+
+def test_a_line_that_no_row_could_be_is_refused_without_reading_on(tmp_path):
+    file = tmp_path / "endless.jsonl"
+    with file.open("wb") as opened:
+        opened.write(json.dumps(ALPACA).encode() + b'\n{"instruction": "')
+        opened.truncate(20 << 30)  # takes no room on the disk
+
+    with pytest.raises(
+        ExportError, match=r"endless\.jsonl:2 is a line of more than 67,108,864 bytes; mend or remove it"
+    ):
+        read(file)

@@ -240,7 +240,7 @@ def articles(draw: st.DrawFn) -> Article:
 histories = st.lists(articles(), min_size=2, max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories, st.integers(0, 12))
 def test_what_is_added_or_edited_later_changes_the_group_of_no_record(history, count):
     records = [example(one) for one in history[:count]]
@@ -250,7 +250,7 @@ def test_what_is_added_or_edited_later_changes_the_group_of_no_record(history, c
     assert [before.of(one) for one in records] == [after.of(one) for one in records]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories, st.integers(0, 20))
 def test_two_articles_that_are_alike_are_never_in_two_splits(history, seed):
     groups = groups_of(Told(history))

@@ -87,6 +87,8 @@ def _opening(origin: Origin, exported: Exported) -> str:
     records = sum(sum(by_type.values()) for by_type in exported.examples.values())
     most = "up to " if exported.left_out else ""  # with a record that was left out an article may have been
     from_articles = f"from {most}{_many(_articles(origin.report), 'article')}"
+    if records > origin.report.diversity.records:  # articles that were changed, or are in no source any more, have some
+        from_articles = f"from up to {_many(sum(origin.formats.values()), 'text')} of articles"
     return (
         f"# {_many(records, 'instruction record')} {from_articles}\n\n"
         "Each record is an instruction, an input that the answer rests on, and an output, for fine-tuning a language "
@@ -184,8 +186,8 @@ def _quality(report: Report) -> Iterator[str]:
     if not report.quality:
         return
     yield (
-        f"Of all {_many(report.diversity.records, 'record')} of the run, before any were left out of this data, as "
-        "`qloragen report` measures it."
+        f"Of {_many(report.diversity.records, 'record')} of the run's articles as they last were, in this data or not, "
+        "as `qloragen report` measures it."
     )
     rows = [
         (*map(escaped, (verdict(row), row.name, row.goal, remark(row), value(row))), f"{row.of:,}")

@@ -26,6 +26,8 @@ else:
 _BOM = b"\xef\xbb\xbf"
 _MOST_ARRAY_BYTES = 512 * 1024 * 1024
 """A JSON array is read whole; a larger one belongs into JSON lines."""
+_MOST_LINE_BYTES = 64 * 1024 * 1024
+"""Of one row; a file that has a longer line is no lines of JSON."""
 _BATCH = 64
 """Rows of Parquet that are made values of Python at once."""
 
@@ -41,10 +43,9 @@ class Found(NamedTuple):
 
 
 class _Stream(Protocol):
-    def readline(self) -> bytes: ...
+    def readline(self, size: int, /) -> bytes: ...
     def read(self, size: int, /) -> bytes: ...
     def close(self) -> None: ...
-    def __iter__(self) -> Iterator[bytes]: ...
 
 
 def rows_of(file: Path, columns: Collection[str]) -> Iterator[Found]:
@@ -92,14 +93,17 @@ def _opened(file: Path) -> _Stream:
 
 
 def _lines(stream: _Stream) -> Iterator[bytes]:
-    """Yield lines, without the mark that may begin a file."""
-    first = stream.readline()
-    yield first.removeprefix(_BOM)
-    yield from stream
+    """Yield lines, without the mark that may begin a file; of those that are too long what is not, and a byte more."""
+    line = stream.readline(_MOST_LINE_BYTES + 1).removeprefix(_BOM)
+    while line:
+        yield line
+        line = stream.readline(_MOST_LINE_BYTES + 1)
 
 
 def _each(file: Path, lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, object]]:
     for number, line in lines:
+        if len(line) > _MOST_LINE_BYTES:
+            raise ExportError(f"{file}:{number} is a line of more than {_MOST_LINE_BYTES:,} bytes; mend or remove it.")
         if line.strip():
             yield number, _value(line, f"{file}:{number}")
 
