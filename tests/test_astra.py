@@ -311,6 +311,8 @@ def test_a_name_takes_the_rest_from_the_environment_and_stands_for_one_database(
             "needs the environment variable ASTRA_DB_APPLICATION_TOKEN",
         ),
         ("ks.records", {"ASTRA_DB_API_ENDPOINT": "localhost:8181"}, "The endpoint for ks.records is no address"),
+        ("ks.records", {"ASTRA_DB_API_ENDPOINT": "http://[host"}, "The endpoint for ks.records is no address"),
+        ("ks.records", {"ASTRA_DB_API_ENDPOINT": "http://host:port"}, "The endpoint for ks.records is no address"),
         ("ks.records", {"ASTRA_DB_API_ENDPOINT": TOKEN}, "The endpoint for ks.records is no address"),
         ("ks.records", {"ASTRA_DB_API_ENDPOINT": f"https://me:{TOKEN}@host"}, "has a user or a query in it"),
         ("ks.records", {"ASTRA_DB_API_ENDPOINT": f"https://host?token={TOKEN}"}, "has a user or a query in it"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import environ
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import SettingsError
 
@@ -48,9 +48,8 @@ class AstraCollection:
                 raise SettingsError(
                     f"{name!r} is no name of a keyspace or collection: up to 48 letters, digits and underscores."
                 )
-        address = urlsplit(self.endpoint)
         # Never quoted: it may be a token in the wrong place, or have one in it.
-        if address.scheme not in {"http", "https"} or not address.hostname:
+        if (address := _address(self.endpoint)) is None:
             raise SettingsError(f"The endpoint for {self} is no address such as https://HOST or http://HOST:PORT.")
         if address.username is not None or address.query:
             raise SettingsError(
@@ -101,6 +100,16 @@ class AstraCollection:
 def cassandra_token(username: str, password: str) -> str:
     """Return the token that stands for a user of a Cassandra database of one's own."""
     return ":".join(["Cassandra", *(b64encode(text.encode()).decode() for text in (username, password))])
+
+
+def _address(text: str) -> SplitResult | None:
+    """Return the parts of a web address; None when it is none."""
+    try:
+        address = urlsplit(text)
+        is_one = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:  # brackets or a port that cannot be
+        return None
+    return address if is_one else None
 
 
 def _known(environment: str) -> Environment:
