@@ -18,8 +18,8 @@ qlora: export HF_HUB_OFFLINE = 1
 qlora: .venv/qlora  ## tune a small model on records written by hand, and compare it with what it was; some minutes on 2 cores
 	$(BIN)/python examples/qlora/written.py $(QLORA)/run
 	$(BIN)/qloragen export $(QLORA)/run --format prompt-completion --split 70/10/20 --out $(QLORA)/dataset
-	$(BIN)/python examples/qlora/train.py $(QLORA)/dataset --out $(QLORA)/adapter --steps 16 --evaluate-every 8 --rate 1e-3
-	$(BIN)/python examples/qlora/compare.py $(QLORA)/dataset $(QLORA)/adapter --answers 6 --max-tokens 128
+	$(BIN)/python examples/qlora/train.py $(QLORA)/dataset --out $(QLORA)/adapter --steps 16 --batch 2 --evaluate-every 8 --rate 1e-3 --max-length 384
+	$(BIN)/python examples/qlora/compare.py $(QLORA)/dataset $(QLORA)/adapter --answers 4 --max-tokens 96
 
 test: .venv/dev  ## run all tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
@@ -84,10 +84,13 @@ clean:  ## remove the environment and what runs left behind
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Some builds of torch need CUDA's libraries, of several gigabytes, to be imported at all; others come without.
-.venv/qlora: .venv/demo requirements/qlora.txt requirements/torch.txt requirements/cuda.txt
-	$(INSTALL) --no-deps -r requirements/torch.txt -r requirements/qlora.txt
-	$(BIN)/python -c 'import torch' || $(INSTALL) --no-deps -r requirements/cuda.txt
+# Without a GPU torch's build for the CPU will do, if pip knows where to find it. The other one needs CUDA's libraries, of
+# several gigabytes, to be imported at all.
+.venv/qlora: .venv/demo requirements/qlora.txt requirements/torch.txt requirements/torch-cpu.txt requirements/cuda.txt
+	test ! -e /dev/nvidiactl && $(INSTALL) --no-deps -r requirements/torch-cpu.txt 2>/dev/null \
+		|| $(INSTALL) --no-deps -r requirements/torch.txt
+	$(INSTALL) --no-deps -r requirements/qlora.txt
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(INSTALL) --no-deps -r requirements/cuda.txt
 	touch $@
 
 .venv/dev: .venv/demo requirements/dev.txt
