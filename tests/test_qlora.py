@@ -32,7 +32,11 @@ RECORDS = [
 ]
 PROMPT = "### Instruction:\n{}\n\n### Context:\n{}\n\n### Response:\n"
 ROWS = [{"prompt": PROMPT.format(asked, given), "completion": f"{said}\n\n### End"} for asked, given, said in RECORDS]
-QUICK = ("--steps", "120", "--rate", "1e-2", "--evaluate-every", "40", "--max-length", "256")
+CHATS = [
+    {"messages": [{"role": "user", "content": f"{asked}\n\n{given}"}, {"role": "assistant", "content": said}]}
+    for asked, given, said in RECORDS
+]
+QUICK = ("--steps", "120", "--rate", "1e-2", "--evaluate-every", "40", "--max-length", "256", "--at-once", "4")
 
 
 def written(folder: Path, **splits):
@@ -109,6 +113,85 @@ def test_the_tuned_model_says_the_answer_and_then_ends(loop, place):
     assert all(answer.ended for answer in said)
 
 
+def test_a_model_that_has_learned_nothing_compares_as_its_base_does(loop, place, tmp_path):
+    trainer(loop, place, place / "dataset").save_model(str(tmp_path / "adapter"))
+
+    loop.compare.main([str(place / "dataset"), str(tmp_path / "adapter"), "--answers", "2", "--max-tokens", "8"])
+
+    for _, base, tuned, base_closed, tuned_closed in table(tmp_path / "adapter")[2:]:
+        assert base == tuned
+        assert base_closed == tuned_closed
+
+
+@pytest.mark.parametrize("rows", [ROWS, CHATS], ids=["text", "chat"])
+def test_closed_book_the_question_is_asked_without_its_context_and_the_answer_is_the_same(loop, place, tmp_path, rows):
+    dataset = written(tmp_path / "dataset", train=rows, validation=rows, test=rows)
+    tokenizer = loop.train.load_tokenizer(str(place / "model"))
+
+    books, _ = loop.compare.books_of(dataset, tokenizer)
+
+    for (asked, given, said), opened, shut in zip(RECORDS, books["open-book"], books["closed-book"], strict=True):
+        assert given in opened.prompt
+        assert given not in shut.prompt
+        assert asked in shut.prompt
+        assert (opened.answer, opened.ending) == (shut.answer, shut.ending)
+        assert opened.answer == said
+        assert opened.ending.count(tokenizer.eos_token) == 1
+
+
+def test_an_end_of_sequence_token_that_the_export_has_put_there_is_read_and_learned_once(loop, place, tmp_path):
+    tokenizer = loop.train.load_tokenizer(str(place / "model"))
+    ended = [{**row, "completion": row["completion"] + tokenizer.eos_token} for row in ROWS]
+    dataset = written(tmp_path / "dataset", train=ended, validation=ended, test=ended)
+
+    prepared = trainer(loop, place, dataset, "--in-order")
+
+    assert loop.compare.books_of(dataset, tokenizer) == loop.compare.books_of(place / "dataset", tokenizer)
+    assert [row["input_ids"].count(tokenizer.eos_token_id) for row in prepared.train_dataset] == [1] * len(ROWS)
+
+
+def test_lines_of_the_only_answer_of_a_split_are_no_end_marker(loop, place, tmp_path):
+    lone = [{**ROWS[0], "completion": "Two lines\nof an answer.\n\n### End"}]
+    dataset = written(tmp_path / "dataset", train=ROWS, validation=ROWS, test=lone)
+
+    books, marker = loop.compare.books_of(dataset, loop.train.load_tokenizer(str(place / "model")))
+
+    assert marker == "\n\n### End"
+    assert books["open-book"][0].answer == "Two lines\nof an answer."
+
+
+def test_what_a_chat_template_puts_around_the_answer_is_not_taken_for_it(loop, place):
+    tokenizer = loop.train.load_tokenizer(str(place / "model"))
+    tokenizer.chat_template = (
+        "{% for message in messages %}{{ message.role }}: {% if loop.last and message.role == 'assistant' %}"
+        "<think></think>{% endif %}"
+        "{{ message.content }}<|end|>\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    row = {"prompt": CHATS[0]["messages"][:1], "completion": CHATS[0]["messages"][1:]}
+
+    example = loop.data.spelled(row, tokenizer)
+
+    assert example.prompt.endswith("\nassistant: <think></think>")
+    assert (example.answer, example.ending) == (RECORDS[0][2], "<|end|>")
+
+
+def test_a_chat_template_that_leaves_answers_out_is_refused_with_the_format_to_take(loop, place):
+    tokenizer = loop.train.load_tokenizer(str(place / "model"))
+    tokenizer.chat_template = "{% for message in messages %}{{ message.role }}{% endfor %}"
+
+    with pytest.raises(SystemExit, match="--format prompt-completion"):
+        loop.data.spelled({"prompt": CHATS[0]["messages"][:1], "completion": CHATS[0]["messages"][1:]}, tokenizer)
+
+
+def test_a_training_that_gains_nothing_says_so_however_short_it_is(loop, place, tmp_path, capsys):
+    options = [str(place / "dataset"), "--out", str(tmp_path / "adapter"), "--model", str(place / "model")]
+
+    loop.train.main([*options, "--steps", "1", "--rate", "0", "--at-once", "4"])
+
+    assert list(validations(tmp_path / "adapter")) == [0, 1]
+    assert "nothing was gained" in capsys.readouterr().out
+
+
 def test_the_comparison_has_both_models_asked_in_both_ways(loop, place, capsys):
     loop.compare.main([str(place / "dataset"), str(place / "adapter"), "--answers", "2", "--max-tokens", "64"])
 
@@ -133,7 +216,9 @@ def test_training_ends_early_where_validation_gains_nothing_and_keeps_the_best(l
     dataset = written(tmp_path / "dataset", train=ROWS, validation=others, test=ROWS)
     options = [str(dataset), "--out", str(tmp_path / "adapter"), "--model", str(place / "model")]
 
-    loop.train.main([*options, "--steps", "400", "--evaluate-every", "10", "--patience", "2", "--rate", "1e-2"])
+    loop.train.main(
+        [*options, "--steps", "400", "--evaluate-every", "10", "--patience", "2", "--rate", "1e-2", "--at-once", "4"]
+    )
 
     validated = validations(tmp_path / "adapter")
     last = max(validated)
@@ -160,7 +245,7 @@ def test_all_layers_learn_after_a_validation(loop, place):
 
 
 def test_general_data_that_comes_first_is_trained_on_first(loop, place):
-    sequential = trainer(loop, place, place / "dataset", "--in-order", "--batch", "1")
+    sequential = trainer(loop, place, place / "dataset", "--in-order", "--at-once", "1")
 
     seen = [sequential.processing_class.decode(batch["input_ids"][0]) for batch in sequential.get_train_dataloader()]
 
@@ -191,7 +276,7 @@ def test_the_records_written_by_hand_become_a_run_and_a_dataset(loop, place, tmp
 
     assert sum(map(len, splits.values())) == done.records
     for row in splits["test"]:
-        example = loop.data.spelled(row, tokenizer, loop.data.end_marker(splits["test"]))
+        example = loop.data.spelled(row, tokenizer, loop.data.end_marker(splits, tokenizer.eos_token))
         shut = loop.data.spelled({**row, "prompt": loop.data.closed_book(row["prompt"])}, tokenizer)
         assert example.ending.endswith(tokenizer.eos_token)
         assert "### End" not in example.answer
@@ -214,6 +299,11 @@ def test_a_dataset_of_another_format_is_refused_with_the_one_that_is_wanted(loop
         loop.data.load_splits(dataset)
 
 
+def test_a_folder_that_is_not_there_is_refused_and_not_looked_for_elsewhere(loop, tmp_path):
+    with pytest.raises(SystemExit, match="There is no folder"):
+        loop.data.load_splits(tmp_path / "none")
+
+
 def test_a_dataset_without_splits_is_refused_with_the_flag_that_makes_them(loop, tmp_path):
     dataset = written(tmp_path / "dataset", train=ROWS)
 
@@ -228,15 +318,15 @@ def test_a_real_model_learns_from_few_records_to_answer_and_to_end(loop, tmp_pat
     importlib.import_module("anyio").run(importlib.import_module("written").main, str(run))
     qloragen.export(run, tmp_path / "all", format="prompt-completion", split="70/10/20")
     splits = loop.data.load_splits(tmp_path / "all")
-    few = {"train": 24, "validation": 3, "test": 2}
+    few = {"train": 16, "validation": 2, "test": 2}
     shortest = {name: sorted(splits[name], key=lambda row: len(str(row)))[:count] for name, count in few.items()}
     dataset = written(tmp_path / "dataset", **shortest)
-    quick = ("--steps", "12", "--batch", "2", "--rate", "1e-3", "--evaluate-every", "6")
+    quick = ("--steps", "10", "--batch", "2", "--rate", "2e-3", "--evaluate-every", "10")
 
     loop.train.main([str(dataset), "--out", str(tmp_path / "adapter"), *quick])
     validated = validations(tmp_path / "adapter")
-    assert list(validated) == [0, 6, 12]
-    assert validated[12] < validated[0] - 0.3
+    assert list(validated) == [0, 10]
+    assert validated[10] < validated[0] - 0.3
     tokenizer = loop.train.load_tokenizer(str(tmp_path / "adapter"))
     model = loop.compare.load_tuned(tmp_path / "adapter", None)
     books, _ = loop.compare.books_of(dataset, tokenizer)
@@ -246,4 +336,4 @@ def test_a_real_model_learns_from_few_records_to_answer_and_to_end(loop, tmp_pat
     assert tuned.answer < base.answer
     assert tuned.ending < base.ending / 2
     prompts = [example.prompt for example in books["open-book"]]
-    assert any(answer.ended for answer in loop.measure.answers(model, tokenizer, prompts, 96))
+    assert any(answer.ended for answer in loop.measure.answers(model, tokenizer, prompts, 64))

@@ -76,8 +76,9 @@ def load_tuned(adapter: Path, base: str | None) -> PeftModel:
 def books_of(dataset: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[Books, str]:
     """Return the test split in both ways, and the marker that its answers end with. The prompts of a template of your
     own may hold no context that can be found; then there is one way only."""
-    rows = load_splits(dataset)["test"]
-    marker = end_marker(rows)
+    splits = load_splits(dataset)
+    rows = splits["test"]
+    marker = end_marker(splits, tokenizer.eos_token)
     opened = [spelled(row, tokenizer, marker) for row in rows]
     closed = [spelled({**row, "prompt": closed_book(row["prompt"])}, tokenizer, marker) for row in rows]
     return ({"open-book": opened} if closed == opened else {"open-book": opened, "closed-book": closed}), marker

@@ -40,6 +40,8 @@ def load_splits(folder: Path) -> DatasetDict:
     Raises:
         SystemExit: It is something else.
     """
+    if not folder.is_dir():
+        raise SystemExit(f"There is no folder {folder}; qloragen export RUN --split 80/10/10 --out {folder} makes one.")
     splits = load_dataset(str(folder))
     for name in ("train", "validation", "test"):
         if name not in splits:
@@ -71,14 +73,21 @@ def fitting(rows: Dataset, tokenizer: PreTrainedTokenizerBase, most: int) -> Dat
 
 
 def spelled(row: Row, tokenizer: PreTrainedTokenizerBase, marker: str = "") -> Spelled:
-    """Return an example as text; `marker` is what the completion ends with besides its answer."""
+    """Return an example as text; `marker` is what the completion ends with besides its answer.
+
+    Raises:
+        SystemExit: The tokenizer's template for chats does not say what the assistant says as it is.
+    """
     prompt, completion = row["prompt"], row["completion"]
+    end = tokenizer.eos_token
     if isinstance(completion, str):
-        return Spelled(str(prompt), completion.removesuffix(marker), marker + tokenizer.eos_token)
-    before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        return Spelled(str(prompt), completion.removesuffix(end).removesuffix(marker), marker + end)
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
-    answer = completion[0]["content"]
-    return Spelled(before, answer, whole[len(before) + len(answer) :])
+    answer = completion[0]["content"].strip()
+    before, found, after = whole.rpartition(answer)
+    if not found:
+        raise SystemExit("The model's chat template changes answers; export with --format prompt-completion.")
+    return Spelled(before, answer, after.partition(end)[0] + end if end in after else after)
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> BatchEncoding:
@@ -96,8 +105,10 @@ def closed_book(prompt: Text) -> Text:
     return [*before, {**last, "content": last["content"].partition("\n\n")[0]}]
 
 
-def end_marker(rows: Dataset) -> str:
-    """Return the lines with which all completions end, such as `### End` and what separates it from the answer."""
-    texts = [completion for completion in rows["completion"] if isinstance(completion, str)]
+def end_marker(splits: DatasetDict, end: str) -> str:
+    """Return the lines with which all completions end, such as `### End` and what separates it from the answer, without
+    the end-of-sequence token `end`, which an export can have put there. One split alone may be a single answer."""
+    every = (completion for rows in splits.values() for completion in rows["completion"])
+    texts = [completion.removesuffix(end) for completion in every if isinstance(completion, str)]
     ending = commonprefix([text[::-1] for text in texts])[::-1]  # noqa: RUF071 - by character is what is wanted
     return ending[ending.index("\n") :] if "\n" in ending else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,12 +61,19 @@ def answers(
         asked = tokenizer(some, return_tensors="pt", padding=True, add_special_tokens=not chat).to(model.device)
         with torch.inference_mode():
             said = model.generate(**asked, max_new_tokens=most, do_sample=False)[:, asked["input_ids"].shape[1] :]
-        yield from (read_answer(tokenizer, row.tolist()) for row in said)
+        ends = {tokenizer.eos_token_id, *ends_of(model)}
+        yield from (read_answer(tokenizer, row.tolist(), ends) for row in said)
 
 
-def read_answer(tokenizer: PreTrainedTokenizerBase, said: Sequence[int]) -> Answer:
-    """Return what the tokens say up to the end-of-sequence token, if it is there."""
-    end = said.index(tokenizer.eos_token_id) if tokenizer.eos_token_id in said else None
+def ends_of(model: PreTrainedModel) -> Sequence[int]:
+    """Return the tokens that end what the model says; those of chats can have one of their own."""
+    ends = model.generation_config.eos_token_id
+    return [] if ends is None else ends if isinstance(ends, list) else [ends]
+
+
+def read_answer(tokenizer: PreTrainedTokenizerBase, said: Sequence[int], ends: Container[int]) -> Answer:
+    """Return what the tokens say up to the first of those that end an answer, if there is one."""
+    end = next((place for place, token in enumerate(said) if token in ends), None)
     return Answer(tokenizer.decode(said[:end]), len(said[:end]), end is not None)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -34,7 +35,15 @@ def main(arguments: list[str] | None = None) -> None:
         trainer.save_model(str(options.out))
     losses = [step for step in trainer.state.log_history if "loss" in step or "eval_loss" in step]
     (options.out / "training.json").write_text(json.dumps(losses, indent=1), "utf-8")
-    print(f"best validation loss: {trainer.state.best_metric:.3f}; the adapter is in {options.out}")
+    print(conclusion(losses, options.out))
+
+
+def conclusion(losses: Sequence[Mapping[str, float]], out: Path) -> str:
+    """Return a sentence on what training has come to. The first validation is that of the model as it was."""
+    first, *later = [step["eval_loss"] for step in losses if "eval_loss" in step]
+    best = min(later)
+    hint = "" if best < first else "; nothing was gained: take a lower --rate, or more records"
+    return f"validation loss: {first:.3f} at first, {best:.3f} at best{hint}; the adapter is in {out}"
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -44,6 +53,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", help="name or folder; the small one that is installed, if left out")
     parser.add_argument("--steps", type=int, default=200, help="most steps (200)")
     parser.add_argument("--batch", type=int, default=4, help="examples of a step (4)")
+    parser.add_argument(
+        "--at-once", type=int, metavar="N", help="so many of them together (GPU: all; CPU: 1, which pads none)"
+    )
     parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate (3e-4)")
     parser.add_argument("--rank", type=int, default=16, help="rank of the adapter (16)")
     parser.add_argument("--max-length", type=int, default=1024, help="tokens; longer examples are left out (1024)")
@@ -53,7 +65,11 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--in-order", action="store_true", help="keep the order of the file, as general data first has it"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.at_once = options.at_once or (options.batch if torch.cuda.is_available() else 1)
+    if options.batch % options.at_once:
+        parser.error(f"--batch {options.batch} is not a multiple of --at-once {options.at_once}.")
+    return options
 
 
 def trainer_for(options: argparse.Namespace, checkpoints: str) -> SFTTrainer:
@@ -82,11 +98,13 @@ def trainer_for(options: argparse.Namespace, checkpoints: str) -> SFTTrainer:
 
 def settings(options: argparse.Namespace, checkpoints: str, place: Place) -> SFTConfig:
     on_gpu = place.device != "cpu"
+    evaluate_every = min(options.evaluate_every, options.steps)
     return SFTConfig(
         output_dir=checkpoints,
         max_steps=options.steps,
-        per_device_train_batch_size=options.batch,
-        per_device_eval_batch_size=options.batch,
+        per_device_train_batch_size=options.at_once,
+        gradient_accumulation_steps=options.batch // options.at_once,
+        per_device_eval_batch_size=options.at_once,
         learning_rate=options.rate,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, options.steps // 20),
@@ -96,18 +114,17 @@ def settings(options: argparse.Namespace, checkpoints: str, place: Place) -> SFT
         train_sampling_strategy="sequential" if options.in_order else "random",
         seed=options.seed,
         eval_strategy="steps",
-        eval_steps=options.evaluate_every,
+        eval_steps=evaluate_every,
         eval_on_start=True,
         save_strategy="steps",
-        save_steps=options.evaluate_every,
+        save_steps=evaluate_every,
         save_total_limit=1,
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
-        logging_steps=max(1, options.evaluate_every // 2),
+        logging_steps=max(1, evaluate_every // 2),
         use_cpu=not on_gpu,
         bf16=place.dtype == torch.bfloat16,
-        fp16=place.dtype == torch.float16,
         activation_checkpointing=on_gpu,
         disable_tqdm=True,
         report_to="none",
