@@ -14,7 +14,9 @@ demo: .venv/demo  ## run the main job with a real language model on this machine
 	$(BIN)/qloragen generate examples/articles --local --limit 3 --out $(OUT) || test $$? -eq 3  # a model this small has records refused
 	@$(BIN)/python examples/show_record.py $(OUT)
 
+# Threads that wait for one another actively take ten times as long where others use the cores too.
 qlora: export HF_HUB_OFFLINE = 1
+qlora: export OMP_WAIT_POLICY = PASSIVE
 qlora: .venv/qlora  ## tune a small model on records written by hand, and compare it with what it was; some minutes on 2 cores
 	$(BIN)/python examples/qlora/written.py $(QLORA)/run
 	$(BIN)/qloragen export $(QLORA)/run --format prompt-completion --split 70/10/20 --out $(QLORA)/dataset

@@ -52,6 +52,8 @@ def written(folder: Path, **splits):
 def loop():
     """The programs, as modules."""
     sys.path.insert(0, str(LOOP))
+    # Tests run side by side: threads that wait for one another on cores that others use take ten times as long as one.
+    importlib.import_module("torch").set_num_threads(1)
     yield SimpleNamespace(**{name: importlib.import_module(name) for name in ("data", "train", "measure", "compare")})
     sys.path.remove(str(LOOP))
 
