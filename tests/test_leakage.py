@@ -274,6 +274,28 @@ def test_examples_are_read_anew_each_time():
     assert (bool(leaks), len(read)) == (False, 2)
 
 
+@pytest.mark.parametrize("boilerplate", [100, 120, 140])
+def test_few_templates_make_no_pairs_to_compare_however_many_their_pages_are(boilerplate):
+    articles = [Article(f"a{number}", page(boilerplate, 200 - boilerplate, number)) for number in range(500)]
+    copy = Article("copy", changed(articles[0].content, 0.08, 1))
+
+    clean, leaking = (check([*dealt(articles), *more], [*articles, copy]) for more in ([], [(TEST, example(copy))]))
+
+    assert not clean
+    assert clean.pairs <= len(articles)
+    assert leaking.counts == {"articles alike": 1}
+
+
+def test_of_a_text_that_is_like_hundreds_so_many_are_compared_that_it_is_found():
+    articles = [Article(f"a{number}", page(180, 20, number)) for number in range(401)]
+    rows = [(TRAIN, example(articles[0])), *((TEST, example(article)) for article in articles[1:])]
+
+    leaks = check(rows, articles)
+
+    assert leaks.counts == {"articles alike": 256}
+    assert leaks.pairs == 400
+
+
 def test_a_likeness_that_cannot_be_looked_for_is_refused():
     with pytest.raises(ExportError, match=r"similarity is 0\.3"):
         check([], [], 0.3)

@@ -5,9 +5,7 @@ Rules:
 1. A leak is, of two different splits: records of one article, its parts and earlier texts included, or of one text;
    articles that are alike; records that say nearly the same.
 2. What is held out, which is less, is kept; then everything passes by, and is compared with what another split has.
-3. Two texts are compared when they share enough of their 32 lowest hashes, which they do with a probability of 99.99 %
-   at a likeness of 0.6. Then all that they have in common is counted, unless bitmaps of their hashes show that it is
-   too little: this costs a tenth, and most pages of one template are told apart by it.
+3. Two texts are compared when they share one of their rarest hashes, which all do that are alike: see `rarest`.
 
 None of this is taken from `groups`, which finds by other means what is to be compared: what one of them misses, the
 other need not.
@@ -15,11 +13,8 @@ other need not.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from heapq import nsmallest
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 from zlib import crc32
 
@@ -28,6 +23,7 @@ from ..pipeline.uniqueness.texts import said
 from ..sources.sketch import words
 from ..words import counted
 from .alike import SIMILARITY, checked_similarity, pairs_of
+from .rarest import HASH_BITS, Rarest
 from .splits import SPLITS, TRAIN, Split
 from .texts import short, whole_id
 
@@ -43,15 +39,10 @@ RECORDS_ALIKE = 0.8
 outputs; of few words, in instruction and output."""
 
 _SHOWN = 20
-_LOWEST = 32
-_SHARED = 8
-"""Of so many lowest hashes, how many two texts have in common to be compared."""
-_LISTED = 1_024
-"""Texts that are looked at because of one hash: thousands have what all pages of a template have."""
 _ARTICLE_BITS, _RECORD_BITS = 8_192, 1_024
 """Of the bitmaps: some ten for each hash that most articles and records have."""
-_MIXER, _HASH_BITS = 0x9E3779B1, 32
-_HASHES = (1 << _HASH_BITS) - 1
+_MIXER = 0x9E3779B1
+_HASHES = (1 << HASH_BITS) - 1
 
 
 class Leak(NamedTuple):
@@ -83,6 +74,8 @@ class Leaks:
         """Records that were compared."""
         self.general = 0
         """Examples of general data that were."""
+        self.pairs = 0
+        """Pairs of texts, or of records, that were looked at more closely."""
 
     def __bool__(self) -> bool:
         return bool(self.counts)
@@ -103,9 +96,10 @@ class Leaks:
 def leaks_in(placed: Placed, text_of: Callable[[str], str | None], similarity: float = SIMILARITY) -> Leaks:
     """Return what leaks between the splits of examples. `placed` is called twice; `text_of` returns the text of an
     article by its hash, None where it is not known any more. Articles are a leak that are a little more alike than
-    `similarity`, from which on `groups_of` keeps them together: at the border it may miss one.
+    `similarity`, from which on `groups_of` keeps them together: at the border it may miss one. Of a text that is like
+    hundreds, 256 leaks are counted.
 
-    Some 200 bytes are held for each article; of each that is held out also 4 for each pair of its words and 1,500 more,
+    Some 200 bytes are held for each article; of each that is held out also 8 for each pair of its words and 1,500 more,
     and 1,000 for each of its records.
 
     Raises:
@@ -116,6 +110,7 @@ def leaks_in(placed: Placed, text_of: Callable[[str], str | None], similarity: f
         check.keep(split, example)
     for split, example in placed():
         check.compare(split, example)
+    check.leaks.pairs = check.pairs
     return check.leaks
 
 
@@ -127,8 +122,8 @@ class _Check:
         """What stands for an article's id or text, to a bit for each split that has it."""
         self._compared: set[int] = set()
         """What stands for the texts that have passed by."""
-        self._articles = _HeldOut(similarity, _ARTICLE_BITS)
-        self._records = _HeldOut(RECORDS_ALIKE, _RECORD_BITS)
+        self._articles = Rarest(similarity, _ARTICLE_BITS)
+        self._records = Rarest(RECORDS_ALIKE, _RECORD_BITS)
 
     def keep(self, split: Split, example: Example) -> None:
         """Keep what is held out, and in which splits its article is."""
@@ -155,6 +150,11 @@ class _Check:
         for alike in self._articles.like(split, self._hashes(example.content_hash)):
             self.leaks.add(Leak("articles alike", split, example.article_id, *alike))
 
+    @property
+    def pairs(self) -> int:
+        """Pairs that were looked at more closely."""
+        return self._articles.pairs + self._records.pairs
+
     def _is_new(self, split: Split, example: Example) -> bool:
         """Whether no example before was of the same text; where one of the same text or article was in another split,
         that is a leak."""
@@ -173,86 +173,6 @@ class _Check:
     def _hashes(self, content_hash: str) -> frozenset[int]:
         text = self._text_of(content_hash)
         return frozenset() if text is None else _hashed(pairs_of(text))
-
-
-class _Alike(NamedTuple):
-    split: Split
-    id: str
-    likeness: float
-
-
-class _HeldOut:
-    """Articles or records that are held out, and which of them another one is like."""
-
-    def __init__(self, similarity: float, bits: int) -> None:
-        """Bitmaps have so many `bits`."""
-        self._similarity = similarity
-        self._bits = bits
-        self._hashes: list[array[int]] = []
-        self._maps: list[int] = []
-        self._splits = array("B")
-        self._ids: list[str] = []
-        self._entries = array("Q")
-        """A hash, then the number of what has it, in 32 bits each, until all are there."""
-        self._lowest = array("I")
-        """The hashes of the entries, sorted."""
-        self._numbers = array("I")
-        """The number of what has each of them."""
-
-    def add(self, split: Split, id: str, hashes: Collection[int]) -> None:
-        """Keep one, before any is looked for."""
-        self._entries.extend(one << _HASH_BITS | len(self._ids) for one in nsmallest(_LOWEST, hashes))
-        self._splits.append(SPLITS.index(split))
-        self._ids.append(id)
-        self._hashes.append(array("I", hashes))
-        self._maps.append(_bitmap(hashes, self._bits))
-
-    def like(self, split: Split, hashes: frozenset[int]) -> Iterator[_Alike]:
-        """Yield those of later splits that have as much in common with what is in one."""
-        if self._entries:
-            self._sort()
-        bitmap = _bitmap(hashes, self._bits)
-        for number in self._sharing(hashes):
-            if self._splits[number] > SPLITS.index(split) and self._may_be(number, len(hashes), bitmap):
-                likeness = _likeness(hashes, self._hashes[number])
-                if likeness >= self._similarity:
-                    yield _Alike(SPLITS[self._splits[number]], self._ids[number], likeness)
-
-    def _sort(self) -> None:
-        entries = sorted(self._entries)
-        self._lowest = array("I", (entry >> _HASH_BITS for entry in entries))
-        self._numbers = array("I", (entry & _HASHES for entry in entries))
-        self._entries = array("Q")
-
-    def _may_be(self, number: int, size: int, bitmap: int) -> bool:
-        """Whether one may be as much alike as is asked for: each bit that one has alone is a hash that it has alone."""
-        other, other_size = self._maps[number], len(self._hashes[number])
-        shared = min(size - (bitmap & ~other).bit_count(), other_size - (other & ~bitmap).bit_count())
-        return shared >= self._similarity * (size + other_size - shared)
-
-    def _sharing(self, hashes: Collection[int]) -> list[int]:
-        shared, lowest = Counter[int](), self._lowest
-        for one in nsmallest(_LOWEST, hashes):
-            start = bisect_left(lowest, one)
-            shared.update(self._numbers[start : bisect_right(lowest, one, start, min(start + _LISTED, len(lowest)))])
-        least = max(1, min(_SHARED, int(self._similarity * len(hashes))))
-        return [number for number, count in shared.items() if count >= least]
-
-
-def _bitmap(hashes: Iterable[int], bits: int) -> int:
-    """Return a number of so many bits, in which that of each hash is set."""
-    packed = bytearray(bits // 8)
-    for one in hashes:
-        bit = one % bits
-        packed[bit >> 3] |= 1 << (bit & 7)
-    return int.from_bytes(packed, "little")
-
-
-def _likeness(one: frozenset[int], other: array[int]) -> float:
-    """Return the Jaccard similarity of two sets, the second one packed."""
-    shared = len(one.intersection(other))
-    together = len(one) + len(other) - shared
-    return shared / together if together else 0.0
 
 
 def _name(example: Example) -> str:
