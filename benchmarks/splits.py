@@ -2,8 +2,9 @@
 
 Run: python benchmarks/splits.py [--corpus FILE]. Prints a table; --json FILE writes the numbers; --short is quick. Each
 row is a process of its own. Articles are made from templates, two fifths of each being boilerplate; one in twenty is
-there once more, with so many of its words changed here and there that it is 70, 80 or 90 % alike. With --corpus, real
-articles instead. The run holds articles alone; there are three records of each, made as they are asked for.
+there once more, with so many of its words changed here and there that it is 70, 80 or 90 % alike. In one row two
+templates make all of them. With --corpus, real articles instead. The run holds articles alone; there are three records
+of each, made as they are asked for.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ from qloragen.sources import read_paths
 from qloragen.store.run import open_run
 from qloragen.types import Article, digest
 
-TEMPLATES, BOILERPLATE, OWN = 50, 120, 180
-"""How many templates there are; words that all articles of one have in common; words that each has alone."""
+TEMPLATES, FEWEST, BOILERPLATE, OWN = 50, 2, 120, 180
+"""How many templates there are, and in one row; words that all articles of one have in common; words that each has
+alone."""
 CHANGED = {0.7: 0.0925, 0.8: 0.0572, 0.9: 0.0267}
 """Likeness to the share of words that are replaced for it: of a pair of words, both have to be kept."""
 EVERY = 20
@@ -63,12 +65,15 @@ class Copy(NamedTuple):
 def main() -> None:
     options = _options()
     if options.fill:
-        _fill(options.fill, asyncio.run(_read(options.corpus)) if options.corpus else _articles(options.row))
+        made = _articles(options.row, options.templates)
+        _fill(options.fill, asyncio.run(_read(options.corpus)) if options.corpus else made)
     elif options.measure:
         print(json.dumps(_measured(options.measure, [] if options.corpus else [*_copies(options.row)])))
     else:
         counts = [1_000] if options.short else [1_000, 20_000, 200_000]
-        rows = [_row("--row", str(options.row or count)) for count in counts]
+        counts = [options.row] if options.row else counts
+        rows = [_row("--row", str(count), "--templates", str(options.templates)) for count in counts]
+        rows += [] if options.row else [_row("--row", str(counts[1 % len(counts)]), "--templates", str(FEWEST))]
         rows += [_row("--corpus", str(options.corpus))] if options.corpus else []
         for row in rows:
             print("\n".join(f"{name:>24}: {value}" for name, value in row.items()), end="\n\n")
@@ -82,6 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--corpus", type=Path, help="also these articles, as a file of JSON lines")
     parser.add_argument("--row", type=int, help="how many articles")
+    parser.add_argument("--templates", type=int, default=TEMPLATES, help="how many make them")
     parser.add_argument("--fill", type=Path, help="only make a run in this folder")
     parser.add_argument("--measure", type=Path, help="only measure the run in this folder")
     return parser.parse_args()
@@ -108,9 +114,9 @@ def _words(count: int, seed: object) -> list[str]:
     return [f"w{random.randrange(VOCABULARY)}" for _ in range(count)]
 
 
-def _page(number: int) -> str:
+def _page(number: int, templates: int) -> str:
     """Return a page with boilerplate before and after what it has alone."""
-    boilerplate = _words(BOILERPLATE, f"template {number % TEMPLATES}")
+    boilerplate = _words(BOILERPLATE, f"template {number % templates}")
     half = BOILERPLATE // 2
     return " ".join([*boilerplate[:half], *_words(OWN, number), *boilerplate[half:]])
 
@@ -128,13 +134,13 @@ def _copies(count: int) -> Iterator[Copy]:
         yield Copy(f"a{number}", f"copy of a{number}", wanted)
 
 
-def _articles(count: int) -> Iterator[Article]:
+def _articles(count: int, templates: int) -> Iterator[Article]:
     """Yield all articles, then the copies."""
     for number in range(count):
-        yield Article(f"a{number}", _page(number))
+        yield Article(f"a{number}", _page(number, templates))
     for copy in _copies(count):
         number = int(copy.original[1:])
-        yield Article(copy.copy, _changed(_page(number), CHANGED[copy.wanted], number))
+        yield Article(copy.copy, _changed(_page(number, templates), CHANGED[copy.wanted], number))
 
 
 def _records(article_id: str, content_hash: str) -> Iterator[Example]:
@@ -233,7 +239,7 @@ def _taken(corpus: Corpus) -> Row:
 
     watch = Watch()
     leaks = leaks_in(planned, corpus.texts.text)
-    row |= {**watch.lap("checking", corpus.size), "leaks": str(leaks)}
+    row |= {**watch.lap("checking", corpus.size), "leaks": str(leaks), "pairs looked at": leaks.pairs}
     return row | _recall(groups, corpus) | (_leaks_by_id(corpus) if corpus.size < FEW else {})
 
 
