@@ -19,8 +19,8 @@ qlora: export HF_HUB_OFFLINE = 1
 qlora: export OMP_WAIT_POLICY = PASSIVE
 qlora: .venv/qlora  ## tune a small model on records written by hand, and compare it with what it was; some minutes on 2 cores
 	$(BIN)/python examples/qlora/written.py $(QLORA)/run
-	$(BIN)/qloragen export $(QLORA)/run --format prompt-completion --split 70/10/20 --out $(QLORA)/dataset
-	$(BIN)/python examples/qlora/train.py $(QLORA)/dataset --out $(QLORA)/adapter --steps 16 --batch 2 --evaluate-every 8 --rate 1e-3 --max-length 384
+	$(BIN)/qloragen export $(QLORA)/run --format messages --split 70/10/20 --out $(QLORA)/dataset
+	$(BIN)/python examples/qlora/train.py $(QLORA)/dataset --out $(QLORA)/adapter --steps 16 --evaluate-every 8 --rate 1e-3 --max-length 384
 	$(BIN)/python examples/qlora/compare.py $(QLORA)/dataset $(QLORA)/adapter --answers 4 --max-tokens 96
 
 test: .venv/dev  ## run all tests

@@ -115,8 +115,9 @@ def table(columns: Sequence[Column], books: Books, references: Sequence[Spelled]
     rows = {
         f"loss per token of the answer ({count} answers)": [f"{column.losses.answer:.3f}" for column in columns],
         "loss per token of the ending": [f"{column.losses.ending:.3f}" for column in columns],
-        f"answers that end by themselves (of {some})": [
-            f"{sum(said.ended for said in column.answers)}" for column in columns
+        f"answers that say something, and end (of {some})": [
+            f"{sum(said.ended and bool(said.text.removesuffix(marker).strip()) for said in column.answers)}"
+            for column in columns
         ],
         f"words shared with the reference (F1, {some} answers)": [f"{share:.2f}" for share in words],
         "tokens of an answer, on average": [
