@@ -219,8 +219,7 @@ def types_line(cell: Cell, types: tuple[int, ...], refused: Refused) -> bytes:
 
 def rejection_line(rejection: Rejection, refused: Refused, *, withdraws: bool = False) -> bytes:
     """Return the journal line of a cell that is given up for good; `withdraws` says that it had a record."""
-    withdrawing: dict[str, object] = {"withdraws": True} if withdraws else {}
-    fields = {**refused_fields(refused), **_refusal_fields(rejection), **withdrawing}
+    fields = {**refused_fields(refused), **_refusal_fields(rejection), **({"withdraws": True} if withdraws else {})}
     return framed(rejection.cell.key, "rejection", fields)
 
 
