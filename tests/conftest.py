@@ -1,5 +1,6 @@
 """What every test relies on."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -34,6 +35,18 @@ def no_settings_from_outside(monkeypatch, tmp_path):
     # Most tests make records of short articles that say nearly the same, or have one reply for all of them.
     monkeypatch.setenv("QLORAGEN_CHECKS", LENIENT)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_logging_left_behind():
+    """A command line that a test runs in its own process configures logging; other tests have none of it."""
+    root, ours = logging.getLogger(), logging.getLogger("qloragen")
+    handlers, level, our_level = root.handlers, root.level, ours.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    ours.setLevel(our_level)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

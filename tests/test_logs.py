@@ -28,15 +28,9 @@ assert not structlog.is_configured()
 @pytest.fixture
 def lines():
     """What the command line writes, after `configure("json", "info")`."""
-    root, ours = logging.getLogger(), logging.getLogger("qloragen")
-    before = root.handlers, root.level, ours.level
     stream = io.StringIO()
     configure("json", "info", stream)
-    yield stream
-    root.handlers, _, _ = before
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-    logging.captureWarnings(capture=False)
+    return stream
 
 
 def logged(stream: io.StringIO) -> dict[str, object]:
