@@ -14,9 +14,6 @@ from ..errors import SetupError
 
 SINK = "records.jsonl"
 
-Takes = Callable[["Example"], bool]
-"""Says of a record whether it is to be exported."""
-
 Holds = Callable[[str, str, str], bool]
 """Says of a record, by its id, type slug and text hash, whether it was made under the run's last circumstances."""
 
