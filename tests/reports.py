@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -12,6 +12,7 @@ from qloragen.report.layout import WIDTH
 from qloragen.report.text import render
 from qloragen.report.values import Report, Step
 from qloragen.store.run import read_run
+from qloragen.store.state import State
 
 
 def steps_of(report: Report) -> Mapping[str, Step]:
@@ -24,9 +25,23 @@ def goals_of(report: Report) -> Mapping[str, float | None]:
     return {goal.key: goal.value for goal in report.quality}
 
 
+def at_one_moment(folder: Path) -> tuple[Report, State]:
+    """Return the report and the state of a run between which nothing was written, though a thread of its process may write."""
+    while True:
+        before = sizes(folder)
+        found = qloragen.quality_report(folder), read_run(folder)
+        if sizes(folder) == before:
+            return found
+
+
+def sizes(folder: Path) -> Sequence[int]:
+    """Return the sizes of a run's logs, which only ever grow, in bytes."""
+    return [path.stat().st_size for path in sorted(folder.glob("*.jsonl"))]
+
+
 def sound_report(folder: Path) -> Report:
     """Return the report of a run, after making sure that its sums agree with one another and with `qloragen status`."""
-    report, state = qloragen.quality_report(folder), read_run(folder)
+    report, state = at_one_moment(folder)
     steps, bill, totals = steps_of(report), state.ledger.total(), state.totals
 
     for step in report.funnel:
