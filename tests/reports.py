@@ -26,7 +26,7 @@ def goals_of(report: Report) -> Mapping[str, float | None]:
 
 
 def at_one_moment(folder: Path) -> tuple[Report, State]:
-    """Return the report and the state of a run between which nothing was written, though a thread of its process may write."""
+    """Return the report and the state of a run, read while nothing was written: a thread of its process may write."""
     while True:
         before = sizes(folder)
         found = qloragen.quality_report(folder), read_run(folder)
