@@ -98,6 +98,7 @@ class JudgeFlow:
                 self.tally.finished_articles += 1
             if not crew.is_needed():
                 return
+        crew.dismiss()
 
     async def _bundle(self, bundle: Bundle) -> None:
         prefix = Prefix(shared=self._worth_sharing(bundle))

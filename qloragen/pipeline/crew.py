@@ -17,6 +17,7 @@ class Crew:
         self._wanted = wanted
         self._count = 0
         self._work: Work | None = None
+        self._over = False
 
     def hire(self, work: Work) -> None:
         """Start as many tasks as are wanted now, all to do `work`."""
@@ -28,8 +29,12 @@ class Crew:
         self._fill()
         return self._count <= self._wanted()
 
+    def dismiss(self) -> None:
+        """Start no more tasks: there is nothing left to do. Those that are at work finish."""
+        self._over = True
+
     def _fill(self) -> None:
-        while self._count < self._wanted():
+        while not self._over and self._count < self._wanted():
             self._count += 1
             self._tasks.start_soon(self._run)
 

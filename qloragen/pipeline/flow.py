@@ -111,6 +111,7 @@ class Flow:
                 self.tally.finished_articles += finished
             if not crew.is_needed():
                 return
+        crew.dismiss()
 
     async def _article(
         self, article: Article, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver
