@@ -64,7 +64,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt
-	uv pip compile $(PINS) --extra astra --extra local --extra parquet --extra tokenizer --group dev -c requirements/demo.txt -o requirements/dev.txt
+	uv pip compile $(PINS) --extra astra --extra local --extra otel --extra parquet --extra tokenizer --group dev -c requirements/demo.txt -o requirements/dev.txt
 	uv pip compile $(PINS) --group qlora -c requirements/dev.txt -c requirements/torch.txt $(CUDA:%=--no-emit-package %) -o requirements/qlora.txt
 	uv pip compile $(PINS:pyproject.toml=requirements/torch.txt) -c requirements/qlora.txt --no-emit-package torch -o requirements/cuda.txt
 CUDA := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime \

@@ -1,0 +1,1 @@
+"""A run seen by people: a live panel on a terminal, lines elsewhere."""

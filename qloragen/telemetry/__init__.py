@@ -1,0 +1,1 @@
+"""Traces and metrics by OpenTelemetry: an observer of runs."""
