@@ -47,6 +47,7 @@ SAMPLES: dict[str, list[tuple[str, object]]] = {
     "oversize": [("skip", "skip"), ("split", "split"), ("skip", "skip")],
     "log_format": [("json", "json"), ("console", "console"), ("json", "json")],
     "log_level": [("debug", "debug"), ("warning", "warning"), ("error", "error")],
+    "telemetry": [("true", True), ("false", False), ("yes", True)],
     "temperature": [("0.5", 0.5), ("1", 1.0), ("2", 2.0)],
     "transport": [("aiohttp", "aiohttp"), ("openai", "openai"), ("aiohttp", "aiohttp")],
     "durability": [("process", "process"), ("record", "record"), ("group", "group")],

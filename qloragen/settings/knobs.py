@@ -255,6 +255,10 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines of the command line")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+    telemetry: bool = Field(
+        False,  # noqa: FBT003 - pydantic's way to say a default
+        description="Traces and metrics by OpenTelemetry, with the extra `otel`; OTEL_* variables say where they go",
+    )
 
     @classmethod
     def settings_customise_sources(
