@@ -44,6 +44,7 @@ from qloragen import local
 from qloragen.assembly import job_of
 from qloragen.engine import Engine, ModelSpec, connect, family
 from qloragen.logbook import utc_now
+from qloragen.pipeline.chronicle import Chronicle
 from qloragen.pipeline.flow import Flow
 from qloragen.pipeline.job import Job
 from qloragen.pipeline.shared import Shared
@@ -161,7 +162,7 @@ async def generated(job: Job, engine: Sharing, articles: Sequence[Article], at_o
         done_s.append(anyio.current_time() - begun_s)
 
     with tempfile.TemporaryDirectory() as folder, open_run(Path(folder, "run")) as run:
-        flow = Flow(job, engine, run, Keeper(run), open_articles=lambda: at_once, now=utc_now)
+        flow = Flow(job, engine, run, Keeper(run), open_articles=lambda: at_once, chronicle=Chronicle(utc_now))
         await flow.process(Shared(_each(articles)), note)
     usage = Usage(*map(sum, zip(*(reply.usage for reply in engine.replies), strict=True)))
     spent_usd = sum((reply.cost_usd or Decimal(0) for reply in engine.replies), Decimal(0))

@@ -20,6 +20,7 @@ from .engine.statistics import Pause
 from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageFailed
 from .logs import get_logger
 from .manifest import last_process
+from .observing import Observer
 from .pipeline.plan import Plan
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
@@ -59,12 +60,14 @@ class Session:
         classifier: Classifier | str | None = None,
         sinks: Iterable[Sink | str] | None = None,
         settings: Settings | None = None,
+        observer: Observer | None = None,
         **knobs: object,
     ) -> None:
         """`knobs` are settings by name (`rpm=500`); they win over environment and file. `settings` replaces all three.
         `client` takes the place of OpenAI's client, for tests and other transports; whoever made it closes it.
         `classifier` may be one of your own, in the place of those that can be named; see `qloragen.classifiers`.
         `sinks` get every record besides the run directory, in the place of those that are set; see `qloragen.sinks`.
+        `observer` looks on, in the place of the one that `telemetry` sets up; see `qloragen.observing`.
 
         Raises:
             SettingsError: A knob has a value that it cannot have, its name is unknown, or there are `settings` as well;
@@ -79,6 +82,7 @@ class Session:
         self.resumed = False
         """Whether there was work in the directory already when it was opened."""
         self._client = client
+        self._observer = observer
         self._classifier = None if isinstance(classifier, str) else classifier
         self._exits = AsyncExitStack()
         self._streams: dict[MemoryObjectReceiveStream[Record], Shared[Article | Skip]] = {}
@@ -95,7 +99,9 @@ class Session:
             RunStopped: There is no API key, or the run directory cannot be written.
         """
         async with AsyncExitStack() as exits:
-            self._work = await open_work(self.folder, self.settings, self._client, self._classifier, self._sinks, exits)
+            self._work = await open_work(
+                self.folder, self.settings, self._client, self._classifier, self._sinks, self._observer, exits
+            )
             self._tasks = await exits.enter_async_context(anyio.create_task_group())
             self._exits = exits.pop_all()
         self.settings, self.resumed = self._work.settings, self._work.resumed

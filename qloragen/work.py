@@ -24,8 +24,10 @@ from .engine.engine import Engine
 from .engine.pricing import origin
 from .equipment import equipped, open_articles
 from .logbook import Logbook, Now, open_logbook, utc_now
+from .observing import Observer
 from .offers import check_offers
 from .pipeline.batch_book import JournalledBatches
+from .pipeline.chronicle import Chronicle
 from .pipeline.flow import Flow
 from .pipeline.job import Job
 from .pipeline.salvage import Salvage
@@ -113,11 +115,13 @@ async def open_work(
     client: Client | None,
     classifier: Classifier | None,
     sinks: Sequence[Sink],
+    observer: Observer | None,
     exits: AsyncExitStack,
 ) -> Work:
     """Open a run directory, the connection and, where it is asked for, the local model; all of it ends with `exits`.
 
-    `client` takes the place of OpenAI's, `classifier` that of the settings; `sinks` get the records besides the run's.
+    `client` takes the place of OpenAI's, `classifier` that of the settings; `sinks` get the records besides the run's;
+    `observer` looks on.
 
     Raises:
         SetupError: Settings, prompt pack or run directory cannot be used.
@@ -148,7 +152,7 @@ async def open_work(
         committer,
         salvage=taken,
         open_articles=partial(open_articles, settings, engine, in_batches=batches is not None),
-        now=utc_now,
+        chronicle=Chronicle(utc_now, logbook.run, observer),
     )
     history = logbook.previous.circumstances if logbook.previous else ()
     consent = Consent(job, specs, run.state, history, given=settings.accept_changes, batch=settings.batch)

@@ -13,6 +13,7 @@ from qloragen import Session
 from qloragen.assembly import job_of
 from qloragen.errors import RequestFailed
 from qloragen.logbook import utc_now
+from qloragen.pipeline.chronicle import Chronicle
 from qloragen.pipeline.flow import Flow
 from qloragen.pipeline.shared import Shared
 from qloragen.settings import load
@@ -70,7 +71,7 @@ async def test_a_record_that_is_there_already_is_acknowledged_before_it_is_hande
         for kind in job.applicable((1,), one):
             cell = job.generation(one, kind)
             run.add_record(a_record(id=cell.key, type=kind.number, type_slug=kind.slug))
-        flow = Flow(job, Silent(), run, Flushing(run), open_articles=lambda: 1, now=utc_now)
+        flow = Flow(job, Silent(), run, Flushing(run), open_articles=lambda: 1, chronicle=Chronicle(utc_now))
         await flow.process(Shared(_source(one)), recall=recall)
 
     assert len(seen) == 2
@@ -177,7 +178,7 @@ async def test_a_failure_without_a_sign_of_whose_fault_it_is_counts_after_an_hou
     for hours in (0, 0.5, 0.9, 2, 2.1, 2.2):
         moment = NOON + timedelta(hours=hours)
         with open_run(tmp_path / "run") as run:
-            flow = Flow(job, Failing(), run, Kept(), open_articles=lambda: 1, now=lambda: moment)  # noqa: B023
+            flow = Flow(job, Failing(), run, Kept(), open_articles=lambda: 1, chronicle=Chronicle(lambda: moment))  # noqa: B023
             await flow.process(Shared(_source(one)))
             seen.append((run.state.failures_of(key, "server_error"), run.state.rejection_of(key)))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 import anyio
@@ -17,6 +16,7 @@ from ..domain.article_block import ArticleBlock
 from ..errors import RunStopped
 from ..judgement import Verdict
 from ..logs import get_logger
+from ..pipeline.chronicle import Chronicle
 from ..pipeline.crew import Crew
 from ..pipeline.prefix import Prefix
 from ..pipeline.salvage import Salvage
@@ -53,7 +53,7 @@ class JudgeFlow:
         *,
         salvage: Salvage,
         open_articles: Callable[[], int],
-        now: Callable[[], datetime],
+        chronicle: Chronicle,
     ) -> None:
         self.tally = Tally()
         """`records` are judgements made."""
@@ -64,8 +64,9 @@ class JudgeFlow:
         self._run = run
         self._keeper = keeper
         self._open_articles = open_articles
+        self._chronicle = chronicle
         self._sources: set[Shared[Bundle]] = set()
-        self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, now=now)
+        self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, chronicle=chronicle)
 
     async def process(self, source: Shared[Bundle]) -> None:
         """Work through `source` until it ends or the run stops; why it stopped is in `stopped`."""
@@ -88,10 +89,12 @@ class JudgeFlow:
         log.warning("run_stopping", reason=type(reason).__name__)
 
     async def _work(self, crew: Crew, source: Shared[Bundle]) -> None:
+        self._chronicle.begin()
         async for bundle in source:
             self.tally.articles += 1
             try:
-                await self._bundle(bundle)
+                with self._chronicle.article(bundle.block.article):
+                    await self._bundle(bundle)
             except RunStopped as reason:
                 self.stop(reason)
             else:

@@ -23,9 +23,11 @@ from ..equipment import equipped, open_articles
 from ..errors import Interrupted, SettingsError, SetupError
 from ..logbook import open_logbook, utc_now
 from ..logs import get_logger
+from ..observing import Observer
 from ..offers import check_flex
 from ..packs import load_pack
 from ..pipeline.batch_book import JournalledBatches
+from ..pipeline.chronicle import Chronicle
 from ..settings import Settings
 from ..store.handle import Run
 from ..store.names import JUDGEMENTS
@@ -43,17 +45,20 @@ log = get_logger()
 
 
 @asynccontextmanager
-async def judging(folder: Path, settings: Settings, wish: Wish, client: Client | None = None) -> AsyncIterator[Judging]:
+async def judging(
+    folder: Path, settings: Settings, wish: Wish, client: Client | None = None, observer: Observer | None = None
+) -> AsyncIterator[Judging]:
     """Open what it takes to judge the records of the run in `folder`; nothing is called, and the run is only read.
 
-    `client` takes the place of OpenAI's. Work that is under way when the block is left by an error is finished first.
+    `client` takes the place of OpenAI's, `observer` looks on. Work that is under way when the block is left by an error
+    is finished first.
 
     Raises:
         SetupError: There is nothing to judge, no model that may judge it, or the directory cannot be used.
         RunStopped: There is no API key, or the directory cannot be written.
     """
     async with AsyncExitStack() as exits:
-        opened = await _opened(folder, settings, wish, client, exits)
+        opened = await _opened(folder, settings, wish, client, observer, exits)
         exits.push_async_callback(opened.end_logbook)
         await exits.enter_async_context(background(opened.keep_logbook))
         try:
@@ -64,7 +69,12 @@ async def judging(folder: Path, settings: Settings, wish: Wish, client: Client |
 
 
 async def _opened(
-    folder: Path, settings: Settings, wish: Wish, client: Client | None, exits: AsyncExitStack
+    folder: Path,
+    settings: Settings,
+    wish: Wish,
+    client: Client | None,
+    observer: Observer | None,
+    exits: AsyncExitStack,
 ) -> Judging:
     judge = await anyio.to_thread.run_sync(judge_of, settings)
     refuse_absent(folder)
@@ -91,7 +101,7 @@ async def _opened(
         equipment.committer,
         salvage=book if batches else salvage,
         open_articles=partial(open_articles, settings, equipment.engine, in_batches=batches is not None),
-        now=utc_now,
+        chronicle=Chronicle(utc_now, logbook.run, observer),
     )
     return Judging(look, run, equipment, logbook, salvage, batches, flow)
 

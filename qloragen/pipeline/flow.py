@@ -12,7 +12,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
 
 import anyio
@@ -21,6 +20,7 @@ from ..errors import RunStopped
 from ..logs import get_logger
 from ..store.handle import Run
 from ..types import Article, InstructionType, Invalid, Record, Reply, Skip
+from .chronicle import Chronicle
 from .crew import Crew
 from .job import Job, OpenArticle
 from .making import Maker
@@ -55,7 +55,7 @@ class Flow:
         *,
         salvage: Salvage = _NO_SALVAGE,
         open_articles: Callable[[], int],
-        now: Callable[[], datetime],
+        chronicle: Chronicle,
     ) -> None:
         self.tally = Tally()
         self.stopped: RunStopped | None = None
@@ -65,8 +65,9 @@ class Flow:
         self._run = run
         self._keeper = keeper
         self._open_articles = open_articles
+        self._chronicle = chronicle
         self._sources: set[Shared[Article | Skip]] = set()
-        self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, now=now)
+        self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, chronicle=chronicle)
         self._reader = Reader(job)
         self._unique = Unique(run, job)
         self._maker = Maker(job, run, self._settling, self._reader, self._unique)
@@ -97,6 +98,7 @@ class Flow:
         log.warning("run_stopping", reason=type(reason).__name__)
 
     async def _work(self, crew: Crew, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
+        self._chronicle.begin()
         async for item in source:
             if isinstance(item, Skip):
                 self.tally.skip(item)
@@ -104,7 +106,8 @@ class Flow:
                 continue
             self.tally.articles += 1
             try:
-                finished = await self._article(item, source, deliver, recall)
+                with self._chronicle.article(item):
+                    finished = await self._article(item, source, deliver, recall)
             except RunStopped as reason:
                 self.stop(reason)
             else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from ..logs import get_logger
 from ..store.handle import Run
 from ..store.money import Paid
 from ..types import Cell, Completion, Invalid, LostCall, Rejection, Reply, Request
+from .chronicle import Chronicle
 from .job import reply_of
 from .refused import Answer, Settled, beside_of, refused_of
 from .salvage import NoSalvage, Salvage
@@ -87,7 +88,7 @@ class Settling:
         *,
         stop: Callable[[RunStopped], None],
         salvage: Salvage = _NO_SALVAGE,
-        now: Callable[[], datetime],
+        chronicle: Chronicle,
     ) -> None:
         """`stop` is told what ends the run; `tally` counts what is adopted, given up and failed."""
         self._engine = engine
@@ -96,7 +97,8 @@ class Settling:
         self._tally = tally
         self._stop = stop
         self._salvage = salvage
-        self._now = now
+        self._now = chronicle.now
+        self._chronicle = chronicle
         self._busy: dict[str, anyio.Event | None] = {}
         self._begun_at = run.filing.end
 
@@ -126,6 +128,16 @@ class Settling:
         Replies that an earlier process has paid for, and those that are salvaged, are read first. `build` gets the
         replies so far and what was wrong with each. Nothing is awaited between the end of `read` and the return.
         """
+        with self._chronicle.cell(cell):
+            return await self._settled(cell, build, read, max_asks)
+
+    async def _settled(
+        self,
+        cell: Cell,
+        build: Callable[[list[Reply], list[Invalid]], Request],
+        read: Callable[[list[Reply]], Awaitable[Answer | Invalid]],
+        max_asks: int,
+    ) -> Settled[Answer] | None:
         replies = self._run.replies(cell.key)
         for adopted in self._salvage.adopted(cell):
             self._run.add_reply(adopted, found=True)
@@ -142,6 +154,7 @@ class Settling:
             answer = await read(replies[: ask + 1])
             if not isinstance(answer, Invalid):
                 taken = replies[: ask + 1]
+                self._chronicle.settled(cell)
                 return Settled(answer, taken, beside_of(taken, complaints, self._run.state.money_of(cell.key).paid))
             complaints.append(answer)
             if answer.final:
@@ -190,6 +203,7 @@ class Settling:
     def _reject(self, cell: Cell, invalid: Invalid, refused: Mapping[str, Paid]) -> None:
         self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail, invalid.also), refused)
         self._tally.rejections += 1
+        self._chronicle.settled(cell, invalid.reason)
         reasons = {"reason": invalid.reason, "also": list(invalid.also)}
         log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, **reasons)
 
@@ -204,6 +218,7 @@ class Settling:
         elif not counted:
             self._run.add_failure(given_up, self._now(), counts=counts)
             self._tally.failures += 1
+        self._chronicle.settled(cell, error.reason)
         log.warning("cell_failed", cell=cell.key, stage=cell.stage, reason=error.reason, final=error.final)
 
     def _failed_long_ago(self, key: str) -> bool:
