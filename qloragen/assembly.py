@@ -26,6 +26,7 @@ from .engine.spec import ModelSpec
 from .errors import SettingsError
 from .local import LocalServer
 from .logs import without_secrets
+from .observing import Observer
 from .packs import load_pack
 from .pipeline.classifying import check
 from .pipeline.job import Job, OpenArticle
@@ -226,12 +227,19 @@ def connection_of(
     )
 
 
-def engine_of(settings: Settings, client: Client, specs: Sequence[ModelSpec], budget: Budget) -> Engine:
-    """Return the engine of a run."""
+def engine_of(
+    settings: Settings,
+    client: Client,
+    specs: Sequence[ModelSpec],
+    budget: Budget,
+    *,
+    observer: Observer | None = None,
+) -> Engine:
+    """Return the engine of a run; `observer` is told of its calls."""
     retry = RetryPolicy(
         max_attempts=settings.max_attempts, timeout_s=settings.timeout_s, patience_s=settings.max_outage_s
     )
-    return Engine(client, specs, retry=retry, budget=budget)
+    return Engine(client, specs, retry=retry, budget=budget, observer=observer)
 
 
 def salvage_of(settings: Settings, run: str, specs: Sequence[ModelSpec], engine: Engine) -> Salvage:

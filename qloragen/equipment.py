@@ -16,6 +16,7 @@ from .engine.client import Client
 from .engine.engine import Engine
 from .engine.spec import ModelSpec
 from .logs import get_logger
+from .observing import Observer
 from .settings import Settings
 from .store.committer import Committer, committing
 from .store.handle import Run
@@ -38,8 +39,12 @@ async def equipped(
     client: Client | None,
     base_url: str | None,
     exits: AsyncExitStack,
+    *,
+    observer: Observer | None = None,
 ) -> Equipment:
     """Open what a run works with; it ends with `exits`. `client` takes the place of a connection to `base_url`.
+
+    `observer` is told of each call.
 
     Raises:
         SettingsError: A limit in US dollars cannot be kept.
@@ -49,7 +54,7 @@ async def equipped(
     committer = await exits.enter_async_context(committing(run, terms_of(settings, holding.disk_said)))
     if client is None:
         client = await exits.enter_async_context(connection_of(settings, specs, base_url))
-    engine = holding.engine = await _engine_for(run, settings, client, specs)
+    engine = holding.engine = await _engine_for(run, settings, client, specs, observer)
     return Equipment(committer, client, engine)
 
 
@@ -62,11 +67,14 @@ def open_articles(settings: Settings, engine: Engine, *, in_batches: bool) -> in
     return settings.open_articles or (OPEN_ARTICLES if in_batches else engine.most_in_flight)
 
 
-async def _engine_for(run: Run, settings: Settings, client: Client, specs: Sequence[ModelSpec]) -> Engine:
+async def _engine_for(
+    run: Run, settings: Settings, client: Client, specs: Sequence[ModelSpec], observer: Observer | None
+) -> Engine:
     """Return the engine of a run, which knows also the models of batches that have not been collected."""
     models = [one.model for one in run.state.submissions.open()]
     left = await anyio.to_thread.run_sync(specs_besides, settings, specs, models)
-    return engine_of(settings, client, (*specs, *left), budget_of(settings, run.state.ledger))
+    budget = budget_of(settings, run.state.ledger)
+    return engine_of(settings, client, (*specs, *left), budget, observer=observer)
 
 
 class _Holding:

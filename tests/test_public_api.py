@@ -83,6 +83,7 @@ def test_the_public_names_of_the_engine_are_these():
         "Ask",
         "Asking",
         "BatchProgress",
+        "Bound",
         "Bounds",
         "Budget",
         "Cause",

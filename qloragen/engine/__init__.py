@@ -13,6 +13,7 @@ from importlib import import_module
 from ..errors import RequestFailed, RunStopped
 from ..types import Completion, Function, LostCall, Message, Request, Usage, Worst
 from .batches.dispatch import BatchProgress
+from .bound import Bound
 from .budget import Bounds, Budget, Spending
 from .client import Ask, Asking, Client, ConnectionLost, Deciding, HttpReply, Listing, connect
 from .engine import Engine
@@ -31,6 +32,7 @@ __all__ = [
     "Ask",
     "Asking",
     "BatchProgress",
+    "Bound",
     "Bounds",
     "Budget",
     "Cause",

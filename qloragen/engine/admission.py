@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ..errors import RunStopped
+from .bound import Account, Bound
 from .budget import NOTHING, Budget, Spending
 from .call import Call
 from .capacity import FLEX
@@ -28,6 +29,7 @@ from .concurrency import Concurrency
 from .gate import Cause
 from .halt import Halt
 from .limits import Limits, Share
+from .onlookers import Watch
 from .pricing import Price
 from .recovery import Recovery
 from .scouting import Scouting
@@ -51,6 +53,10 @@ class Ticket:
     """What is set aside for it."""
     spent: Spending
     """What is booked when it is given back."""
+    waited_s: float = 0.0
+    """How long it took to get it."""
+    watch: Watch | None = None
+    """What tells those who look on at the call."""
 
 
 class _Waiter:
@@ -86,6 +92,10 @@ class Admission:
         """Slots that are taken."""
         self.keeping = 0
         """Those of them whose reply is there, and is being kept."""
+        self.account = Account()
+        """What has kept the head of the queue waiting, and for how long."""
+        self._keeps = Bound.IDLE
+        """What keeps the head of the queue waiting since it was looked at last."""
         self._gate = recovery.gate
         self._capacity = recovery.capacity
         self._ramp = recovery.ramp
@@ -134,19 +144,23 @@ class Admission:
         if self._head is None and not (self._again or self._following or self._first):
             found = self._ticket_for(waiter)
             if isinstance(found, Ticket):
+                self._note(found.sent_at_s)
                 return found
-        waiter.ticket = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        asked_at_s, waiter.ticket = loop.time(), loop.create_future()
         (self._again if again else self._following if follows else self._first).append(waiter)
         if self._head is None:
             self.look()
         self.waiting += 1
         try:
-            return await waiter.ticket
+            ticket = await waiter.ticket
         except asyncio.CancelledError:
             self._leave(waiter)
             raise
         finally:
             self.waiting -= 1
+        ticket.waited_s = ticket.sent_at_s - asked_at_s
+        return ticket
 
     def give_back(self, ticket: Ticket) -> None:
         """End a call: its slot and its money are free again, and nobody waits for it as a probe any more.
@@ -174,6 +188,7 @@ class Admission:
                     self._timer = asyncio.get_running_loop().call_later(wait_s, self.look)
                 break
             self._head = None
+        self._note(self._now_s())
         self._looking = False
 
     def _next(self) -> _Waiter | None:
@@ -210,21 +225,42 @@ class Admission:
         """Take all that a call needs, or say how long to wait for it; more than 0 s, perhaps infinity."""
         self._halt.check()
         if self._halt.paused is not None:
+            self._keeps = Bound.HELD
             self._budget.postpone(self._model, self.look)
             return inf
         if (wait_s := self._slot_wait_s()) > 0:
+            self._keeps = Bound.PAUSED if self._gate.wait_s(self._now_s()) > 0 else Bound.CONCURRENCY
             self._budget.postpone(self._model, self.look)
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)
         now_s = self._now_s()
+        gate_s, limits_s = self._gate.wait_s(now_s), self.limits.wait_s(call.tokens)
         room_in_s = self._capacity.wait_s(now_s) if call.tier == FLEX else 0.0
-        if (wait_s := max(self._gate.wait_s(now_s), self.limits.wait_s(call.tokens), room_in_s)) > 0:
+        if (wait_s := max(gate_s, limits_s, room_in_s)) > 0:
+            self._keeps = self._longest(call, gate_s, limits_s, room_in_s)
             self._budget.postpone(self._model, self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
         worst = call.bound(self._price) if self._budget.binds(self._model) else NOTHING
         if not self._may_spend(worst):
+            self._keeps = Bound.BUDGET
             return inf
         return self._take(call, worst)
+
+    def _longest(self, call: Call, gate_s: float, limits_s: float, room_in_s: float) -> Bound:
+        """Return which of these waits is the longest."""
+        if gate_s >= max(limits_s, room_in_s):
+            return Bound.PAUSED
+        if room_in_s > limits_s:
+            return Bound.CAPACITY
+        return Bound.RPM if self.limits.requests_bind(call.tokens) else Bound.TPM
+
+    def _note(self, now_s: float) -> None:
+        """Keep account of what the head of the queue waits for; where nobody waits, of whether there is a slot."""
+        if self._head is not None:
+            self.account.turn(self._keeps, now_s)
+        else:
+            full = self.in_flight >= self.concurrency.limit
+            self.account.turn(Bound.CONCURRENCY if full else Bound.IDLE, now_s)
 
     def _may_spend(self, worst: Spending) -> bool:
         try:

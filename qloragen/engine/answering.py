@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from ..errors import ProviderUnavailable, RequestFailed, RunStopped, SettingsError
+from ..observing import Observer
 from ..types import Completion, LostCall, Request
 from .admission import Ticket
 from .budget import NOTHING, Spending
@@ -20,6 +21,7 @@ from .effort import Attempt, Effort
 from .failures import Action, Failure
 from .halt import Halt
 from .lane import Lane
+from .onlookers import Onlookers
 from .pricing import cost
 from .reply import Circumstances, UnreadableReply, decode
 
@@ -49,10 +51,11 @@ _HAD_ITS_CHANCES = 3
 class Answering:
     """Gets answers from a client; all state is that of the lanes."""
 
-    def __init__(self, client: Client, halt: Halt) -> None:
+    def __init__(self, client: Client, halt: Halt, observer: Observer | None) -> None:
         self._client = client
         self._deciding = client if isinstance(client, Deciding) else None
         self._halt = halt
+        self._onlookers = Onlookers(observer)
 
     async def answer(self, lane: Lane, request: Request, caller: Caller) -> Completion:
         """Try until there is a reply; see `Engine.complete`."""
@@ -92,11 +95,19 @@ class Answering:
             outcome = await self._exchange(lane, ticket, effort, caller)
             if not isinstance(outcome, Completion):
                 return self._recover(lane, ticket, outcome, effort, caller)
-            if caller.keep is not None:
-                await self._keep(lane, outcome, caller.keep)
+            try:
+                if ticket.watch is not None:
+                    ticket.watch.answered(outcome)
+            finally:  # an observer with a fault must not cost a reply that is paid for
+                if caller.keep is not None:
+                    await self._keep(lane, outcome, caller.keep)
             return outcome
         finally:
-            lane.admission.give_back(ticket)
+            try:
+                if ticket.watch is not None:
+                    ticket.watch.close()
+            finally:
+                lane.admission.give_back(ticket)
 
     async def _keep(self, lane: Lane, completion: Completion, keep: Keep) -> None:
         """Have a reply kept; whoever cannot keep it must not be sent another one in its place."""
@@ -111,6 +122,7 @@ class Answering:
 
     async def _exchange(self, lane: Lane, ticket: Ticket, effort: Effort, caller: Caller) -> Completion | Failure:
         effort.sent += 1
+        ticket.watch = self._onlookers.begin(ticket.call.request, effort.sent, ticket.waited_s)
         timeout_s = lane.patience(ticket.call).timeout_s(effort.sent)
         lane.tally.sent += 1
         try:
@@ -121,6 +133,8 @@ class Answering:
             return of_timeout(timeout_s)
         except asyncio.CancelledError:
             _lose(lane, ticket, effort, caller)
+            if ticket.watch is not None:
+                ticket.watch.failed("cancelled", None)
             raise
         return _read(lane, ticket, effort, reply)
 
@@ -136,8 +150,11 @@ class Answering:
         else:
             ticket.spent = NOTHING
         now_s = _now_s()
+        code: str = failure.kind
+        delay_s: float | None = None
         try:
             row = lane.failed(ticket, failure, effort, now_s)
+            code = row.reason
             probe = lane.recovery.gate.is_probe(ticket.pass_)
             decides = bool(ticket.call.request.predicates)
             attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.unanswered, decides)
@@ -149,6 +166,9 @@ class Answering:
             self._halt.stop(reason)
             self._halt.check()
             raise
+        finally:
+            if ticket.watch is not None:
+                ticket.watch.failed(code, failure.status, delay_s)
         lane.tally.retried += row.action is Action.RETRY
         return delay_s
 
@@ -191,6 +211,7 @@ def _lost_call(lane: Lane, call: Call, failure: Failure | None) -> LostCall:
     reason = _REASONS.get(failure.kind, failure.kind) if failure else "cancelled"
     tier = bill.tier if bill and bill.tier else call.tier
     if bill is not None:
+        lane.tally.billed(bill.usage)
         cost_usd = cost(bill.usage, price, tier=tier) if price else None
         tokens = bill.usage.prompt_tokens + bill.usage.completion_tokens
         return LostCall(lane.spec.name, reason, bill.usage, cost_usd, cost_usd, tokens, tier)

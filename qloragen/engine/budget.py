@@ -70,6 +70,16 @@ class Bounds:
         return None
 
 
+class Standing(NamedTuple):
+    """How far spending has come."""
+
+    bounds: Bounds
+    spent: Spending
+    """What was billed, and the worst case of calls whose bill never came."""
+    reserved: Spending
+    """The worst case of the calls that are being made, as far as anything bounds them."""
+
+
 _UNBOUNDED = Bounds()
 
 
@@ -118,6 +128,13 @@ class Budget:
     def needs_price(self, model: str) -> bool:
         """Return whether a bound is in US dollars, so that it can be kept only where the price of `model` is known."""
         return any(pot.bounds.max_cost_usd is not None for pot in self._pots(model))
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """How far spending has come within the bounds: of each model that has bounds of its own, and, under an empty
+        name, of all together."""
+        pots = {"": self._all, **self._own}
+        return {name: Standing(pot.bounds, pot.spent, pot.reserved) for name, pot in pots.items()}
 
     def reserve(self, model: str, worst: Spending, look: Look) -> bool:
         """Set `worst` aside if there is room; else `look` is called when it may have come, in order of asking.

@@ -10,6 +10,7 @@ from random import Random
 import anyio
 
 from ..errors import RequestFailed, RunStopped, SettingsError
+from ..observing import Observer
 from ..types import Completion, Request, Usage
 from .answering import Answering, Caller, Keep, Lost
 from .budget import Budget, Spending
@@ -30,6 +31,7 @@ class Engine:
     """Answers requests within the limits of each model; one engine serves any number of concurrent callers.
 
     `budget` bounds what is spent, and knows what was spent before; whoever else spends of it is bounded as well.
+    `observer` is told of each HTTP attempt; calls that go into batches are none.
 
     Raises:
         SettingsError: a limit is in US dollars, and a model has no price; or two models have one name.
@@ -43,13 +45,14 @@ class Engine:
         retry: RetryPolicy = _PATIENT,
         budget: Budget | None = None,
         random: Random | None = None,
+        observer: Observer | None = None,
     ) -> None:
         dice = random or Random()  # noqa: S311 - jitter, not secrets
         shared = Shared(retry, dice, budget or Budget())
         self.shared = shared
         """What engines that ask in another way have in common with this one."""
         self._budget, self._halt = shared.budget, shared.halt
-        self._answering = Answering(client, shared.halt)
+        self._answering = Answering(client, shared.halt, observer)
         self._lanes: dict[str, Lane] = {}
         for spec in models:
             if spec.name in self._lanes:

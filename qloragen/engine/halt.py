@@ -20,7 +20,7 @@ class Halt:
         self.paused: str | None = None
         """Why nothing is sent for the time being."""
         self.told: list[Callable[[], None]] = []
-        """Called when the engine stops, and when a pause is over."""
+        """Called when the engine stops, and when a pause begins and is over."""
         self.resumed: list[Callable[[float], None]] = []
         """Called before these when a pause is over, with the seconds that it took."""
         self._event = anyio.Event()
@@ -31,14 +31,15 @@ class Halt:
         if self.reason is None:
             self.reason = reason
             self._event.set()
-            for tell in self.told:
-                tell()
+            self._tell()
 
     def pause(self, why: str) -> None:
         """Send nothing until `resume`; of several pauses the last reason counts, and the first beginning."""
-        if self.paused is None:
-            self._paused_at_s = anyio.current_time()
+        begins = self.paused is None
         self.paused = why
+        if begins:
+            self._paused_at_s = anyio.current_time()
+            self._tell()
 
     def resume(self) -> None:
         """Go on, if there is a pause."""
@@ -47,8 +48,7 @@ class Halt:
         self.paused = None
         for take_in in self.resumed:
             take_in(anyio.current_time() - self._paused_at_s)
-        for tell in self.told:
-            tell()
+        self._tell()
 
     def check(self) -> None:
         """Return while the engine works.
@@ -69,3 +69,7 @@ class Halt:
             with anyio.move_on_after(seconds):
                 await self._event.wait()
         self.check()
+
+    def _tell(self) -> None:
+        for tell in self.told:
+            tell()

@@ -8,7 +8,7 @@ from random import Random
 import anyio
 
 from ..errors import RequestFailed, SettingsError
-from ..types import Completion, Request
+from ..types import Completion, Request, Usage
 from .admission import Admission, Ticket
 from .body import cap_tokens, encode, encode_decisions
 from .budget import Budget
@@ -46,6 +46,15 @@ class Tally:
     changed: int = 0
     given_up: int = 0
     maybe_paid: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+    def billed(self, usage: Usage) -> None:
+        """Count what a reply was billed for."""
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.completion_tokens += usage.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,7 @@ class Lane:
         """Learn from a good reply."""
         call, usage = ticket.call, completion.usage
         self.tally.completed += 1
+        self.tally.billed(usage)
         if call.leaves_tier_to_account:
             self._served_as(completion.tier)
         probe = self.recovery.gate.is_probe(ticket.pass_)

@@ -152,6 +152,10 @@ class Limits:
         """Return how long a request of `tokens` has to wait; 0 when it can be taken now."""
         return max(self._requests.wait_s(1), self._tokens.wait_s(tokens))
 
+    def requests_bind(self, tokens: int) -> bool:
+        """Tell whether it is the limit on requests, and not the one on tokens, that a request of `tokens` waits for."""
+        return self._requests.wait_s(1) >= self._tokens.wait_s(tokens)
+
     def take(self, tokens: int) -> Share:
         """Take one request and `tokens`."""
         return Share(self._requests.take(1), self._tokens.take(tokens))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..types import Structure
+from .bound import Bound
 from .gate import Cause
 from .lane import Lane
 
@@ -60,6 +62,17 @@ class ModelStatistics:
     """Mean of |estimated - actual| / actual, None before the first reply with usage."""
     structure: Structure
     """How structured answers are asked for now."""
+    bound: Bound
+    """What keeps requests from being sent now."""
+    bound_s: Mapping[Bound, float]
+    """For how many seconds each bound has done so since the first request; every bound is there, and the sum is the
+    time since then."""
+    prompt_tokens: int
+    """Billed for replies, the cached ones included."""
+    cached_tokens: int
+    """Billed as read from the provider's prompt cache; a part of the prompt tokens."""
+    completion_tokens: int
+    """Billed for replies."""
 
 
 def snapshot(lane: Lane) -> ModelStatistics:
@@ -83,6 +96,11 @@ def snapshot(lane: Lane) -> ModelStatistics:
         pause=_pause(lane),
         prompt_token_error=lane.estimator.mean_error,
         structure=lane.form.shape.current,
+        bound=lane.admission.account.now,
+        bound_s=lane.admission.account.seconds(asyncio.get_running_loop().time()),
+        prompt_tokens=tally.prompt_tokens,
+        cached_tokens=tally.cached_tokens,
+        completion_tokens=tally.completion_tokens,
     )
 
 

@@ -70,6 +70,7 @@ class Harvest:
         self._close(held, Spending(usd, _tokens(completion.usage) or worst.tokens, 1))
         self.batch.succeeded += 1
         self.lane.known.tally.completed += 1
+        self.lane.known.tally.billed(completion.usage)
         if completion.structure is not None:
             self.lane.known.form.shape.observe(completion)
         if held.parked is None:
@@ -158,6 +159,7 @@ class Harvest:
         self.scene.where.pop(held.asked.id, None)
         if (booked := self._lost.get(held.asked.id)) is not None:
             lost = booked[1]
+            self.lane.known.tally.billed(lost.usage or Usage())
             usd = held.asked.worst.usd if lost.worst_usd is None else lost.worst_usd
             spent = Spending(usd, lost.worst_tokens, 1)
         self.scene.shared.budget.settle(self.lane.model, held.asked.worst, spent)
