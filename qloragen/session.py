@@ -31,6 +31,7 @@ from .sources import Reading, read
 from .store.ledger import Bill
 from .summary import Summary, going_on, summarise
 from .types import Article, Record, Skip
+from .view import View
 from .work import open_work
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
@@ -190,6 +191,11 @@ class Session:
     def cost_usd(self) -> Decimal | None:
         """What that comes to; None when the cost of some call is unknown."""
         return self.bill.total_usd
+
+    def view(self) -> View:
+        """Return what there is to see of the session at this moment: counts, rates, limits, what it waits for, and when
+        all will be done. Other processes find the same in `progress.json`, a second old at most."""
+        return self._work.lookout.view()
 
     @property
     def summary(self) -> Summary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -42,7 +43,7 @@ def progress_of(session: Any, total: int | None = None) -> Progress:
 
 
 async def test_the_line_shows_counts_costs_and_the_time_that_is_left():
-    progress = progress_of(SessionAtWork(Tally(finished_articles=10, records=40, rejections=2)), 100)
+    progress = progress_of(SessionAtWork(Tally(finished_articles=10, records=40, rejected=Counter(too_short=2))), 100)
     await anyio.sleep(60)
 
     assert progress.line() == (

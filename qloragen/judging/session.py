@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ..engine.batches.engine import BatchEngine
 from ..engine.statistics import Pause
 from ..equipment import Equipment
 from ..errors import RunStopped, StorageFailed
-from ..logbook import Logbook, Now
+from ..logbook import Logbook, Now, utc_now
 from ..logs import get_logger
 from ..manifest import last_process
 from ..pipeline.plan import about_usd as in_words
@@ -28,6 +28,8 @@ from ..settings import Settings
 from ..store.handle import Run
 from ..store.ledger import Bill
 from ..summary import going_on, summarise
+from ..view import View
+from ..watching.lookout import Lookout, Scene
 from .drawing import Task
 from .flow import Bundle, JudgeFlow
 from .judge import Case, Judge, case_of
@@ -69,7 +71,26 @@ class Judging:
     _salvage: Salvage
     _batches: BatchEngine | None
     _flow: JudgeFlow
+    lookout: Lookout = field(init=False)
+    """Sees all of it from outside."""
     _begun: bool = False
+
+    def __post_init__(self) -> None:
+        self.lookout = Lookout(
+            Scene(
+                self._run.folder,
+                self._logbook.run,
+                "judgements",
+                self._flow.tally,
+                self._equipment.engine,
+                bill=self._run.state.ledger.total,
+                batches=lambda: self.batches,
+                missing_in_sinks=dict,
+                stopped=lambda: self._flow.stopped,
+                now=utc_now,
+            )
+        )
+        self.lookout.expected_articles = self.look.plan.left.articles()
 
     # ------------------------------------------------------------------------------------- for signals and progress
 
@@ -109,6 +130,10 @@ class Judging:
     def tally(self) -> Tally:
         """What this session has done; `records` are judgements."""
         return self._flow.tally
+
+    def view(self) -> View:
+        """Return what there is to see at this moment; see `Session.view`."""
+        return self.lookout.view()
 
     def stop(self, reason: RunStopped) -> None:
         """Take no more work; calls in flight are finished and kept."""
@@ -151,6 +176,7 @@ class Judging:
             await self._batches.attach()
         await self._logbook.write(self._now())
         self._begun = True
+        self.lookout.begin()
 
     async def _bundles(self) -> AsyncGenerator[Bundle, None]:
         for at, tasks in self.look.plan.left:

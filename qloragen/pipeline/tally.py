@@ -23,16 +23,26 @@ class Tally:
     """Records made."""
     adopted: int = 0
     """Replies that the provider had stored, taken in place of new calls."""
-    rejections: int = 0
-    """Cells given up for good."""
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Cells given up for good, by reason."""
     rejected_before: int = 0
     """Cells of this process's articles that an earlier process gave up for good."""
-    failures: int = 0
-    """Cells given up until the next run."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Cells given up until the next run, by reason."""
     skips: Counter[str] = field(default_factory=Counter)
     """Pieces of the source that are no articles, by reason."""
     listed_skips: list[Skip] = field(default_factory=list)
     """The first `MAX_LISTED_SKIPS` of them."""
+
+    @property
+    def rejections(self) -> int:
+        """Cells given up for good."""
+        return self.rejected.total()
+
+    @property
+    def failures(self) -> int:
+        """Cells given up until the next run."""
+        return self.failed.total()
 
     @property
     def missing(self) -> int:

@@ -33,7 +33,7 @@ def locked(folder: Path, guarded: str) -> Iterator[None]:
     """
     with ExitStack() as held:
         try:
-            files = [_held(path, folder / LOCK, held) for path in (folder / LOCK, folder / guarded)]
+            files = [_held(path, folder, held) for path in (folder / LOCK, folder / guarded)]
             _say_who(files[0])
         except OSError as error:
             raise StorageFailed(
@@ -54,14 +54,20 @@ def in_use(folder: Path) -> bool:
     return False
 
 
-def _held(path: Path, owner: Path, held: ExitStack) -> int:
+def owner(folder: Path) -> str:
+    """Return which process has locked the run directory last, in words; empty where nobody ever did."""
+    try:
+        return (folder / LOCK).read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _held(path: Path, folder: Path, held: ExitStack) -> int:
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         held.callback(os.close, file)
         if not _taken(file):
-            raise RunLocked(
-                f"{owner.parent} is in use by {_who(owner)}; wait for it to end, or choose another directory."
-            )
+            raise RunLocked(f"{folder} is in use by {_who(folder)}; wait for it to end, or choose another directory.")
         held.callback(_let_go, file, os.getpid())
         if is_at(path, file):  # else someone has deleted or replaced it since it was opened
             return file
@@ -93,12 +99,12 @@ def _say_who(file: int) -> None:
     os.ftruncate(file, len(who))
 
 
-def _who(owner: Path) -> str:
+def _who(folder: Path) -> str:
     """Return who holds the lock. Whoever has only just taken it has not said so yet: then nobody is named, or the one
     before, who is dead."""
     said = ""
     for _ in range(_LOOKS):
-        said = owner.read_text("utf-8", "replace").strip() if owner.exists() else ""
+        said = owner(folder)
         if said and not _is_dead(said):
             break
         sleep(_BETWEEN_LOOKS_S)

@@ -1,0 +1,200 @@
+"""Sees a session at work as a `View`, and lets other processes see it too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+
+import anyio
+import anyio.to_thread
+
+from ..engine.batches.dispatch import BatchProgress
+from ..engine.budget import Spending, Standing
+from ..engine.engine import Engine
+from ..engine.statistics import ModelStatistics, Pause
+from ..errors import Interrupted, RunStopped
+from ..logs import get_logger
+from ..pipeline.tally import Tally
+from ..store.ledger import Bill
+from ..view import Allowance, BatchView, ModelView, Paused, Spent, View
+from .file import write_view
+from .meter import Meter
+
+EVERY_S = 1.0
+"""How old `progress.json` may be, and how far apart the counts are noted that rates are made of."""
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where a session's state is to be found, which changes all the time."""
+
+    folder: Path
+    """Where `progress.json` is kept."""
+    run: str
+    """Name of the run."""
+    makes: str
+    """What comes of it: `records`, or `judgements`."""
+    tally: Tally
+    engine: Engine
+    bill: Callable[[], Bill]
+    batches: Callable[[], Sequence[BatchProgress]]
+    missing_in_sinks: Callable[[], Mapping[str, int]]
+    stopped: Callable[[], RunStopped | None]
+    now: Callable[[], datetime]
+    """The time of day."""
+
+
+class Lookout:
+    """Looks at one session from its opening on; what was a minute ago it remembers while `keep` is at work."""
+
+    def __init__(self, scene: Scene, clock: Callable[[], float] = monotonic) -> None:
+        """`clock` tells real seconds: the file is for others, who do not live in the event loop's time."""
+        self.expected_articles: int | None = None
+        """How many articles the source holds, once anybody has counted them."""
+        self._scene = scene
+        self._clock = clock
+        self._started, self._started_s = scene.now(), _now_s()
+        self._begun = anyio.Event()
+        self._requests: dict[str, Meter] = {}
+        self._tokens: dict[str, Meter] = {}
+        self._refused = False
+        """The disk has refused the file, and that was said."""
+
+    def begin(self) -> None:
+        """Let other processes see the session from now on: it has something to do."""
+        self._begun.set()
+
+    def view(self) -> View:
+        """Return what there is to see at this moment. It is made anew each time, in a tenth of a millisecond."""
+        scene, now_s = self._scene, _now_s()
+        bill, standings, tally = scene.bill(), scene.engine.shared.budget.standings, scene.tally
+        stopped = scene.stopped()
+        return View(
+            run=scene.run,
+            makes=scene.makes,
+            started=self._started,
+            time=scene.now(),
+            elapsed_s=now_s - self._started_s,
+            articles=tally.articles,
+            finished_articles=tally.finished_articles,
+            expected_articles=self.expected_articles,
+            made=tally.records,
+            adopted=tally.adopted,
+            rejections=dict(tally.rejected),
+            rejected_before=tally.rejected_before,
+            failures=dict(tally.failed),
+            skips=dict(tally.skips),
+            models={
+                name: self._model(name, counts, standings.get(name), now_s)
+                for name, counts in scene.engine.statistics.items()
+            },
+            calls=bill.calls,
+            cost_usd=bill.cost_usd,
+            unpriced_calls=bill.unpriced_calls,
+            prompt_tokens=bill.usage.prompt_tokens,
+            cached_tokens=bill.usage.cached_tokens,
+            completion_tokens=bill.usage.completion_tokens,
+            allowance=_allowance(standings[""]),
+            batches=tuple(BatchView(**batch._asdict()) for batch in scene.batches()),
+            sinks={name: count for name, count in scene.missing_in_sinks().items() if count},
+            stopping=None if stopped is None else str(stopped),
+            leaves_in_s=_leaves_in_s(stopped, now_s),
+            eta_s=self._eta_s(now_s),
+        )
+
+    async def keep(self) -> None:
+        """Note what rates are made of every second, and keep `progress.json` true once there is work; never returns."""
+        written_s = -EVERY_S
+        while True:
+            self._note(_now_s())
+            if self._begun.is_set() and self._clock() - written_s >= EVERY_S:
+                await anyio.to_thread.run_sync(self._write, self.view())
+                written_s = self._clock()
+            await anyio.sleep(EVERY_S)
+
+    async def end(self) -> None:
+        """Say to other processes that the session is over, also when it is being cancelled."""
+        if self._begun.is_set():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._write, replace(self.view(), ended=True))
+
+    def _note(self, now_s: float) -> None:
+        for name, counts in self._scene.engine.statistics.items():
+            self._requests.setdefault(name, Meter(self._started_s)).note(now_s, counts.sent)
+            self._tokens.setdefault(name, Meter(self._started_s)).note(now_s, _tokens(counts))
+
+    def _model(self, name: str, counts: ModelStatistics, standing: Standing | None, now_s: float) -> ModelView:
+        fresh = Meter(self._started_s)
+        return ModelView(
+            in_flight=counts.in_flight,
+            max_in_flight=counts.max_in_flight,
+            waiting=counts.waiting,
+            sent=counts.sent,
+            completed=counts.completed,
+            rate_limited=counts.rate_limited,
+            no_capacity=counts.no_capacity,
+            retried=counts.retried,
+            given_up=counts.given_up,
+            requests_per_minute=self._requests.get(name, fresh).per_minute(now_s, counts.sent),
+            tokens_per_minute=self._tokens.get(name, fresh).per_minute(now_s, _tokens(counts)),
+            rpm=counts.rpm,
+            tpm=counts.tpm,
+            bound=counts.bound.value,
+            pause=_paused(counts.pause),
+            prompt_tokens=counts.prompt_tokens,
+            cached_tokens=counts.cached_tokens,
+            completion_tokens=counts.completion_tokens,
+            allowance=None if standing is None else _allowance(standing),
+        )
+
+    def _eta_s(self, now_s: float) -> float | None:
+        done = self._scene.tally.finished_articles
+        if not done or self.expected_articles is None:
+            return None
+        return (now_s - self._started_s) / done * max(0, self.expected_articles - done)
+
+    def _write(self, view: View) -> None:
+        try:
+            write_view(self._scene.folder, view)
+        except OSError as error:
+            if not self._refused:
+                log.warning("progress_not_written", folder=str(self._scene.folder), error=error.strerror)
+            self._refused = True
+        else:
+            self._refused = False
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()  # anyio knows no clock in a callback, such as that of a signal
+
+
+def _tokens(counts: ModelStatistics) -> int:
+    return counts.prompt_tokens + counts.completion_tokens
+
+
+def _paused(pause: Pause | None) -> Paused | None:
+    return None if pause is None else Paused(pause.cause.value, pause.why, pause.probe_in_s)
+
+
+def _allowance(standing: Standing) -> Allowance:
+    bounds = standing.bounds
+    return Allowance(
+        bounds.max_cost_usd, bounds.max_tokens, bounds.max_calls, _spent(standing.spent), _spent(standing.reserved)
+    )
+
+
+def _spent(spending: Spending) -> Spent:
+    return Spent(spending.usd, spending.tokens, spending.calls)
+
+
+def _leaves_in_s(reason: RunStopped | None, now_s: float) -> float | None:
+    """Return how long calls in flight may still take; None: as long as they do."""
+    if not isinstance(reason, Interrupted) or reason.finish_by_s is None:
+        return None
+    return max(0.0, reason.finish_by_s - now_s)

@@ -1,0 +1,112 @@
+"""What a run does at the moment, and what it waits for, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..engine.bound import Bound
+from ..engine.gate import Cause
+from ..logs import escape
+from ..view import BatchView, ModelView, Paused, View
+from ..words import counted
+
+_MOST_WHY_CHARS = 80
+"""Of what a server says of its trouble."""
+_WAITS = {
+    Bound.RPM: "waits for the RPM of {}",
+    Bound.TPM: "waits for the TPM of {}",
+    Bound.BUDGET: "waits for what calls in flight leave of the budget for {}",
+    Bound.CAPACITY: "waits for room at the flex tier of {}",
+}
+
+
+def state(view: View) -> str:
+    """Return what the run does or waits for, on one line, for instance `paused: the provider answers HTTP 503, next
+    probe in 8 s`; foreign texts in it are escaped."""
+    if view.ended:
+        return "ended"
+    if view.stopping is not None:
+        return _stopping(view)
+    said = [*_pauses(view), *_batches(view.batches), *_waits(view)]
+    if said:
+        return "; ".join(dict.fromkeys(said))
+    if view.in_flight:
+        return f"waits for replies to {counted(view.in_flight, 'call')}"
+    if view.sinks and view.articles and view.articles == view.finished_articles:
+        return _sinks(view)
+    return "at work" if view.articles else "begins"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in two units at most, as `1 h 05 min`, `2 min 10 s` or `8 s`."""
+    minutes, left_s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours:02} h"
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {left_s:02} s" if minutes else f"{left_s} s"
+
+
+def _stopping(view: View) -> str:
+    if not view.in_flight:
+        return _sinks(view) if view.sinks else "stopping"
+    most = "" if view.leaves_in_s is None else f", at most {duration(view.leaves_in_s)} more"
+    return f"stopping: finishes {counted(view.in_flight, 'call')}{most}"
+
+
+def _pauses(view: View) -> Iterator[str]:
+    for name, model in view.models.items():
+        if model.pause is not None:
+            whose = f"{escape(name)}: " if len(view.models) > 1 and model.pause.cause != Cause.HELD else ""
+            yield f"paused: {whose}{_why(model.pause)}{_probe(model.pause)}"
+
+
+def _why(pause: Paused) -> str:
+    why = escape(pause.why)
+    why = why if len(why) <= _MOST_WHY_CHARS else f"{why[: _MOST_WHY_CHARS - 1]}…"
+    match pause.cause:
+        case Cause.RATE_LIMITED:
+            return "the rate limit is reached"
+        case Cause.NO_CAPACITY:
+            return "the flex tier has no room"
+        case Cause.OUTAGE:
+            return f"the provider answers {why}" if why.startswith("HTTP") else f"the provider does not answer ({why})"
+        case _:
+            return why
+
+
+def _probe(pause: Paused) -> str:
+    if pause.cause == Cause.HELD:
+        return ""
+    if pause.probe_in_s is None:
+        return ", a probe is under way"
+    return f", next probe in {duration(pause.probe_in_s)}"
+
+
+def _batches(batches: tuple[BatchView, ...]) -> Iterator[str]:
+    for number, batch in enumerate(batches, 1):
+        which = f"batch {number} of {len(batches)}" if len(batches) > 1 else "the batch"
+        match batch.status:
+            case "submitting" | "collecting":
+                yield f"{batch.status} {which} ({counted(batch.total, 'request')})"
+            case status:
+                yield f"waits for {which} ({escape(status).replace('_', ' ')}, {batch.done} of {batch.total} done)"
+
+
+def _waits(view: View) -> Iterator[str]:
+    for name, model in view.models.items():
+        if model.pause is None and model.waiting and (wait := _WAITS.get(Bound(model.bound))):
+            yield wait.format(escape(name))
+        elif model.pause is None and model.waiting and model.bound == Bound.CONCURRENCY:
+            yield _full(name, model)
+
+
+def _full(name: str, model: ModelView) -> str:
+    return f"as many calls in flight as {escape(name)} may have ({model.max_in_flight})"
+
+
+def _sinks(view: View) -> str:
+    behind = ", ".join(f"{counted(count, 'record')} to {escape(name)}" for name, count in view.sinks.items())
+    return f"brings {behind}"
