@@ -1,0 +1,132 @@
+"""What to change to go faster or cheaper: rehearsed, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..engine.bound import Bound
+from ..errors import SetupError
+from ..settings import Settings
+from ..simulator import Simulation
+from .observed import Observed
+from .variants import Ask, Variant, asks, raised, services, told
+
+Play = Callable[[Settings, Simulation], Observed]
+"""Rehearses the same articles under other settings and another provider; raises SetupError where that cannot be."""
+
+Effect = Literal["faster", "cheaper", "both", "none"]
+
+_GAIN = 0.05
+"""Share of the time or the money that is worth a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One change, and what comes of it."""
+
+    change: str
+    """In words, or as it is set on the command line."""
+    effect: Effect
+    time_ratio: float | None
+    """Time for each record with the change, of that without it; None where it was not played, because what it changes
+    has bound nothing, and where the time is the provider's affair."""
+    cost_ratio: float | None
+    """The same of the money; None where it was not played, or a price is unknown."""
+    sentence: str
+    """All of it for people, with numbers."""
+
+
+def advised(base: Observed, settings: Settings, simulation: Simulation, play: Play) -> tuple[Advice, ...]:
+    """Return what would make a run faster or cheaper, the greatest gains first, then what would not.
+
+    `base` is what `play(settings, simulation)` has come to. Each change worth a try is played on its own, most often
+    five to eight of them: limits are doubled where they have kept calls waiting for a twentieth of the time.
+    """
+    limits = tuple(asks(base.models))
+    tried = [raised(ask, settings, simulation) for ask in limits if ask.worth_trying]
+    own = told(settings, simulation) if _refused(base) else None
+    variants = [*tried, *([own] if own else []), *services(settings, simulation)]
+    helpful = [advice for variant in variants if (advice := _tried(variant, base, play)) is not None]
+    return (*sorted(helpful, key=_rank), *_useless(limits))
+
+
+def _tried(variant: Variant, base: Observed, play: Play) -> Advice | None:
+    """Return what comes of a variant; None where it is no gain, unless more of a limit was hoped to be one."""
+    try:
+        seen = play(variant.settings, variant.simulation)
+    except SetupError:
+        return None
+    if not (seen.records and base.records):
+        return None
+    time = None if variant.batched else _ratio(seen.makespan_s / seen.records, base.makespan_s / base.records)
+    cost = None
+    if seen.cost_usd is not None and base.cost_usd:
+        cost = _ratio(float(seen.cost_usd) / seen.records, float(base.cost_usd) / base.records)
+    effect = _effect(time, cost)
+    if effect == "none" and variant.cheaper:
+        return None
+    return Advice(variant.change, effect, time, cost, _sentence(variant, time, cost, seen))
+
+
+def _effect(time: float | None, cost: float | None) -> Effect:
+    faster, cheaper = (ratio is not None and ratio <= 1 - _GAIN for ratio in (time, cost))
+    if faster:
+        return "both" if cheaper else "faster"
+    return "cheaper" if cheaper else "none"
+
+
+def _rank(advice: Advice) -> float:
+    """Return by how much a change helps at best, the greatest gain first."""
+    return min(advice.time_ratio or 1.0, advice.cost_ratio or 1.0)
+
+
+def _useless(limits: tuple[Ask, ...]) -> Iterator[Advice]:
+    """Yield the limits that have kept nobody waiting, if there is one that has."""
+    binding = [ask for ask in limits if ask.worth_trying]
+    for ask in limits:
+        if ask.useless and ask.limit != "calls in flight":
+            who = max((one for one in binding if one.model == ask.model), key=lambda one: one.share, default=None)
+            why = f"{who.limit} binds" if who else "it has kept no call waiting"
+            change = f"{ask.limit} of {ask.model}: {ask.more:,} in place of {ask.now:,}"
+            yield Advice(change, "none", None, None, f"More {ask.limit} for {ask.model} changes nothing: {why}.")
+
+
+def _sentence(variant: Variant, time: float | None, cost: float | None, seen: Observed) -> str:
+    said = [text for text in (_changed(time, "time"), _changed(cost, "money")) if text]
+    gains = " and ".join(said) or "about the same time and money"
+    extras = [gains]
+    if variant.batched:
+        extras.append("up to a day for each stage")
+    elif (time or 1.0) <= 1 - _GAIN and (binds := _binding(seen)):
+        extras.append(f"then {binds} binds")
+    return f"{variant.change}: {'; '.join(extras)}."
+
+
+def _changed(ratio: float | None, what: str) -> str:
+    if ratio is None or abs(ratio - 1) < _GAIN / 2:
+        return ""
+    if ratio >= 2:
+        return f"{ratio:.1f} times the {what}"
+    return f"{abs(1 - ratio):.0%} {'less' if ratio < 1 else 'more'} {what}"
+
+
+def _binding(seen: Observed) -> str:
+    """Return what keeps calls waiting for most of the time; empty where nothing does."""
+    sums = {
+        f"{bound} of {name}": seconds
+        for name, of_model in seen.models.items()
+        for bound, seconds in of_model.bound_s.items()
+        if bound not in {Bound.IDLE, Bound.PAUSED}
+    }
+    longest = max(sums, key=sums.__getitem__, default="")
+    return longest if longest and sums[longest] > _GAIN * seen.makespan_s else ""
+
+
+def _refused(base: Observed) -> bool:
+    return any(seen.rate_limited for seen in base.models.values())
+
+
+def _ratio(value: float, base: float) -> float | None:
+    return value / base if base else None

@@ -1,0 +1,97 @@
+"""What a provider was like in an earlier run, for rehearsing the next one: learned from a journal, kept as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import SettingsError, SetupError
+from ..simulator import Model, Simulation
+from ..words import counted
+from .learning import traits_of
+from .traits import FEW, Traits
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the provider was like, by model."""
+
+    models: Mapping[str, Traits]
+    learned_from: str = ""
+    """Where from, for people."""
+
+    @property
+    def replies(self) -> int:
+        """Paid replies that it rests on."""
+        return sum(traits.replies for traits in self.models.values())
+
+    def applied(self, simulation: Simulation) -> Simulation:
+        """Return `simulation` with the times, the lost calls and the refused replies of this profile.
+
+        Limits, capacities, outages and models that it does not know stay as they are, and so do other faults.
+        """
+        known = {name: traits.behaviour(simulation.behaviour(name) or Model()) for name, traits in self.models.items()}
+        faults = [fault for name, traits in self.models.items() for fault in traits.faults(name)]
+        return replace(
+            simulation,
+            models={**known, **{name: model for name, model in simulation.models.items() if name not in known}},
+            faults=(*simulation.faults, *faults),
+        )
+
+    def about(self) -> tuple[str, ...]:
+        """Return sentences on what it rests on, the models of too few replies among them."""
+        of = f" of {self.learned_from}" if self.learned_from else ""
+        found = f"Learned from {counted(self.replies, 'reply', 'replies')}{of}."
+        few = [
+            f"Only {counted(traits.replies, 'reply', 'replies')} of {name}: take its times for a guess ({FEW} or more"
+            " would say something)."
+            for name, traits in self.models.items()
+            if traits.few
+        ]
+        return (found, *few)
+
+    def to_json(self) -> bytes:
+        """Return the profile as JSON, for `read_profile`."""
+        return _PROFILE.dump_json(self, indent=2)
+
+
+_PROFILE = TypeAdapter(Profile)
+
+
+def learn(folder: Path) -> Profile:
+    """Return what the journal of the run in `folder` says of the provider, even while another process writes there.
+
+    It is read once, in memory that does not grow with it.
+
+    Raises:
+        SetupError: There is no run in `folder`, it cannot be read, or it holds no paid reply.
+    """
+    models = traits_of(folder)
+    if not models:
+        raise SetupError(
+            f"The run in {folder} has paid for no reply yet that would say what its provider is like: name a run that"
+            " has, or give the times with --ttft-median-s and --token-s."
+        )
+    return Profile(models, str(folder))
+
+
+def read_profile(path: Path) -> Profile:
+    """Return the profile at `path`: that of a run directory, or the one that a JSON file holds.
+
+    Raises:
+        SetupError: A directory is none of a run that could be learned from; see `learn`.
+        SettingsError: A file cannot be read, or holds no profile.
+    """
+    if path.is_dir():
+        return learn(path)
+    try:
+        return _PROFILE.validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"The profile {path} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{path} is no profile of a run: {where}{where and ': '}{first['msg']}.") from None

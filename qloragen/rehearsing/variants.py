@@ -1,0 +1,134 @@
+"""Changes to a run that could make it faster or cheaper, by what bound it: settings, and a provider to match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from ..engine.bound import Bound
+from ..engine.statistics import ModelStatistics
+from ..settings import ModelSettings, Settings
+from ..simulator import Model, Simulation
+
+_BOUND = 0.05
+"""Share of the time from which on a limit is worth twice as much of it."""
+_FREE = 0.005
+"""Share of the time below which a limit has kept nobody waiting."""
+_RESERVE = 2
+
+Limit = Literal["RPM", "TPM", "calls in flight"]
+_BOUNDS: Mapping[Limit, Bound] = {"RPM": Bound.RPM, "TPM": Bound.TPM, "calls in flight": Bound.CONCURRENCY}
+
+
+class Ask(NamedTuple):
+    """Twice as much of one limit of one model."""
+
+    model: str
+    limit: Limit
+    now: int
+    share: float
+    """Of the time, for how much it was what kept calls waiting."""
+
+    @property
+    def more(self) -> int:
+        """What is asked for."""
+        return _RESERVE * self.now
+
+    @property
+    def worth_trying(self) -> bool:
+        """Whether it has bound the run to speak of."""
+        return self.share >= _BOUND
+
+    @property
+    def useless(self) -> bool:
+        """Whether it has kept nobody waiting."""
+        return self.share < _FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One change."""
+
+    change: str
+    """In words, or as it is set on the command line."""
+    settings: Settings
+    simulation: Simulation
+    cheaper: bool = False
+    """Whether it is meant to save money, and not time."""
+    batched: bool = False
+    """Its time is the provider's affair, which may be a day for each stage."""
+
+
+def asks(models: Mapping[str, ModelStatistics]) -> Iterator[Ask]:
+    """Yield each limit that a run was under, and how much it has bound it."""
+    for name, seen in models.items():
+        whole_s = sum(seen.bound_s.values())
+        limits: Mapping[Limit, int | None] = {"RPM": seen.rpm, "TPM": seen.tpm, "calls in flight": seen.max_in_flight}
+        for limit, now in limits.items():
+            if now is not None and whole_s > 0 and seen.sent:
+                yield Ask(name, limit, now, seen.bound_s[_BOUNDS[limit]] / whole_s)
+
+
+def raised(ask: Ask, settings: Settings, simulation: Simulation) -> Variant:
+    """Return the variant in which the run is given what is asked for, and the provider lets it."""
+    own, behaviour = settings.own(ask.model), simulation.behaviour(ask.model) or Model()
+    match ask.limit:
+        case "RPM":
+            own = own.model_copy(update={"rpm": ask.more})
+            limits = replace(behaviour.limits, rpm=_at_least(behaviour.limits.rpm, ask.more))
+            behaviour = replace(behaviour, limits=limits)
+        case "TPM":
+            own = own.model_copy(update={"tpm": ask.more})
+            limits = replace(behaviour.limits, tpm=_at_least(behaviour.limits.tpm, ask.more))
+            behaviour = replace(behaviour, limits=limits)
+        case "calls in flight":
+            own = own.model_copy(update={"max_concurrency": ask.more})
+    return Variant(
+        f"{ask.limit} of {ask.model}: {ask.more:,} in place of {ask.now:,}",
+        settings.model_copy(update={"models": {**settings.models, ask.model: own}}),
+        replace(simulation, models={**simulation.models, ask.model: behaviour}),
+    )
+
+
+def told(settings: Settings, simulation: Simulation) -> Variant | None:
+    """Return the variant in which the run knows the provider's limits; None where it is told nothing above them."""
+    models: dict[str, ModelSettings] = {}
+    for name, limits in settings.for_run().items():
+        served = (simulation.behaviour(name) or Model()).limits
+        lower = {
+            knob: int(of_server)
+            for knob, of_server, of_run in (("rpm", served.rpm, limits.rpm), ("tpm", served.tpm, limits.tpm))
+            if of_server is not None and of_run is not None and of_server < of_run
+        }
+        if lower:
+            models[name] = settings.own(name).model_copy(update=lower)
+    if not models:
+        return None
+    change = "the provider's own limits, told to the run: " + "; ".join(
+        f"{name} {', '.join(f'{knob} {getattr(own, knob):,}' for knob in ('rpm', 'tpm') if getattr(own, knob))}"
+        for name, own in models.items()
+    )
+    return Variant(change, settings.model_copy(update={"models": {**settings.models, **models}}), simulation)
+
+
+def services(settings: Settings, simulation: Simulation) -> Iterator[Variant]:
+    """Yield the other ways to be served, and the other ways to ask."""
+    knobs: tuple[tuple[str, dict[str, object]], ...] = (
+        ("--flex", {"flex": True, "batch": False}),
+        ("--batch", {"flex": False, "batch": True}),
+        ("--classifier decisions", {"classifier": "decisions"}),
+        ("--classifier cascade", {"classifier": "cascade"}),
+        ("--input evidence", {"input": "evidence"}),
+    )
+    for change, values in knobs:
+        changed = settings.model_copy(update=values)
+        if changed != settings:
+            yield Variant(change, changed, simulation, cheaper=True, batched=changed.batch)
+    if settings.flex or settings.batch:
+        standard = settings.model_copy(update={"flex": False, "batch": False})
+        yield Variant("the standard tier, at once", standard, simulation)
+
+
+def _at_least(limit: float | None, least: int) -> float | None:
+    return None if limit is None else max(limit, float(least))
