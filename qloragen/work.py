@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -22,7 +23,8 @@ from .engine.batches.engine import BatchEngine
 from .engine.client import Client
 from .engine.engine import Engine
 from .engine.pricing import origin
-from .equipment import equipped, open_articles
+from .engine.spec import ModelSpec
+from .equipment import Equipment, equipped, open_articles
 from .logbook import Logbook, Now, open_logbook, utc_now
 from .observing import Observer
 from .offers import check_offers
@@ -39,7 +41,9 @@ from .store.committer import Committer
 from .store.handle import Run
 from .store.names import SINK
 from .store.run import open_run
+from .telemetry import observer_of
 from .types import Article
+from .watching.lookout import Lookout, Scene
 
 
 @dataclass(slots=True)
@@ -66,7 +70,25 @@ class Work:
     """To sinks besides the run's own."""
     begun: anyio.Event = field(default_factory=anyio.Event)
     """Set once the first call may be made."""
+    lookout: Lookout = field(init=False)
+    """Sees all of it from outside."""
     _beginning: anyio.Lock = field(default_factory=anyio.Lock)
+
+    def __post_init__(self) -> None:
+        self.lookout = Lookout(
+            Scene(
+                self.run.folder,
+                self.logbook.run,
+                "records",
+                self.flow.tally,
+                self.engine,
+                bill=self.run.state.ledger.total,
+                batches=lambda: self.batches.progress if self.batches else (),
+                missing_in_sinks=lambda: self.delivery.missing,
+                stopped=lambda: self.flow.stopped,
+                now=utc_now,
+            )
+        )
 
     async def begin(self) -> None:
         """Take up what the provider finished while nobody listened, and write down what is worked with; once.
@@ -86,6 +108,7 @@ class Work:
             self.consent.begin()
             await self.logbook.write(self.now())
             self.begun.set()
+            self.lookout.begin()
 
     async def keep_logbook(self) -> None:
         """Keep `run.json` true, as soon as there is something to tell."""
@@ -121,12 +144,13 @@ async def open_work(
     """Open a run directory, the connection and, where it is asked for, the local model; all of it ends with `exits`.
 
     `client` takes the place of OpenAI's, `classifier` that of the settings; `sinks` get the records besides the run's;
-    `observer` looks on.
+    `observer` looks on, in the place of the one that the settings ask for.
 
     Raises:
         SetupError: Settings, prompt pack or run directory cannot be used.
         RunStopped: There is no API key, or the run directory cannot be written.
     """
+    observer = observer or await anyio.to_thread.run_sync(observer_of, settings)
     base_url = settings.base_url
     if settings.local:
         server = await exits.enter_async_context(local.serve(weights_of(settings)))
@@ -138,11 +162,38 @@ async def open_work(
     most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
     run = await exits.enter_async_context(threaded(open_run(folder, most_loss_usd=most_loss_usd, sink=SINK)))
     resumed = await anyio.to_thread.run_sync(take_up, run, job)
-    committer, client, engine = await equipped(run, settings, specs, client, base_url, exits)
-    origins = {spec.name: origin(spec.price) for spec in specs}
-    logbook = await open_logbook(folder, run, settings, job.pack, origins)
+    logbook = await open_logbook(folder, run, settings, job.pack, {spec.name: origin(spec.price) for spec in specs})
+    opened = _Opened(settings, job, options, specs, run, resumed, logbook)
+    chronicle = Chronicle(utc_now, logbook.run, observer)
+    with chronicle.naming():
+        equipment = await equipped(run, settings, specs, client, base_url, exits, observer=observer)
+        work = await _put_together(opened, equipment, chronicle, sinks, exits)
+        exits.push_async_callback(work.end_logbook)
+        await exits.enter_async_context(background(work.keep_logbook))
+        exits.push_async_callback(work.lookout.end)
+        await exits.enter_async_context(background(work.lookout.keep))
+    return work
+
+
+class _Opened(NamedTuple):
+    """What is known of a run before anything works in it."""
+
+    settings: Settings
+    job: Job
+    options: Options
+    specs: Sequence[ModelSpec]
+    run: Run
+    resumed: bool
+    logbook: Logbook
+
+
+async def _put_together(
+    opened: _Opened, equipment: Equipment, chronicle: Chronicle, sinks: Sequence[Sink], exits: AsyncExitStack
+) -> Work:
+    settings, job, options, specs, run, resumed, logbook = opened
+    committer, client, engine = equipment
     salvage = salvage_of(settings, logbook.run, specs, engine)
-    book = JournalledBatches(lambda: logbook.run, run, committer, salvage, utc_now)
+    book = JournalledBatches(lambda: logbook.run, run, committer, salvage, chronicle)
     batches = await exits.enter_async_context(batches_of(settings, engine, client, book))
     taken = book if batches else salvage
     flow = Flow(
@@ -152,14 +203,14 @@ async def open_work(
         committer,
         salvage=taken,
         open_articles=partial(open_articles, settings, engine, in_batches=batches is not None),
-        chronicle=Chronicle(utc_now, logbook.run, observer),
+        chronicle=chronicle,
     )
     history = logbook.previous.circumstances if logbook.previous else ()
     consent = Consent(job, specs, run.state, history, given=settings.accept_changes, batch=settings.batch)
     options = replace(options, known=partial(_has_begun, run))
     patience = Patience(settings.max_outage_s, settings.grace_s)
     delivery = await exits.enter_async_context(delivering(run, sinks, committer, patience, flow.stop))
-    work = Work(
+    return Work(
         settings,
         job,
         options,
@@ -175,9 +226,6 @@ async def open_work(
         consent,
         delivery,
     )
-    exits.push_async_callback(work.end_logbook)
-    await exits.enter_async_context(background(work.keep_logbook))
-    return work
 
 
 def _has_begun(run: Run, article: Article) -> bool:

@@ -75,7 +75,8 @@ class JudgeFlow:
             source.close()
         async with anyio.create_task_group() as workers:
             crew = Crew(workers, self._open_articles)
-            crew.hire(partial(self._work, crew, source))
+            with self._chronicle.naming():
+                crew.hire(partial(self._work, crew, source))
         self._sources.discard(source)
 
     def stop(self, reason: RunStopped) -> None:
@@ -89,12 +90,12 @@ class JudgeFlow:
         log.warning("run_stopping", reason=type(reason).__name__)
 
     async def _work(self, crew: Crew, source: Shared[Bundle]) -> None:
-        self._chronicle.begin()
         async for bundle in source:
             self.tally.articles += 1
             try:
                 with self._chronicle.article(bundle.block.article):
                     await self._bundle(bundle)
+                    self._chronicle.finished(bundle.block.article)
             except RunStopped as reason:
                 self.stop(reason)
             else:

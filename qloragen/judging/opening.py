@@ -19,19 +19,21 @@ from ..domain.judging.families import kinship
 from ..engine.client import Client
 from ..engine.pricing import origin
 from ..engine.spec import ModelSpec
-from ..equipment import equipped, open_articles
+from ..equipment import Equipment, equipped, open_articles
 from ..errors import Interrupted, SettingsError, SetupError
-from ..logbook import open_logbook, utc_now
+from ..logbook import Logbook, open_logbook, utc_now
 from ..logs import get_logger
 from ..observing import Observer
 from ..offers import check_flex
 from ..packs import load_pack
 from ..pipeline.batch_book import JournalledBatches
 from ..pipeline.chronicle import Chronicle
+from ..pipeline.salvage import Salvage
 from ..settings import Settings
 from ..store.handle import Run
 from ..store.names import JUDGEMENTS
 from ..store.run import open_run, refuse_absent
+from ..telemetry import observer_of
 from ..types import Format, InstructionType, Record
 from .flow import JudgeFlow
 from .judge import Judge, case_of
@@ -50,8 +52,8 @@ async def judging(
 ) -> AsyncIterator[Judging]:
     """Open what it takes to judge the records of the run in `folder`; nothing is called, and the run is only read.
 
-    `client` takes the place of OpenAI's, `observer` looks on. Work that is under way when the block is left by an error
-    is finished first.
+    `client` takes the place of OpenAI's; `observer` looks on, in the place of the one that the settings ask for. Work
+    that is under way when the block is left by an error is finished first.
 
     Raises:
         SetupError: There is nothing to judge, no model that may judge it, or the directory cannot be used.
@@ -59,8 +61,6 @@ async def judging(
     """
     async with AsyncExitStack() as exits:
         opened = await _opened(folder, settings, wish, client, observer, exits)
-        exits.push_async_callback(opened.end_logbook)
-        await exits.enter_async_context(background(opened.keep_logbook))
         try:
             yield opened
         except Exception:
@@ -76,6 +76,7 @@ async def _opened(
     observer: Observer | None,
     exits: AsyncExitStack,
 ) -> Judging:
+    observer = observer or await anyio.to_thread.run_sync(observer_of, settings)
     judge = await anyio.to_thread.run_sync(judge_of, settings)
     refuse_absent(folder)
     refuse_judgements(folder)
@@ -89,19 +90,39 @@ async def _opened(
     plan = await anyio.to_thread.run_sync(planned, material, survey, judge, wish, run.state.settled)
     likely_usd = await anyio.to_thread.run_sync(_likely_usd, material, judge, spec, plan, settings)
     look = Look(folder, settings, judge, plan, likely_usd, material)
-    equipment = await equipped(run, settings, [spec], client, settings.base_url, exits)
     logbook = await open_logbook(run.folder, run, settings, judge.pack, {spec.name: origin(spec.price)})
-    salvage = salvage_of(settings, logbook.run, [spec], equipment.engine)
-    book = JournalledBatches(lambda: logbook.run, run, equipment.committer, salvage, utc_now)
+    chronicle = Chronicle(utc_now, logbook.run, observer)
+    with chronicle.naming():
+        equipment = await equipped(run, settings, [spec], client, settings.base_url, exits, observer=observer)
+        salvage = salvage_of(settings, logbook.run, [spec], equipment.engine)
+        opened = await _put_together(look, run, equipment, logbook, salvage, chronicle, exits)
+        exits.push_async_callback(opened.end_logbook)
+        await exits.enter_async_context(background(opened.keep_logbook))
+        exits.push_async_callback(opened.lookout.end)
+        await exits.enter_async_context(background(opened.lookout.keep))
+    return opened
+
+
+async def _put_together(
+    look: Look,
+    run: Run,
+    equipment: Equipment,
+    logbook: Logbook,
+    salvage: Salvage,
+    chronicle: Chronicle,
+    exits: AsyncExitStack,
+) -> Judging:
+    settings = look.settings
+    book = JournalledBatches(lambda: logbook.run, run, equipment.committer, salvage, chronicle)
     batches = await exits.enter_async_context(batches_of(settings, equipment.engine, equipment.client, book))
     flow = JudgeFlow(
-        judge,
+        look.judge,
         batches or equipment.engine,
         run,
         equipment.committer,
         salvage=book if batches else salvage,
         open_articles=partial(open_articles, settings, equipment.engine, in_batches=batches is not None),
-        chronicle=Chronicle(utc_now, logbook.run, observer),
+        chronicle=chronicle,
     )
     return Judging(look, run, equipment, logbook, salvage, batches, flow)
 

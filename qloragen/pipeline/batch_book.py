@@ -16,6 +16,7 @@ from ..engine.client import Client
 from ..store import submissions
 from ..store.handle import Run
 from ..types import Cell, Completion, LostCall, Reply, Request
+from .chronicle import Chronicle
 from .job import reply_of
 from .salvage import Salvage
 
@@ -39,14 +40,14 @@ class JournalledBatches:
     """The book of one run's batches. As the flow's `Salvage` it learns which cell a request is about."""
 
     def __init__(
-        self, name: Callable[[], str], run: Run, keeper: Keeper, salvage: Salvage, now: Callable[[], datetime]
+        self, name: Callable[[], str], run: Run, keeper: Keeper, salvage: Salvage, chronicle: Chronicle
     ) -> None:
         """`name` says what the run is called; what is salvaged otherwise is left to `salvage`."""
         self._name = name
         self._run = run
         self._keeper = keeper
         self._salvage = salvage
-        self._now = now
+        self._chronicle = chronicle
         self._cells: dict[str, Cell] = {}
         """By request: of those that somebody waits for."""
         self._recalled: dict[str, dict[str, Cell]] = {}
@@ -111,18 +112,21 @@ class JournalledBatches:
 
     async def begun(self, name: str, batch: str) -> None:
         """Return when it is on record what the provider calls a submission."""
-        self._run.add_batch(name, batch, self._now())
+        self._run.add_batch(name, batch, self._chronicle.now())
         await self._keeper.durable()
 
     def adopt(self, name: str, id: str, completion: Completion) -> None:
         """Keep a reply that nobody waits for."""
         if (cell := self._cell(name, id)) is not None:
-            self._run.add_reply(reply_of(cell, completion, self._now()))
+            self._run.add_reply(reply_of(cell, completion, self._chronicle.now()))
+            self._chronicle.billed(cell, completion.usage, completion.cost_usd)
 
     def lose(self, name: str, id: str, lost: LostCall) -> None:
         """Book a request that nobody waits for, and that may have been billed for nothing."""
         if (cell := self._cell(name, id)) is not None:
-            self._run.add_lost(cell, lost, self._now())
+            self._run.add_lost(cell, lost, self._chronicle.now())
+            if lost.usage is not None:
+                self._chronicle.billed(cell, lost.usage, lost.cost_usd)
 
     async def kept(self) -> None:
         """Return when all that was handed over is safe."""
@@ -131,7 +135,7 @@ class JournalledBatches:
     def end(self, name: str, status: str) -> None:
         """Put on record that nothing more comes of a submission."""
         self._recalled.pop(name, None)
-        self._run.end_batch(name, status, self._now())
+        self._run.end_batch(name, status, self._chronicle.now())
 
     def forget(self, id: str) -> None:
         """Take in that nobody waits for a request any more."""

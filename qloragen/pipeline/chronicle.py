@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from structlog.contextvars import bind_contextvars, bound_contextvars
+from structlog.contextvars import bound_contextvars
 
 from ..observing import Observer
-from ..types import Article, Cell
+from ..types import Article, Cell, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,11 @@ class Chronicle:
     """The name of the run; None where it has none."""
     observer: Observer | None = None
 
-    def begin(self) -> None:
-        """Name the run in all log events of the task that calls this, and of tasks that it starts later."""
-        if self.run is not None:
-            bind_contextvars(run=self.run)
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Name the run in all log events of the block, and of tasks that begin in it."""
+        with bound_contextvars(**({} if self.run is None else {"run": self.run})):
+            yield
 
     @contextmanager
     def article(self, article: Article) -> Iterator[None]:
@@ -42,11 +44,25 @@ class Chronicle:
                 with self.observer.article(article):
                     yield
 
+    def finished(self, article: Article) -> None:
+        """Let the observer know that nothing of the article whose block this is in is left to do now."""
+        if self.observer is not None:
+            self.observer.finished(article)
+
     @contextmanager
     def cell(self, cell: Cell) -> Iterator[None]:
-        """Let the log know that what happens in the block is about a cell."""
+        """Let the log and the observer know that what happens in the block is about a cell."""
         with bound_contextvars(stage=cell.stage, **({"type": cell.type_slug} if cell.type_slug else {})):
-            yield
+            if self.observer is None:
+                yield
+            else:
+                with self.observer.cell(cell):
+                    yield
+
+    def billed(self, cell: Cell, usage: Usage, cost_usd: Decimal | None) -> None:
+        """Let the observer know what has come onto the bill for a cell."""
+        if self.observer is not None:
+            self.observer.billed(cell, usage, cost_usd)
 
     def settled(self, cell: Cell, reason: str | None = None) -> None:
         """Let the observer know what a cell has come to: a result, or the reason why it was given up."""

@@ -83,7 +83,8 @@ class Flow:
             source.close()
         async with anyio.create_task_group() as workers:
             crew = Crew(workers, self._open_articles)
-            crew.hire(partial(self._work, crew, source, deliver, recall))
+            with self._chronicle.naming():
+                crew.hire(partial(self._work, crew, source, deliver, recall))
         self._sources.discard(source)
 
     def stop(self, reason: RunStopped) -> None:
@@ -98,7 +99,6 @@ class Flow:
         log.warning("run_stopping", reason=type(reason).__name__)
 
     async def _work(self, crew: Crew, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
-        self._chronicle.begin()
         async for item in source:
             if isinstance(item, Skip):
                 self.tally.skip(item)
@@ -108,6 +108,8 @@ class Flow:
             try:
                 with self._chronicle.article(item):
                     finished = await self._article(item, source, deliver, recall)
+                    if finished:
+                        self._chronicle.finished(item)
             except RunStopped as reason:
                 self.stop(reason)
             else:

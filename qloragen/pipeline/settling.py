@@ -141,6 +141,7 @@ class Settling:
         replies = self._run.replies(cell.key)
         for adopted in self._salvage.adopted(cell):
             self._run.add_reply(adopted, found=True)
+            self._chronicle.billed(adopted.cell, adopted.usage, adopted.cost_usd)
             self._tally.adopted += 1
             replies.append(adopted)
         complaints: list[Invalid] = []
@@ -172,6 +173,7 @@ class Settling:
         async def keep(completion: Completion) -> None:
             kept.append(reply_of(replace(cell, model=request.model), completion, self._now()))
             self._run.add_reply(kept[0])
+            self._chronicle.billed(kept[0].cell, completion.usage, completion.cost_usd)
             await self._keeper.kept()
 
         try:
@@ -199,10 +201,12 @@ class Settling:
             self._stop(reason)
         else:
             self._keeper.soon()
+            if call.usage is not None:
+                self._chronicle.billed(replace(cell, model=call.model), call.usage, call.cost_usd)
 
     def _reject(self, cell: Cell, invalid: Invalid, refused: Mapping[str, Paid]) -> None:
         self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail, invalid.also), refused)
-        self._tally.rejections += 1
+        self._tally.rejected[invalid.reason] += 1
         self._chronicle.settled(cell, invalid.reason)
         reasons = {"reason": invalid.reason, "also": list(invalid.also)}
         log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, **reasons)
@@ -214,10 +218,10 @@ class Settling:
         failures = self._run.state.failures_of(cell.key, error.reason) + (counts and not counted)
         if error.final or error.own or failures >= MAX_FAILED_RUNS:
             self._run.add_rejection(given_up, refused)
-            self._tally.rejections += 1
+            self._tally.rejected[error.reason] += 1
         elif not counted:
             self._run.add_failure(given_up, self._now(), counts=counts)
-            self._tally.failures += 1
+            self._tally.failed[error.reason] += 1
         self._chronicle.settled(cell, error.reason)
         log.warning("cell_failed", cell=cell.key, stage=cell.stage, reason=error.reason, final=error.final)
 
