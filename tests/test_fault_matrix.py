@@ -196,8 +196,9 @@ def answered(body: Mapping[str, Any]) -> Answer:
     found = _ARTICLE.search(orjson.dumps(body).decode())
     assert found is not None
     usual = answer(body)
-    text = orjson.dumps({**orjson.loads(usual.arguments or usual.text or ""), "output": output_of(int(found[1]))})
-    return replace(usual, **{"text" if usual.function is None else "arguments": text.decode()})
+    said = orjson.loads(usual.arguments or usual.text or "")
+    text = orjson.dumps({**said, "output": output_of(int(found[1]))}).decode()
+    return replace(usual, text=text) if usual.function is None else replace(usual, arguments=text)
 
 
 def provider(trouble: Trouble, seed: int, latency_s: float = 0.5) -> Provider:

@@ -29,6 +29,8 @@ class Answer:
     text: str | None
     function: str | None = None
     arguments: str | None = None
+    tokens: int | None = None
+    """What it costs; None: what its words cost."""
 
 
 def answer(body: Mapping[str, object]) -> Answer:

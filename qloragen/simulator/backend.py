@@ -8,20 +8,16 @@ from typing import NamedTuple
 
 from . import refusals
 from .answers import Answer
+from .bodies import Asked, Reader, Unreadable
 from .calls import Call, Script, scripted
 from .decision_answers import Decider
-from .decision_form import refused_by_decision_form
-from .decision_prompt import read_decision_prompt
 from .decisions import answer_decisions
 from .deployment import Deployment
-from .draws import Draws, Repetitions, identify
+from .draws import Draws, Repetitions
 from .effects import Json
 from .faults import Endpoint
 from .ledger import Ledger
 from .plan import Plan
-from .prompts import read_prompt
-from .refusals import Refusal
-from .requests import read_body, refused_by_form
 from .service import Answering, Arrival, Reading, answer_chat, own_headers, refused, serve
 from .settings import Simulation
 from .tiers import Service, service_of
@@ -48,6 +44,7 @@ class Backend:
         simulation: Simulation,
         ledger: Ledger,
         *,
+        reader: Reader,
         script: Script | None,
         answers: Callable[[Mapping[str, object]], Answer],
         decide: Decider,
@@ -57,6 +54,7 @@ class Backend:
         self.arrived = 0
         self._simulation = simulation
         self._ledger = ledger
+        self._reader = reader
         self._script = script
         chat = partial(answer_chat, answers=answers)
         decisions = partial(answer_decisions, decider=decide)
@@ -65,35 +63,31 @@ class Backend:
         self._deployments: dict[str, Deployment] = {}
         self._repetitions = Repetitions(simulation.remembered_calls)
 
-    def receive(self, body: bytes, headers: Mapping[str, str], moment: Moment, endpoint: Endpoint) -> Arrival:
+    def receive(self, raw: bytes, headers: Mapping[str, str], moment: Moment, endpoint: Endpoint) -> Arrival:
         """Give a call its number and its chances."""
-        identity = identify(body, self._simulation.seed)
+        identity = self._reader.identify(raw)
         draws = Draws(identity, self._repetitions.count(identity))
         self.arrived += 1
         return Arrival(self.arrived - 1, identity, draws, headers, *moment, endpoint)
 
     def read(self, arrival: Arrival, raw: bytes) -> Plan:
         """Decide about a call."""
-        body = read_body(raw)
-        if isinstance(body, Refusal):
-            return refused(body, own_headers(arrival.index))
-        decides = arrival.endpoint == "decisions"
-        if (refusal := refused_by_decision_form(body) if decides else refused_by_form(body)) is not None:
-            return refused(refusal, own_headers(arrival.index) | self._announced(body.get("model"), arrival.now_s))
-        call = self._call(arrival, body)
-        deployment = self._deployment(body["model"])
+        asked = self._reader.read(raw, arrival.endpoint)
+        if isinstance(asked, Unreadable):
+            return refused(asked.refusal, own_headers(arrival.index) | self._announced(asked.model, arrival.now_s))
+        call = self._call(arrival, asked.body)
+        deployment = self._deployment(asked.body["model"])
         if deployment is None:
-            return refused(refusals.no_model(body["model"]), own_headers(arrival.index), call=call)
-        reading = self._reading(arrival, body, deployment, call)
+            return refused(refusals.no_model(asked.body["model"]), own_headers(arrival.index), call=call)
+        reading = self._reading(arrival, asked, deployment, call)
         scripted_fault = scripted(self._script, call) if call is not None else None
         return serve(reading, scripted_fault, self._simulation.faults, self._answering[arrival.endpoint])
 
-    def _reading(self, arrival: Arrival, body: Json, deployment: Deployment, call: Call | None) -> Reading:
-        model = body["model"]
-        prompt = read_decision_prompt(body) if arrival.endpoint == "decisions" else read_prompt(body)
+    def _reading(self, arrival: Arrival, asked: Asked, deployment: Deployment, call: Call | None) -> Reading:
+        body, model = asked.body, asked.body["model"]
         in_flight = self._ledger.in_flight(model) + 1
         service = _SERVICES.get(arrival.endpoint) or service_of(body, deployment.model.flex, arrival.draws)
-        return Reading(arrival, body, model, deployment, prompt, prompt.text, in_flight, call, service)
+        return Reading(arrival, body, model, deployment, asked.prompt, in_flight, call, service)
 
     def _announced(self, model: object, now_s: float) -> dict[str, str]:
         """Return what is known of the limits of a model, if it is one."""

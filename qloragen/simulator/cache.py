@@ -18,18 +18,14 @@ A prefix is known by the hash of its bytes, never by its text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from hashlib import blake2b
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .prompts import Prompt
-from .tokens import count_bytes
+from .prompts import End, Measured
 
 LEAST_TOKENS = 1024
 STEP_TOKENS = 128
 PREFIX_TTL_S, BREAKPOINT_TTL_S = 300.0, 1800.0
-_BLOCK_BYTES = 256
-"""About half a step: a prefix is found to its last whole block, and then counted."""
 
 
 class Cached(NamedTuple):
@@ -94,27 +90,17 @@ class PrefixCache:
         self._ttl_s = PREFIX_TTL_S if ttl_s is None else ttl_s
         self._memory = Memory(entries)
 
-    def use(self, prompt: Prompt, tokens: int, *, start_s: float, answered_s: float) -> Cached:
+    def use(self, prompt: Measured, *, start_s: float, answered_s: float) -> Cached:
         """Read for a call that starts at `start_s`, and write what others see from `answered_s` on."""
+        tokens = prompt.tokens
         if tokens < LEAST_TOKENS:
             return Cached(0, 0)
-        text = b"".join(prompt.segments)
-        hashes = _blocks(prompt.cache_key, text)
-        found = next((n for n in range(len(hashes), 0, -1) if self._memory.find(hashes[n - 1], start_s)), 0)
+        blocks = prompt.blocks
+        found = next((n for n in range(len(blocks), 0, -1) if self._memory.find(blocks[n - 1], start_s)), 0)
         # The last block is what is left, so that a prompt that comes again is read to its end.
-        shared = tokens if found == len(hashes) else min(tokens, count_bytes(text[: found * _BLOCK_BYTES]))
-        self._memory.write(hashes, start_s, _Entry(answered_s, answered_s + self._ttl_s, self._ttl_s))
+        shared = tokens if found == len(blocks) else min(tokens, prompt.tokens_before(found))
+        self._memory.write(blocks, start_s, _Entry(answered_s, answered_s + self._ttl_s, self._ttl_s))
         return Cached(shared // STEP_TOKENS * STEP_TOKENS if shared >= LEAST_TOKENS else 0, 0)
-
-
-def _blocks(key: str | None, text: bytes) -> list[int]:
-    """Return the chained hash of every block of `text`, of which the last may be shorter."""
-    found = []
-    chained = hash(key)
-    for start in range(0, len(text), _BLOCK_BYTES):
-        chained = hash((chained, text[start : start + _BLOCK_BYTES]))
-        found.append(chained)
-    return found
 
 
 class BreakpointCache:
@@ -124,11 +110,12 @@ class BreakpointCache:
         self._ttl_s = BREAKPOINT_TTL_S if ttl_s is None else ttl_s
         self._memory = Memory(entries)
 
-    def use(self, prompt: Prompt, tokens: int, *, start_s: float, answered_s: float) -> Cached:
+    def use(self, prompt: Measured, *, start_s: float, answered_s: float) -> Cached:
         """Read for a call that starts at `start_s`, and write what others see from `answered_s` on."""
+        tokens = prompt.tokens
         if tokens < LEAST_TOKENS:
             return Cached(0, 0)
-        ends = _ends(prompt, tokens)
+        ends = prompt.ends
         read = self._read(ends, start_s, answered_s)
         written = 0
         for segment, asked_s in prompt.breakpoints:
@@ -142,21 +129,10 @@ class BreakpointCache:
             self._memory.write((key,), start_s, _Entry(answered_s, answered_s + ttl_s, ttl_s, size))
         return Cached(min(read, tokens), max(0, written - read))
 
-    def _read(self, ends: list[tuple[bytes, int]], start_s: float, answered_s: float) -> int:
+    def _read(self, ends: Sequence[End], start_s: float, answered_s: float) -> int:
         for key, _ in reversed(ends):
             if entry := self._memory.find(key, start_s):
                 renewed = _Entry(entry.visible_s, answered_s + entry.ttl_s, entry.ttl_s)
                 self._memory.write((key,), start_s, renewed)
                 return entry.tokens
         return 0
-
-
-def _ends(prompt: Prompt, tokens: int) -> list[tuple[bytes, int]]:
-    """Return for each segment the hash of the prompt up to its end, and the tokens up to there."""
-    running = blake2b(repr(prompt.cache_key).encode(), digest_size=16)
-    found, size = [], 0
-    for number, segment in enumerate(prompt.segments, 1):
-        running.update(segment)
-        size = tokens if number == len(prompt.segments) else min(tokens, size + count_bytes(segment))
-        found.append((running.copy().digest(), size))
-    return found

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import orjson
 
 from .effects import Json
-from .prompts import Prompt
+from .prompts import Breakpoint, Prompt
 
 
 def read_decision_prompt(body: Json) -> Prompt:
     """Return the prompt of a request that has been checked."""
     segments: list[bytes] = []
-    breakpoints: list[tuple[int, float | None]] = []
+    breakpoints: list[Breakpoint] = []
     for text, is_marked in _pieces(body["input"]):
         segments.append(text.encode("utf-8", "replace"))
         if is_marked:

@@ -11,7 +11,7 @@ from .effects import Effect, Json
 from .plan import Plan, travel_s
 from .refusals import Refusal
 from .requests import decides_by_name
-from .service import Answered, Reading, answered, overlong, prompt_tokens_of, refused_reading, served, used
+from .service import Answered, Reading, answered, overlong, refused_reading, served, used
 from .settings import Decides
 
 _EDITS: dict[Callable[[Json], Json], Callable[[Json], Json]] = {
@@ -24,14 +24,13 @@ _EDITS: dict[Callable[[Json], Json], Callable[[Json], Json]] = {
 
 def answer_decisions(reading: Reading, outcome: str, effect: Effect, headers: dict[str, str], decider: Decider) -> Plan:
     """Return the plan of an answer, or of a refusal by the model."""
-    prompt_tokens = prompt_tokens_of(reading)
-    refusal = _refused(reading.model, reading.deployment.model.decides) or overlong(reading, prompt_tokens)
+    refusal = _refused(reading.model, reading.deployment.model.decides) or overlong(reading)
     if refusal is not None:
         return refused_reading(reading, refusal, headers)
     arrival, turn = reading.arrival, served(reading, 0)
     seconds = turn.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
-    usage = used(reading, prompt_tokens, turn.start_s, answered_s)
+    usage = used(reading, turn.start_s, answered_s)
     reply: Json = {
         "model": reading.model,
         "answers": answers_to(reading.body, decider),

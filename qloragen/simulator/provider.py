@@ -16,6 +16,7 @@ from . import refusals
 from .answers import Answer, answer
 from .ask import Ask, Route
 from .backend import Backend, Moment
+from .bodies import BodyReader, Reader
 from .calls import Call, Script
 from .decision_answers import Decider, decide
 from .desk import Desk
@@ -35,7 +36,7 @@ class Provider:
     """Decides what becomes of each call, and counts it.
 
     `script` decides for tests what goes wrong with a call; `answers` and `decide` give other answers than the built-in
-    ones;
+    ones; `reader` takes the place of the one that reads all bodies;
     `record` keeps every call with its reply in `calls`, without bound; `wall_clock` (seconds since 1970) says when what
     is stored was made. A call with `store` is answered, billed and stored to the end, whether its client waits or not.
     """
@@ -47,6 +48,7 @@ class Provider:
         script: Script | None = None,
         answers: Callable[[Mapping[str, object]], Answer] = answer,
         decide: Decider = decide,
+        reader: Reader | None = None,
         record: bool = False,
         wall_clock: Callable[[], float] = time,
     ) -> None:
@@ -58,7 +60,13 @@ class Provider:
         self._began_wall_s = 0.0
         self._ledger = Ledger(self.simulation.remembered_calls)
         self._backend = Backend(
-            self.simulation, self._ledger, script=script, answers=answers, decide=decide, record=record
+            self.simulation,
+            self._ledger,
+            reader=reader or BodyReader(self.simulation.seed),
+            script=script,
+            answers=answers,
+            decide=decide,
+            record=record,
         )
         self._desk = Desk(self.simulation, answer=self._execute, stamp=lambda at_s: int(self._began_wall_s + at_s))
 

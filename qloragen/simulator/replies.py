@@ -39,13 +39,13 @@ def altered(answer: Answer, effect: Effect, *, structured: bool) -> Answer:
 def generate(answer: Answer, *, cap_tokens: int | None, reasoning_tokens: int, effect: Effect) -> Generated:
     """Return as much of the answer as the cap lets through after the reasoning."""
     words = _words(answer)
-    tokens = count_tokens(words)
+    tokens = count_tokens(words) if answer.tokens is None else answer.tokens
     room = tokens if cap_tokens is None else max(0, cap_tokens - reasoning_tokens)
     allowed = min(room, int(tokens * effect.kept))
     finish = "stop" if answer.function is None else "tool_calls"
     if allowed < tokens:
         words, finish = cut(words, allowed), "length"
-        tokens = min(allowed, count_tokens(words))
+        tokens = min(allowed, count_tokens(words)) if answer.tokens is None else allowed
         answer = _with_words(answer, words)
     spent = reasoning_tokens if cap_tokens is None else min(reasoning_tokens, cap_tokens)
     return Generated(answer, effect.finish_reason or finish, spent + tokens, spent)

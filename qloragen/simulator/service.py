@@ -21,19 +21,16 @@ from .draws import Draws
 from .effects import Effect, Json, Wire
 from .faults import Endpoint, Fault, struck
 from .plan import Plan, travel_s
-from .prompts import Prompt, cap_tokens
+from .prompts import Measured, cap_tokens
 from .refusals import Refusal, error_body
 from .replies import CREATED, Generated, altered, generate, reply_to
 from .requests import refused_by_name, structured
 from .shelf import kept_form
 from .tiers import Service, refused_by_tier
-from .tokens import count_tokens
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
 _WELL = Effect()
 _UNBILLED = frozenset({Wire.RESET_BEFORE_HEADERS, Wire.HANG, Wire.REFUSED})
-_TOKENS_PER_MESSAGE = 3
-"""What the frame of a message costs (OpenAI cookbook, counting tokens for chat completions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,7 @@ class Reading:
     body: Json
     model: str
     deployment: Deployment
-    prompt: Prompt
-    text: str
+    prompt: Measured
     in_flight: int
     """Calls to this model, this one included."""
     call: Call | None
@@ -125,7 +121,7 @@ def _admit(reading: Reading) -> Refusal | None:
     if most is not None and reading.in_flight > most:
         limits.punish(reading.arrival.now_s)
         return refusals.too_many(most)
-    rejection = limits.admit(len(reading.text), cap_tokens(reading.body), reading.arrival.now_s)
+    rejection = limits.admit(reading.prompt.characters, cap_tokens(reading.body), reading.arrival.now_s)
     if rejection is None:
         return refused_by_tier(reading.body, reading.deployment.model.flex, reading.arrival.draws)
     return refusals.rate_limited(reading.model, rejection, limits.retry_after(rejection))
@@ -137,13 +133,13 @@ def refused_reading(reading: Reading, refusal: Refusal, headers: dict[str, str])
     return refused(refusal, headers, first_s=seconds, reading=reading)
 
 
-def overlong(reading: Reading, prompt_tokens: int) -> Refusal | None:
+def overlong(reading: Reading) -> Refusal | None:
     """Return what is said of a prompt that does not fit into the context window with its cap."""
     limit = reading.deployment.model.context_tokens
     cap = cap_tokens(reading.body) or 0
-    if limit is None or prompt_tokens + cap <= limit:
+    if limit is None or reading.prompt.tokens + cap <= limit:
         return None
-    return refusals.too_long(limit, prompt_tokens, cap)
+    return refusals.too_long(limit, reading.prompt.tokens, cap)
 
 
 # -------------------------------------------------------------------------------------------------------------- faults
@@ -199,8 +195,7 @@ def answer_chat(
     answers: Callable[[Mapping[str, object]], Answer],
 ) -> Plan:
     """Return the plan of a chat completion, or of a refusal by the model."""
-    prompt_tokens = prompt_tokens_of(reading)
-    refusal = refused_by_name(reading.body, reading.deployment.rules) or overlong(reading, prompt_tokens)
+    refusal = refused_by_name(reading.body, reading.deployment.rules) or overlong(reading)
     if refusal is not None:
         return refused_reading(reading, refusal, headers)
     generated = _generated(reading, effect, answers(reading.body))
@@ -208,7 +203,7 @@ def answer_chat(
     turn = served(reading, generated.completion_tokens)
     seconds = turn.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
-    prompt = used(reading, prompt_tokens, turn.start_s, answered_s)
+    prompt = used(reading, turn.start_s, answered_s)
     usage = Usage(*prompt[:3], generated.completion_tokens, generated.reasoning_tokens)
     reply = _reply(reading, generated, usage, effect)
     plan = answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
@@ -266,17 +261,12 @@ def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     return generate(said, cap_tokens=cap_tokens(body), reasoning_tokens=thinks, effect=effect)
 
 
-def prompt_tokens_of(reading: Reading) -> int:
-    """Return what the prompt of a call costs in tokens."""
-    return count_tokens(reading.text) + _TOKENS_PER_MESSAGE * (reading.prompt.messages + 1)
-
-
-def used(reading: Reading, prompt_tokens: int, start_s: float, answered_s: float) -> Usage:
+def used(reading: Reading, start_s: float, answered_s: float) -> Usage:
     """Return what the prompt of a call is billed for, with what is read from the cache and written to it."""
     cache, cached = reading.deployment.cache, Cached(0, 0)
     if cache is not None and reading.arrival.endpoint != "batched":
-        cached = cache.use(reading.prompt, prompt_tokens, start_s=start_s, answered_s=answered_s)
-    return Usage(prompt_tokens, cached.read_tokens, cached.written_tokens)
+        cached = cache.use(reading.prompt, start_s=start_s, answered_s=answered_s)
+    return Usage(reading.prompt.tokens, cached.read_tokens, cached.written_tokens)
 
 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:

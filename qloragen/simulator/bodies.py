@@ -1,0 +1,62 @@
+"""From the body of a call to what is asked: by reading it, or by knowing it already."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from .decision_form import refused_by_decision_form
+from .decision_prompt import read_decision_prompt
+from .draws import identify
+from .effects import Json
+from .faults import Endpoint
+from .prompts import Measured, read_prompt
+from .refusals import Refusal
+from .requests import read_body, refused_by_form
+
+
+class Asked(NamedTuple):
+    """A body whose form is right."""
+
+    body: Json
+    prompt: Measured
+
+
+class Unreadable(NamedTuple):
+    """A body that the API refuses whatever the model."""
+
+    refusal: Refusal
+    model: object
+    """What stands where the model should; None where nothing can be read."""
+
+
+class Reader(Protocol):
+    """Makes of a body what is asked."""
+
+    def identify(self, raw: bytes) -> bytes:
+        """Return 8 bytes that stand for the call: those with the same ones are the same call, made again."""
+        ...
+
+    def read(self, raw: bytes, endpoint: Endpoint) -> Asked | Unreadable:
+        """Return what is asked."""
+        ...
+
+
+class BodyReader:
+    """Reads every body; chance depends on `seed` and body."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def identify(self, raw: bytes) -> bytes:
+        """See `Reader.identify`."""
+        return identify(raw, self._seed)
+
+    def read(self, raw: bytes, endpoint: Endpoint) -> Asked | Unreadable:
+        """See `Reader.read`."""
+        body = read_body(raw)
+        if isinstance(body, Refusal):
+            return Unreadable(body, None)
+        decides = endpoint == "decisions"
+        if (refusal := refused_by_decision_form(body) if decides else refused_by_form(body)) is not None:
+            return Unreadable(refusal, body.get("model"))
+        return Asked(body, read_decision_prompt(body) if decides else read_prompt(body))
