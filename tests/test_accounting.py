@@ -25,6 +25,7 @@ import qloragen
 from qloragen.bounds import budget_of, spent_of
 from qloragen.costs import lost_said
 from qloragen.pipeline.batch_book import JournalledBatches
+from qloragen.pipeline.chronicle import Chronicle
 from qloragen.pipeline.refused import beside_of, refused_of
 from qloragen.pipeline.salvage import NoSalvage
 from qloragen.settings import load
@@ -515,7 +516,7 @@ async def test_what_a_batch_has_lost_is_lost_once_though_the_process_dies_before
         run.add_lost(a_cell("c2"), replace(_unheard("m", Decimal("0.3")), request_id="batch_1:c2-0"), NOON)
 
     with open_run(tmp_path / "run") as run:
-        book = JournalledBatches(lambda: "r", run, NobodyWaits(), NoSalvage(), lambda: NOON)
+        book = JournalledBatches(lambda: "r", run, NobodyWaits(), NoSalvage(), Chronicle(lambda: NOON))
         (left,) = await book.open()
 
     assert [one.id for one in left.requests] == ["c3-0"]
