@@ -74,7 +74,7 @@ class Consent:
         if plan.exceeds(limit_usd):
             raise ChangesNotAccepted(plan.refusal(folder))
         if plan.changes:
-            log.warning("run_changed", **plan.fields())
+            log.warning("run_changed", folder=str(folder), **plan.fields())
 
     def begin(self) -> None:
         """Note that work begins, so that from now on its circumstances are among those of the run."""

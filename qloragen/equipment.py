@@ -87,11 +87,11 @@ class _Holding:
     def disk_said(self, trouble: str | None) -> None:
         """Send nothing while what comes back could not be kept."""
         if trouble is None:
-            log.warning("disk_writes_again", folder=str(self._folder))
+            log.info("disk_writes_again", folder=str(self._folder))
             if self.engine:
                 self.engine.resume()
             return
-        log.warning(
+        log.error(
             "disk_refuses",
             folder=str(self._folder),
             error=trouble,

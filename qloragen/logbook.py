@@ -1,4 +1,4 @@
-"""Keeps `run.json` true while a session is at work."""
+"""Keeps `run.json` true while a session is at work, and says in the log when work begins and ends."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from .domain.pack import Pack
 from .errors import StorageFailed
+from .logs import get_logger
 from .manifest import RUNNING, Manifest, PackIdentity, last_process, new_name, read_manifest
 from .pipeline.circumstances import Circumstances
 from .pipeline.tally import Tally
@@ -23,6 +24,9 @@ from .store.handle import Run
 
 EVERY_S = 5.0
 """How old the counts in `run.json` may be while a session is at work."""
+
+
+log = get_logger()
 
 
 class Now(NamedTuple):
@@ -59,7 +63,10 @@ class Logbook:
         self._run = run
         self._settings = settings
         self._pack = pack
+        self._models = list(prices)
         self._started = utc_now()
+        self._begun_s = 0.0
+        self._paid_before = run.state.ledger.total()
         self._name = previous.run if previous else None
 
     @property
@@ -72,6 +79,23 @@ class Logbook:
     def unheard_since(self) -> datetime | None:
         """From when on the session before may have missed replies that were paid for."""
         return self.previous.unheard_since if self.previous else None
+
+    async def begin(self, now: Now) -> None:
+        """Write the manifest of a session that has something to do.
+
+        Raises:
+            StorageFailed: It cannot be written.
+        """
+        await self.write(now)
+        self._begun_s = anyio.current_time()
+        log.info(
+            "run_opened",
+            run=self.run,
+            folder=str(self._run.folder),
+            resumed=self._paid_before.calls > 0,
+            models=self._models,
+            batch=self._settings.batch,
+        )
 
     async def write(self, now: Now, *, ended: bool = False) -> None:
         """Replace the manifest.
@@ -112,6 +136,29 @@ class Logbook:
         """Replace the manifest for the last time, also when the session is being cancelled."""
         with anyio.CancelScope(shield=True), suppress(StorageFailed):
             await self.write(now, ended=True)
+        self._log_end(now)
+
+    def _log_end(self, now: Now) -> None:
+        tally, paid = now.tally, self._run.state.ledger.total().minus(self._paid_before)
+        log.info(
+            "run_ended",
+            run=self.run,
+            folder=str(self._run.folder),
+            status=self._status(now),
+            elapsed_s=round(anyio.current_time() - self._begun_s, 3),
+            articles=tally.articles,
+            finished_articles=tally.finished_articles,
+            made=tally.records,
+            rejected=dict(tally.rejected),
+            failed=dict(tally.failed),
+            skipped=dict(tally.skips),
+            calls=paid.calls,
+            prompt_tokens=paid.usage.prompt_tokens,
+            cached_tokens=paid.usage.cached_tokens,
+            completion_tokens=paid.usage.completion_tokens,
+            cost_usd=float(paid.cost_usd),
+            unpriced_calls=paid.unpriced_calls,
+        )
 
     def _readings(self, now: Now) -> dict[str, str | None]:
         before = self.previous.readings if self.previous else {}

@@ -21,6 +21,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _NAME = "qloragen"
 _LONGEST_VALUE = 500
+_FRAMES_OF_STRUCTLOG = 3
+_LARGEST = 2**63 - 1
+"""What JSON by orjson can hold; a larger number becomes text."""
 _HIDDEN = "***"
 _NAMES = (
     r"(?:(?:api|access|private|secret|subscription)[-_]?key|(?:api|auth|access|bearer|refresh|session)[-_]?token"
@@ -99,6 +102,8 @@ def get_logger() -> BoundLogger:
             structlog.contextvars.merge_contextvars,
             structlog.processors.format_exc_info,
             _free_names,
+            _without_secrets,
+            _at_caller,
             structlog.stdlib.render_to_log_kwargs,
         ],
         wrapper_class=BoundLogger,
@@ -156,6 +161,28 @@ def _free_names(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     return {f"{key}_" if key in _RESERVED else key: value for key, value in event.items()}
 
 
+def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave no secret to a host either: what it does with records is its own affair."""
+    return {key: _redacted(value) for key, value in event.items()}
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case str():
+            return redact(value)
+        case list() | tuple():
+            return [_redacted(item) for item in value]
+        case dict():
+            return {key: _redacted(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _at_caller(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Let a record say which line of the library it comes from, and not which of structlog's."""
+    return {**event, "stacklevel": _FRAMES_OF_STRUCTLOG + 1}
+
+
 def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Make every value short, printable and free of secrets; a traceback keeps its lines."""
     return {key: _traceback(value) if key == "exception" else _plain(value) for key, value in event.items()}
@@ -167,7 +194,9 @@ def _traceback(value: object) -> str:
 
 def _plain(value: object) -> object:
     match value:
-        case None | bool() | int() | float():
+        case None | bool() | float():
+            return value
+        case int() if abs(value) <= _LARGEST:
             return value
         case list() | tuple():
             return [_plain(item) for item in value]

@@ -47,7 +47,7 @@ def take_up(run: Run, job: Job) -> bool:
     applied = manifest.readings.get(job.classification_fingerprint, reading) if manifest else None
     if reading and reading != applied and run.state.totals.classified:
         result = reread(run, job, _CLASSIFICATIONS)
-        log.warning("classifications_reread", folder=str(run.folder), reading=reading, changed=result.reclassified)
+        log.info("classifications_reread", folder=str(run.folder), reading=reading, changed=result.reclassified)
     return run.filing.written > 0
 
 

@@ -29,7 +29,7 @@ from .logbook import Logbook, Now, open_logbook, utc_now
 from .observing import Observer
 from .offers import check_offers
 from .pipeline.batch_book import JournalledBatches
-from .pipeline.chronicle import Chronicle
+from .pipeline.chronicle import Chronicle, named
 from .pipeline.flow import Flow
 from .pipeline.job import Job
 from .pipeline.salvage import Salvage
@@ -99,16 +99,20 @@ class Work:
         async with self._beginning:
             if self.begun.is_set():
                 return
-            await self.delivery.begin()
-            since = self.logbook.unheard_since
-            if since is not None:
-                await self.salvage.collect(self.client, since, self.run)
-            if self.batches:
-                await self.batches.attach()
-            self.consent.begin()
-            await self.logbook.write(self.now())
+            with named(self.logbook.run):
+                await self._begin()
             self.begun.set()
             self.lookout.begin()
+
+    async def _begin(self) -> None:
+        await self.delivery.begin()
+        since = self.logbook.unheard_since
+        if since is not None:
+            await self.salvage.collect(self.client, since, self.run)
+        if self.batches:
+            await self.batches.attach()
+        self.consent.begin()
+        await self.logbook.begin(self.now())
 
     async def keep_logbook(self) -> None:
         """Keep `run.json` true, as soon as there is something to tell."""

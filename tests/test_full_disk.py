@@ -98,10 +98,12 @@ class Disturbances(logging.Handler):
 
 @contextmanager
 def listening() -> Iterator[Disturbances]:
-    heard = Disturbances()
-    logging.getLogger("qloragen").addHandler(heard)
+    heard, logger = Disturbances(), logging.getLogger("qloragen")
+    logger.addHandler(heard)
+    logger.setLevel(logging.INFO)
     yield heard
-    logging.getLogger("qloragen").removeHandler(heard)
+    logger.setLevel(logging.NOTSET)
+    logger.removeHandler(heard)
 
 
 def knobs(server: Simulated) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def test_all_that_is_wrong_with_a_record_is_in_the_log_and_in_the_journal(tmp_pa
     )
     strict = {"actions": {**LENIENT["checks"]["actions"], "placeholder": "reject", "article_talk": "reject"}}
 
-    with caplog.at_level("INFO", "qloragen"):
+    with caplog.at_level("DEBUG", "qloragen"):
         run_virtually(work(tmp_path / "run", models, article("hints"), checks=strict, record_asks=1))
 
     (refused,) = rejections(tmp_path / "run")

@@ -237,7 +237,7 @@ class Follower:
 
     def _went_well(self) -> None:
         if self._trouble_since_s < inf:
-            log.warning("sink_takes_again", sink=self.name)
+            log.info("sink_takes_again", sink=self.name)
         self._trouble_since_s, self._wait_s = inf, FIRST_WAIT_S
 
     async def _wait_out(self, error: Exception) -> None:

@@ -74,8 +74,8 @@ class Form:
         if changed is None:
             return False
         self.family = changed
-        meaning = {"what": "replies are paid for at the standard tier's price"} if name == "service_tier" else {}
-        log.warning("parameter_refused", model=self._model, parameter=name, **meaning)
+        tier = "; replies are paid for at the standard tier's price" if name == "service_tier" else ""
+        log.warning("parameter_refused", model=self._model, parameter=name, what=f"calls go without it{tier}")
         return True
 
 

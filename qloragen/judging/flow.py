@@ -15,7 +15,6 @@ import anyio
 from ..domain.article_block import ArticleBlock
 from ..errors import RunStopped
 from ..judgement import Verdict
-from ..logs import get_logger
 from ..pipeline.chronicle import Chronicle
 from ..pipeline.crew import Crew
 from ..pipeline.prefix import Prefix
@@ -29,8 +28,6 @@ from .judge import Case, Judge
 
 MAX_ASKS = 2
 """A judgement that cannot be read is asked for once more, with what was wrong."""
-
-log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class JudgeFlow:
         self._engine.stop(reason)
         for source in self._sources:
             source.close()
-        log.warning("run_stopping", reason=type(reason).__name__)
+        self._chronicle.stopping(reason)
 
     async def _work(self, crew: Crew, source: Shared[Bundle]) -> None:
         async for bundle in source:

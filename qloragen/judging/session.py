@@ -20,6 +20,7 @@ from ..errors import RunStopped, StorageFailed
 from ..logbook import Logbook, Now, utc_now
 from ..logs import get_logger
 from ..manifest import last_process
+from ..pipeline.chronicle import named
 from ..pipeline.plan import about_usd as in_words
 from ..pipeline.salvage import Salvage
 from ..pipeline.shared import Shared
@@ -170,11 +171,12 @@ class Judging:
             await self._logbook.end(self._now())
 
     async def _begin(self) -> None:
-        if self._logbook.unheard_since is not None:
-            await self._salvage.collect(self._equipment.client, self._logbook.unheard_since, self._run)
-        if self._batches:
-            await self._batches.attach()
-        await self._logbook.write(self._now())
+        with named(self._logbook.run):
+            if self._logbook.unheard_since is not None:
+                await self._salvage.collect(self._equipment.client, self._logbook.unheard_since, self._run)
+            if self._batches:
+                await self._batches.attach()
+            await self._logbook.begin(self._now())
         self._begun = True
         self.lookout.begin()
 
@@ -182,7 +184,7 @@ class Judging:
         for at, tasks in self.look.plan.left:
             bundle = await anyio.to_thread.run_sync(bundle_of, self.look.material, at, tasks)
             if bundle is None:
-                log.warning("article_damaged", folder=str(self.look.folder), offset=at, records=len(tasks))
+                log.error("article_damaged", folder=str(self.look.folder), offset=at, records=len(tasks))
             else:
                 yield bundle
 

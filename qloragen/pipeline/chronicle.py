@@ -7,15 +7,24 @@ in theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from structlog.contextvars import bound_contextvars
 
+from ..errors import BudgetReached, Interrupted, RunStopped
+from ..logs import get_logger
 from ..observing import Observer
 from ..types import Article, Cell, Usage
+
+log = get_logger()
+
+
+def named(run: str | None) -> AbstractContextManager[None]:
+    """Name a run in all log events of the block, and of tasks that begin in it."""
+    return nullcontext() if run is None else bound_contextvars(run=run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +37,9 @@ class Chronicle:
     """The name of the run; None where it has none."""
     observer: Observer | None = None
 
-    @contextmanager
-    def naming(self) -> Iterator[None]:
+    def naming(self) -> AbstractContextManager[None]:
         """Name the run in all log events of the block, and of tasks that begin in it."""
-        with bound_contextvars(**({} if self.run is None else {"run": self.run})):
-            yield
+        return named(self.run)
 
     @contextmanager
     def article(self, article: Article) -> Iterator[None]:
@@ -45,7 +52,8 @@ class Chronicle:
                     yield
 
     def finished(self, article: Article) -> None:
-        """Let the observer know that nothing of the article whose block this is in is left to do now."""
+        """Let the log and the observer know that nothing of the article whose block this is in is left to do now."""
+        log.debug("article_finished")
         if self.observer is not None:
             self.observer.finished(article)
 
@@ -68,3 +76,12 @@ class Chronicle:
         """Let the observer know what a cell has come to: a result, or the reason why it was given up."""
         if self.observer is not None:
             self.observer.settled(cell, reason)
+
+    def stopping(self, reason: RunStopped) -> None:
+        """Let the log know why the run takes no more work: an error, unless that is what somebody has asked for."""
+        why = type(reason).__name__
+        with self.naming():  # anybody may stop a run, in a task of their own
+            if isinstance(reason, Interrupted | BudgetReached):
+                log.warning("run_stopping", reason=why, message=str(reason))
+            else:
+                log.error("run_stopping", reason=why, message=str(reason))

@@ -96,7 +96,7 @@ class Flow:
         self._maker.loading.give_up(reason)
         for source in self._sources:
             source.close()
-        log.warning("run_stopping", reason=type(reason).__name__)
+        self._chronicle.stopping(reason)
 
     async def _work(self, crew: Crew, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
         async for item in source:

@@ -110,7 +110,7 @@ class StoredReplies:
             there = await anyio.to_thread.run_sync(_ids, run, set(self._found))
             left = {key: [one for one in found if one.id not in there] for key, found in self._found.items()}
             self._found = {key: found for key, found in left.items() if found}
-        log.info("salvage", found=self.untaken, since=since.isoformat())
+        log.info("replies_found", found=self.untaken, since=since.isoformat())
 
     def marked(self, cell: Cell, request: Request) -> Request:
         """Ask the provider to store the reply."""

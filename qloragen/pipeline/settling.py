@@ -156,6 +156,7 @@ class Settling:
             if not isinstance(answer, Invalid):
                 taken = replies[: ask + 1]
                 self._chronicle.settled(cell)
+                log.debug("cell_settled", cell=cell.key, asks=len(taken))
                 return Settled(answer, taken, beside_of(taken, complaints, self._run.state.money_of(cell.key).paid))
             complaints.append(answer)
             if answer.final:
@@ -208,8 +209,7 @@ class Settling:
         self._run.add_rejection(Rejection(cell, invalid.reason, invalid.detail, invalid.also), refused)
         self._tally.rejected[invalid.reason] += 1
         self._chronicle.settled(cell, invalid.reason)
-        reasons = {"reason": invalid.reason, "also": list(invalid.also)}
-        log.info("cell_rejected", cell=cell.key, stage=cell.stage, type=cell.type_slug, **reasons)
+        log.debug("cell_rejected", cell=cell.key, reason=invalid.reason, also=list(invalid.also))
 
     def _fail(self, cell: Cell, error: RequestFailed, refused: Mapping[str, Paid]) -> None:
         given_up = Rejection(cell, error.reason, str(error))
@@ -223,7 +223,7 @@ class Settling:
             self._run.add_failure(given_up, self._now(), counts=counts)
             self._tally.failed[error.reason] += 1
         self._chronicle.settled(cell, error.reason)
-        log.warning("cell_failed", cell=cell.key, stage=cell.stage, reason=error.reason, final=error.final)
+        log.warning("cell_failed", cell=cell.key, reason=error.reason, final=error.final)
 
     def _failed_long_ago(self, key: str) -> bool:
         """Whether the cell is known as a suspect, or failed so long ago that it was hardly the same outage."""

@@ -152,7 +152,7 @@ def _changes(filing: Filing, at: int, line: bytes) -> Iterator[Change]:
     try:
         yield Change(at, key_of(line), record_in(line))
     except ValidationError as error:
-        log.warning("record_unreadable", folder=str(filing.folder), id=key_of(line), error=error.errors()[0]["msg"])
+        log.error("record_unreadable", folder=str(filing.folder), id=key_of(line), error=error.errors()[0]["msg"])
 
 
 def _place(at: int, line: bytes) -> Place:

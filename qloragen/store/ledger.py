@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -57,6 +57,18 @@ class Bill:
             self.bounded_calls + other.bounded_calls,
             self.worst_usd + other.worst_usd,
             self.worst_tokens + other.worst_tokens,
+        )
+
+    def minus(self, other: Bill) -> Bill:
+        """Return the difference of two bills, the other being a part of this one."""
+        return Bill(
+            self.calls - other.calls,
+            Usage(*(whole - part for whole, part in zip(self.usage, other.usage, strict=True))),
+            self.cost_usd - other.cost_usd,
+            self.unpriced_calls - other.unpriced_calls,
+            self.bounded_calls - other.bounded_calls,
+            self.worst_usd - other.worst_usd,
+            self.worst_tokens - other.worst_tokens,
         )
 
 
@@ -155,13 +167,8 @@ class Ledger:
         """Take a lost call back, because its reply was found, and is charged as such."""
         if lost.usage is not None:
             bill = self._bills[lost.account]
-            self._bills[lost.account] = replace(
-                bill,
-                calls=bill.calls - 1,
-                usage=Usage(*(whole - part for whole, part in zip(bill.usage, lost.usage, strict=True))),
-                cost_usd=bill.cost_usd - (lost.cost_usd or 0),
-                unpriced_calls=bill.unpriced_calls - (lost.cost_usd is None),
-            )
+            paid = Bill(1, lost.usage, lost.cost_usd or Decimal(0), int(lost.cost_usd is None))
+            self._bills[lost.account] = bill.minus(paid)
             if not self._bills[lost.account].calls:
                 del self._bills[lost.account]
         place = LostAccount(lost.account.model, lost.reason)
