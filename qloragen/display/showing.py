@@ -1,0 +1,180 @@
+"""Shows a run while it goes: on a terminal as a panel, elsewhere from time to time as a line or a log event."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from ..background import background
+from ..logs import get_logger
+from ..settings import Settings
+from ..view import View
+from .layout import Place
+from .lines import Due, fields, line
+from .panel import panel
+from .screen import Paper, Screen
+
+PANEL_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
+"""How soon a line is written when what a run waits for has changed."""
+
+log = get_logger()
+
+
+class Display(Protocol):
+    """Where a run is shown."""
+
+    every_s: float
+    """How often it wants to see the run."""
+
+    def begin(self) -> None:
+        """Make room for what is shown from now on."""
+        ...
+
+    def show(self, view: View, note: str = "") -> None:
+        """Take in what there is to see now; `note` is to be said with it."""
+        ...
+
+    def wake(self, number: signal.Signals) -> None:
+        """Take in that the terminal has another size (SIGWINCH), or that a stopped process goes on (SIGCONT)."""
+        ...
+
+    def end(self, view: View | None) -> None:
+        """Say for the last time what there is to see, if there was anything; may wait for a terminal."""
+        ...
+
+
+class Panel:
+    """On a terminal: rows at its end, and in their place one line when all is over."""
+
+    every_s = PANEL_EVERY_S
+
+    def __init__(self, screen: Screen, name: str, hint: str = "") -> None:
+        """`name` says whose run it is; `hint` is what a person can do about a stop that waits."""
+        self._screen = screen
+        self._name = name
+        self._hint = hint
+
+    def begin(self) -> None:
+        """Write to the terminal in a thread from now on."""
+        self._screen.open()
+
+    def show(self, view: View, note: str = "") -> None:
+        """Draw the panel anew, for the size that the terminal has now."""
+        place = Place(*self._screen.size, self._screen.unicode)
+        self._screen.show(panel(view, f"{self._name}, {note}" if note else self._name, place, self._hint))
+
+    def wake(self, number: signal.Signals) -> None:
+        """Draw below what a shell has written in the meantime."""
+        if number == signal.SIGCONT:
+            self._screen.forget()
+
+    def end(self, view: View | None) -> None:
+        """Leave a line in the place of the panel."""
+        self._screen.close()
+        if view:
+            self._screen.write(f"{line(view)}\n")
+            self._screen.flush()
+
+
+class Lines:
+    """Elsewhere, for people: a line from time to time."""
+
+    every_s = LOOK_EVERY_S
+
+    def __init__(self, paper: Paper) -> None:
+        self._paper = paper
+        self._due = Due()
+
+    def begin(self) -> None:
+        """Nothing needs room."""
+
+    def show(self, view: View, note: str = "") -> None:
+        """Write a line if one is due."""
+        if self._due.now(view):
+            self._write(f"{line(view)} · {note}" if note else line(view), view)
+
+    def wake(self, number: signal.Signals) -> None:
+        """Lines are of any length and stay where they are."""
+
+    def end(self, view: View | None) -> None:
+        """Write the last line."""
+        if view:
+            self._write(line(view), view)
+
+    def _write(self, text: str, view: View) -> None:
+        self._paper.write(f"{view.time:%Y-%m-%dT%H:%M:%SZ} {text}\n")
+        self._paper.flush()
+
+
+class Events:
+    """Elsewhere, for programs: log events from time to time, and one when a stop waits."""
+
+    every_s = LOOK_EVERY_S
+
+    def __init__(self) -> None:
+        self._due = Due()
+        self._finishing = False
+
+    def begin(self) -> None:
+        """Nothing needs room."""
+
+    def show(self, view: View, note: str = "") -> None:
+        """Log an event if one is due; what a note says is in no field."""
+        del note
+        if view.stopping is not None and view.in_flight and not self._finishing:
+            self._finishing = True
+            left = {} if view.leaves_in_s is None else {"cancelled_in_s": round(view.leaves_in_s)}
+            log.warning("run_finishing", calls_in_flight=view.in_flight, **left)
+        if self._due.now(view):
+            log.info("progress", **fields(view))
+
+    def wake(self, number: signal.Signals) -> None:
+        """Events have no size."""
+
+    def end(self, view: View | None) -> None:
+        """Log the last event."""
+        if view:
+            log.info("progress", **fields(view))
+
+
+def display_of(out: Screen | Paper, settings: Settings, name: str) -> Display:
+    """Return what shows a session's own work, whose log lines go to `out` as well."""
+    if isinstance(out, Screen):
+        return Panel(out, name, hint="Ctrl-C again leaves at once")
+    if settings.log_format == "json" or settings.log_level in {"warning", "error"}:
+        return Events()
+    return Lines(out)
+
+
+@asynccontextmanager
+async def shown(look: Callable[[], View], display: Display) -> AsyncIterator[None]:
+    """Show on `display` within the block what `look` finds, and at its end, whichever it is, for the last time."""
+    display.begin()
+    try:
+        async with background(_show, look, display) as tasks:
+            if threading.current_thread() is threading.main_thread():  # no other can receive signals
+                tasks.start_soon(_wake, look, display)
+            yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(display.end, look())
+
+
+async def _show(look: Callable[[], View], display: Display) -> None:
+    while True:
+        display.show(look())
+        await anyio.sleep(display.every_s)
+
+
+async def _wake(look: Callable[[], View], display: Display) -> None:
+    with anyio.open_signal_receiver(signal.SIGCONT, signal.SIGWINCH) as signals:
+        async for number in signals:
+            display.wake(number)
+            display.show(look())
