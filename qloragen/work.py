@@ -174,6 +174,7 @@ async def open_work(
         work = await _put_together(opened, equipment, chronicle, sinks, exits)
         exits.push_async_callback(work.end_logbook)
         await exits.enter_async_context(background(work.keep_logbook))
+        work.lookout.show(observer)
         exits.push_async_callback(work.lookout.end)
         await exits.enter_async_context(background(work.lookout.keep))
     return work

@@ -98,6 +98,7 @@ async def _opened(
         opened = await _put_together(look, run, equipment, logbook, salvage, chronicle, exits)
         exits.push_async_callback(opened.end_logbook)
         await exits.enter_async_context(background(opened.keep_logbook))
+        opened.lookout.show(observer)
         exits.push_async_callback(opened.lookout.end)
         await exits.enter_async_context(background(opened.lookout.keep))
     return opened

@@ -18,6 +18,7 @@ from ..engine.engine import Engine
 from ..engine.statistics import ModelStatistics, Pause
 from ..errors import Interrupted, RunStopped
 from ..logs import get_logger
+from ..observing import Observer, Watcher
 from ..pipeline.tally import Tally
 from ..store.ledger import Bill
 from ..view import Allowance, BatchView, ModelView, Paused, Spent, View
@@ -61,10 +62,16 @@ class Lookout:
         self._clock = clock
         self._started, self._started_s = scene.now(), _now_s()
         self._begun = anyio.Event()
+        self._watcher: Watcher | None = None
         self._requests: dict[str, Meter] = {}
         self._tokens: dict[str, Meter] = {}
         self._refused = False
         """The disk has refused the file, and that was said."""
+
+    def show(self, observer: Observer | None) -> None:
+        """Let an observer see the session as well, if it wants to: from now on, every second, and at the end."""
+        if isinstance(observer, Watcher):
+            self._watcher = observer
 
     def begin(self) -> None:
         """Let other processes see the session from now on: it has something to do."""
@@ -113,13 +120,17 @@ class Lookout:
         written_s = -EVERY_S
         while True:
             self._note(_now_s())
+            if self._watcher is not None:
+                self._watcher.seen(self.view())
             if self._begun.is_set() and self._clock() - written_s >= EVERY_S:
                 await anyio.to_thread.run_sync(self._write, self.view())
                 written_s = self._clock()
             await anyio.sleep(EVERY_S)
 
     async def end(self) -> None:
-        """Say to other processes that the session is over, also when it is being cancelled."""
+        """Say to all who look that the session is over, also when it is being cancelled."""
+        if self._watcher is not None:
+            self._watcher.seen(replace(self.view(), ended=True))
         if self._begun.is_set():
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._write, replace(self.view(), ended=True))
