@@ -17,8 +17,11 @@ from ..store.money import SURPLUS
 from ..store.names import JOURNAL
 from ..store.run import refuse_absent
 from ..store.scan import lines
+from ..types import InputMode
+from ..view import ModelView
+from ..watching.file import glimpse
 from .speed import Sample, latency_of
-from .traits import Traits
+from .traits import FEW, Traits
 
 _KINDS = frozenset({"reply", "lost", "types", "record", "rejection", "failure"})
 
@@ -33,9 +36,13 @@ class _Seen:
     """Replies that were asked for in a structured form."""
     batched: int = 0
     prompt_tokens: int = 0
+    shared_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    records: Counter[InputMode] = field(default_factory=Counter)
+    """Replies with records by mode; then their tokens."""
+    record_tokens: Counter[InputMode] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     given_up: Counter[str] = field(default_factory=Counter)
@@ -62,12 +69,17 @@ class _Seen:
         sample = self.flex if tier == "flex" else self.default
         sample.add(usage["completion_tokens"], fields["latency_s"])
         self.prompt_tokens += usage["prompt_tokens"]
+        if (mode := fields["input_mode"]) is not None:
+            self.shared_tokens += usage["prompt_tokens"]
+            self.records[mode] += 1
+            self.record_tokens[mode] += usage["completion_tokens"] - usage["reasoning_tokens"]
         self.cached_tokens += usage["cached_tokens"]
         self.completion_tokens += usage["completion_tokens"]
         self.reasoning_tokens += usage["reasoning_tokens"]
 
-    def traits(self) -> Traits | None:
-        """Return what all of it comes to; None without a reply that was waited for."""
+    def traits(self, view: ModelView | None) -> Traits | None:
+        """Return what all of it comes to, with what was seen of the last session; None without a reply that was waited
+        for."""
         replies = self.default.count + self.flex.count
         if not replies:
             return None
@@ -80,6 +92,10 @@ class _Seen:
             prompt_tokens=self.prompt_tokens / replies,
             completion_tokens=self.completion_tokens / replies,
             reasoning_tokens=self.reasoning_tokens / replies,
+            record_tokens={mode: self.record_tokens[mode] / count for mode, count in self.records.items()},
+            shared_tokens=self.shared_tokens,
+            passing=_share(view.retried, view.sent) if view else 0.0,
+            no_capacity=_share(view.no_capacity, view.sent) if view else 0.0,
             cached_share=self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0,
             lost=_shares(self.lost, calls),
             refused=_shares(self.refused, self.structured or answers),
@@ -96,7 +112,10 @@ def traits_of(folder: Path) -> dict[str, Traits]:
     seen: dict[str, _Seen] = {}
     for kind, fields in _read(folder):
         seen.setdefault(fields["model"], _Seen()).take(kind, fields)
-    return {name: traits for name, of_model in seen.items() if (traits := of_model.traits()) is not None}
+    last = glimpse(folder).view
+    views = last.models if last else {}
+    found = ((name, of_model.traits(views.get(name))) for name, of_model in seen.items())
+    return {name: traits for name, traits in found if traits is not None}
 
 
 def _read(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -109,6 +128,11 @@ def _read(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                     yield kind, orjson.loads(line)
     except OSError as error:
         raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
+
+
+def _share(calls: int, of: int) -> float:
+    """Return the share of calls that went wrong; of few ones it says nothing."""
+    return calls / of if of >= FEW else 0.0
 
 
 def _shares(counts: Mapping[str, int], of: int) -> dict[str, float]:

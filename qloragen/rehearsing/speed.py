@@ -1,19 +1,20 @@
 """How long calls took: a sample of any number of replies, and the lognormal times that it is most likely drawn from.
 
 The simulator's model: a call takes T + n * t seconds, T (the time to first token) and t (the time for each of n
-completion tokens) lognormal. The sum of both is taken for lognormal with the same mean and variance (Fenton, IRE
-Transactions on Communications Systems 8(1), 1960), and the four parameters are those under which the sample is most
-likely, with what lies far out counted by its distance and not by its square (Huber), so that a few calls that hung do
-not make all others slow.
+completion tokens) lognormal. Their means are a weighted regression of seconds on tokens. The sum of both is taken for
+lognormal with the same mean and variance (Fenton, IRE Transactions on Communications Systems 8(1), 1960), and their
+spreads are those under which the sample is most likely. What lies far out counts as if it lay less far: a few calls
+that hung do not make all others slow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import exp, expm1, inf, log, log1p, sqrt
+from math import exp, expm1, log, log1p, sqrt
 from random import Random
 from statistics import NormalDist, median, quantiles
+from typing import NamedTuple
 
 from ..simulator import Latency
 
@@ -22,29 +23,46 @@ SAMPLE = 1_500
 _SEED = 8
 _Z99 = NormalDist().inv_cdf(0.99)
 _FAR = 2.5
-"""Deviations beyond which a reply counts by its distance alone."""
+"""Deviations of the logarithm beyond which a reply counts by its distance, and not by its square."""
+_FAR_S = 6.0
+"""Deviations beyond which it is taken to lie no farther out."""
 _LEAST_S = 1e-6
+_LEAST_FIRST = 0.02
+"""Share of a middling reply's time that the first part is taken to be at least."""
+_LEAST = 10
+"""Replies below which lengths tell nothing."""
 _NARROW = 1.5
 """Where lengths differ by less than this factor, nobody can tell the time of a token from that of the first."""
-_STEPS = (0.7, 0.2, 0.05, 0.01, 0.003)
-"""By how much logarithms of parameters are changed while that makes the sample more likely."""
-_ROUNDS = 60
-_SPREAD = log(0.3)
-"""Where the climb begins."""
+_SPREAD = 0.3
+"""Where the search for spreads begins."""
+_STEPS = (0.7, 0.2, 0.05, 0.01)
+"""By how much their logarithms are changed while that makes the sample more likely."""
 _STILL = 0.02
 """A spread below this is none."""
 _LEAST_VARIANCE = 1e-6
 """Of the logarithm of a time: journals round to milliseconds."""
-_LEAST_FIRST = 0.02
-"""Share of a short reply's time that the first part is taken to be at least, to begin with."""
-_LEAST = 10
-"""Replies below which lengths tell nothing."""
+_ROUNDS, _PASSES = 60, 3
 _DIGITS = 6
 
 Pair = tuple[int, float]
 """Completion tokens of a reply, and seconds that it took."""
-Times = tuple[float, ...]
-"""Logarithms of mean and spread (the deviation of the logarithm) of the first part, then, if any, of a token."""
+
+
+class _Times(NamedTuple):
+    """Means in seconds, and spreads: the deviations of the logarithms."""
+
+    first_s: float
+    spread: float
+    token_s: float
+    token_spread: float
+
+    def mean_s(self, tokens: int) -> float:
+        return self.first_s + tokens * self.token_s
+
+    def variance(self, tokens: int) -> float:
+        """Return that of the logarithm of a reply's time."""
+        parts = self.first_s**2 * expm1(self.spread**2) + (tokens * self.token_s) ** 2 * expm1(self.token_spread**2)
+        return log1p(parts / self.mean_s(tokens) ** 2) + _LEAST_VARIANCE
 
 
 @dataclass(slots=True)
@@ -67,22 +85,13 @@ class Sample:
 
 def latency_of(pairs: Sequence[Pair]) -> Latency:
     """Return the times that replies (at least one) took; where all are about as long, all of it is the first part."""
-    start = _guessed(sorted(pairs)) if _tell_tokens(pairs) else (log(median(seconds for _, seconds in pairs)), _SPREAD)
-    first, first_spread, *of_token = map(exp, _climbed(start, [(count, log(seconds)) for count, seconds in pairs]))
-    median_s, p99_s = _quantiles(first, first_spread)
-    return Latency(median_s, p99_s, *(_quantiles(*of_token) if of_token else ()))
-
-
-def _guessed(pairs: Sequence[Pair]) -> Times:
-    """Return where the climb begins: on the line through the middles of the shorter and of the longer replies."""
-    third = len(pairs) // 3
-    (low, low_s), (high, high_s) = (
-        (median(tokens for tokens, _ in part), median(seconds for _, seconds in part))
-        for part in (pairs[:third], pairs[-third:])
-    )
-    token = max((high_s - low_s) / (high - low), _LEAST_S) if high > low else _LEAST_S
-    first = max(low_s - low * token, low_s * _LEAST_FIRST)
-    return log(first), _SPREAD, log(token), _SPREAD
+    if not _tell_tokens(pairs):
+        pairs = [(0, seconds) for _, seconds in pairs]
+    times = _Times(median(seconds for _, seconds in pairs), _SPREAD, 0.0, _SPREAD)
+    for _ in range(_PASSES):
+        times = _spread(_levelled(times, pairs), pairs)
+    first = _quantiles(times.first_s, times.spread)
+    return Latency(*first, *(_quantiles(times.token_s, times.token_spread) if times.token_s else ()))
 
 
 def _tell_tokens(pairs: Sequence[Pair]) -> bool:
@@ -94,39 +103,62 @@ def _tell_tokens(pairs: Sequence[Pair]) -> bool:
 
 def _quantiles(mean_s: float, spread: float) -> tuple[float, float | None]:
     """Return median and 99th percentile of a lognormal time; of a fixed one, the time alone."""
-    median_s = mean_s * exp(-(spread**2) / 2)
     if spread < _STILL:
         return round(mean_s, _DIGITS), None
+    median_s = mean_s * exp(-(spread**2) / 2)
     return round(median_s, _DIGITS), round(median_s * exp(_Z99 * spread), _DIGITS)
 
 
-def _climbed(times: Times, logs: Sequence[Pair]) -> Times:
-    """Return times nearby under which the replies are likeliest: each parameter is changed for as long as that helps,
-    first in great steps, then in small ones."""
-    best = _unlikely(times, logs)
+def _levelled(times: _Times, pairs: Sequence[Pair]) -> _Times:
+    """Return the times with the means of a regression, each reply weighted by what its variance is taken to be."""
+    weight = tokens_sum = seconds_sum = squares = products = 0.0
+    for tokens, seconds in pairs:
+        mean_s = times.mean_s(tokens)
+        away_s = _FAR_S * mean_s * sqrt(expm1(times.variance(tokens)))
+        near_s = min(max(seconds, mean_s - away_s), mean_s + away_s)
+        one = 1 / (away_s * away_s)
+        weight += one
+        tokens_sum += one * tokens
+        seconds_sum += one * near_s
+        squares += one * tokens * tokens
+        products += one * tokens * near_s
+    spread = weight * squares - tokens_sum * tokens_sum
+    slope = max((weight * products - tokens_sum * seconds_sum) / spread, 0.0) if spread > 0 else 0.0
+    middling = seconds_sum / weight
+    first_s = middling - slope * tokens_sum / weight
+    if first_s < _LEAST_FIRST * middling:
+        first_s = _LEAST_FIRST * middling
+        slope = (middling - first_s) * weight / tokens_sum
+    return times._replace(first_s=first_s, token_s=slope)
+
+
+def _spread(times: _Times, pairs: Sequence[Pair]) -> _Times:
+    """Return the times with spreads nearby under which the replies are likeliest: each is changed for as long as that
+    helps, first in great steps, then in small ones."""
+    best = _unlikely(times, pairs)
     for step in _STEPS:
         for _ in range(_ROUNDS):
             before = best
-            for place in range(len(times)):
-                for by in (step, -step):
-                    tried = (*times[:place], times[place] + by, *times[place + 1 :])
-                    if (cost := _unlikely(tried, logs)) < best:
-                        times, best = tried, cost
-                        break
+            for tried in _neighbours(times, exp(step)):
+                if (cost := _unlikely(tried, pairs)) < best:
+                    times, best = tried, cost
             if best == before:
                 break
     return times
 
 
-def _unlikely(times: Times, logs: Sequence[Pair]) -> float:
-    """Return the negative logarithm of how likely replies are, (tokens, log of seconds), but for a constant."""
-    first, spread, token, token_spread = map(exp, times if len(times) == 4 else (*times, -inf, 0.0))
-    first_variance = first**2 * expm1(spread**2)
-    token_variance = token**2 * expm1(token_spread**2)
+def _neighbours(times: _Times, by: float) -> Iterator[_Times]:
+    yield times._replace(spread=times.spread * by)
+    yield times._replace(spread=times.spread / by)
+    yield times._replace(token_spread=times.token_spread * by)
+    yield times._replace(token_spread=times.token_spread / by)
+
+
+def _unlikely(times: _Times, pairs: Sequence[Pair]) -> float:
+    """Return the negative logarithm of how likely replies are, but for a constant."""
     cost = 0.0
-    for tokens, seconds in logs:
-        mean = first + tokens * token
-        variance = log1p((first_variance + tokens * tokens * token_variance) / (mean * mean)) + _LEAST_VARIANCE
-        away = abs(seconds - log(mean) + variance / 2) / sqrt(variance)
+    for tokens, seconds in pairs:
+        variance = times.variance(tokens)
+        away = abs(log(seconds / times.mean_s(tokens)) + variance / 2) / sqrt(variance)
         cost += log(variance) / 2 + (away * away / 2 if away < _FAR else _FAR * (away - _FAR / 2))
     return cost

@@ -36,11 +36,16 @@ def altered(answer: Answer, effect: Effect, *, structured: bool) -> Answer:
     return Answer(text=None, function=answer.function, arguments=effect.arguments)
 
 
-def generate(answer: Answer, *, cap_tokens: int | None, reasoning_tokens: int, effect: Effect) -> Generated:
-    """Return as much of the answer as the cap lets through after the reasoning."""
+def generate(
+    answer: Answer, *, cap_tokens: int | None, reasoning_tokens: int, verbosity: float, effect: Effect
+) -> Generated:
+    """Return as much of the answer as the cap lets through after the reasoning.
+
+    Each token of the answer is billed `verbosity` times; what an answer says itself of its tokens is what is billed.
+    """
     words = _words(answer)
-    tokens = count_tokens(words) if answer.tokens is None else answer.tokens
-    room = tokens if cap_tokens is None else max(0, cap_tokens - reasoning_tokens)
+    tokens, each = (count_tokens(words), verbosity) if answer.tokens is None else (answer.tokens, 1.0)
+    room = tokens if cap_tokens is None else int(max(0, cap_tokens - reasoning_tokens) / each)
     allowed = min(room, int(tokens * effect.kept))
     finish = "stop" if answer.function is None else "tool_calls"
     if allowed < tokens:
@@ -48,7 +53,7 @@ def generate(answer: Answer, *, cap_tokens: int | None, reasoning_tokens: int, e
         tokens = min(allowed, count_tokens(words)) if answer.tokens is None else allowed
         answer = _with_words(answer, words)
     spent = reasoning_tokens if cap_tokens is None else min(reasoning_tokens, cap_tokens)
-    return Generated(answer, effect.finish_reason or finish, spent + tokens, spent)
+    return Generated(answer, effect.finish_reason or finish, spent + round(tokens * each), spent)
 
 
 def cut(text: str, tokens: int) -> str:

@@ -257,8 +257,10 @@ def served(reading: Reading, tokens: int) -> Served:
 def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     body = reading.body
     said = altered(answer, effect, structured=structured(body))
-    thinks = 0 if body.get("reasoning_effort") == "none" else reading.deployment.model.reasoning_tokens
-    return generate(said, cap_tokens=cap_tokens(body), reasoning_tokens=thinks, effect=effect)
+    model = reading.deployment.model
+    thinks = 0 if body.get("reasoning_effort") == "none" else model.reasoning_tokens
+    cap = cap_tokens(body)
+    return generate(said, cap_tokens=cap, reasoning_tokens=thinks, verbosity=model.verbosity, effect=effect)
 
 
 def used(reading: Reading, start_s: float, answered_s: float) -> Usage:

@@ -136,9 +136,11 @@ class Model:
     """Prompt and cap together; None is endless."""
     reasoning_tokens: int = 0
     """Billed with every completion before its first visible token, unless `reasoning_effort` is "none"."""
+    verbosity: float = 1.0
+    """Tokens that are billed for each one that an answer has: of a model that says more, or less, than this one."""
 
     def __post_init__(self) -> None:
-        positive("model", context_tokens=self.context_tokens)
+        positive("model", context_tokens=self.context_tokens, verbosity=self.verbosity)
         not_negative("model", reasoning_tokens=self.reasoning_tokens)
 
 
