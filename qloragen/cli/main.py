@@ -8,13 +8,14 @@ from typing import NoReturn
 
 from ..errors import QloragenError
 from ..signals import interrupted_by_signals
-from . import calibrate, checks, deliver, estimate, export, generate, judge, look, report, simulate, upkeep
+from . import calibrate, checks, deliver, estimate, export, generate, judge, look, rehearse, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
 from .parser import parser_for
 
 _COMMANDS = {
     "generate": generate.generate,
     "estimate": estimate.estimate,
+    "rehearse": rehearse.rehearse,
     "calibrate": calibrate.calibrated,
     "judge": judge.judge,
     "status": look.status,

@@ -9,11 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..calibrating import SAMPLE
+from ..rehearsing.making import WHOLE
 from ..report.browsing import MOST as MOST_BROWSED
 from . import simulate
 from .assignments import assignment, merged
 from .bounds import add_bounds, bounded
 from .export_flags import add_export_flags
+from .provider_flags import add_rehearsed_provider
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -67,6 +69,11 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run directory")
     parser.add_argument("--limit", type=_count, metavar="N", help="take at most N articles")
+    _of_a_run(parser)
+
+
+def _of_a_run(parser: argparse.ArgumentParser) -> None:
+    """Add what can be set for a run, besides its source and its directory."""
     _way(parser)
     parser.add_argument(
         "--yes",
@@ -151,6 +158,37 @@ def _estimate(parser: argparse.ArgumentParser) -> None:
     _pack_knob(parser)
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     _any_knob(parser)
+
+
+def _rehearse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", nargs="+", type=Path, metavar="SOURCE", help="files, folders or globs of articles")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="a run directory: what is finished there is left out; nothing goes there",
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="take at most N articles")
+    parser.add_argument("--articles", type=_count, metavar="N", help="as if there were N articles like these")
+    parser.add_argument(
+        "--whole",
+        type=_count,
+        default=WHOLE,
+        metavar="N",
+        help=f"articles that the real pipeline plays; of more, so many, and all by what these were like ({WHOLE})",
+    )
+    parser.add_argument(
+        "--profile", metavar="DIR", help="a run directory: the provider is as it was there; or a file with its profile"
+    )
+    parser.add_argument(
+        "--no-advice",
+        action="store_false",
+        dest="advice",
+        help="do not find out what would make it faster or cheaper, which takes several small rehearsals",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    _of_a_run(parser)
+    add_rehearsed_provider(parser.add_argument_group("the provider").add_argument)
 
 
 def _calibrate(parser: argparse.ArgumentParser) -> None:
@@ -279,6 +317,10 @@ def _settings(parser: argparse.ArgumentParser) -> None:
 _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "generate": ("make instruction records from articles, or go on with a run", _generate),
     "estimate": ("say what articles would cost, in this way and in others; calls only for --sample", _estimate),
+    "rehearse": (
+        "play a run in virtual time: how long, how dear, what binds, what to change; makes no call",
+        _rehearse,
+    ),
     "calibrate": ("compare classification by decisions with a strong model's on a sample, for a threshold", _calibrate),
     "judge": ("let a model of another family judge the records of a run, into a run of its own beside it", _judge),
     "status": ("show what a run has come to and what it has cost", _status),

@@ -6,20 +6,15 @@ import argparse
 import signal
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import anyio
 
-from ..errors import SettingsError
 from ..simulator import (
-    KINDS,
     Capacity,
     Counts,
-    Fault,
     Latency,
     Limits,
     Model,
-    Outage,
     PromptCache,
     Provider,
     Simulation,
@@ -27,64 +22,19 @@ from ..simulator import (
     Statistics,
 )
 from ..simulator.description import read_simulation
-
-_MODEL = Model()
-_LIMITS, _LATENCY = _MODEL.limits, _MODEL.latency
-
-_FLAGS: tuple[tuple[str, type, str, object, str], ...] = (
-    ("--port", int, "N", 0, "port to listen on; a free one when left out"),
-    ("--seed", int, "N", 0, "of the latencies and faults"),
-    ("--rpm", float, "N", None, "requests per minute, per model; unlimited when left out"),
-    ("--tpm", float, "N", None, "tokens per minute, per model; unlimited when left out"),
-    ("--burst-s", float, "S", _LIMITS.burst_s, "seconds to which the limits are quantised (%(default)s)"),
-    ("--ttft-median-s", float, "S", _LATENCY.median_s, "time to first token, median (%(default)s)"),
-    ("--ttft-p99-s", float, "S", None, "time to first token, 99th percentile; the median when left out"),
-    ("--token-s", float, "S", _LATENCY.token_s, "time for each completion token, median (%(default)s)"),
-    ("--token-p99-s", float, "S", None, "time for each completion token, 99th percentile; the median when left out"),
-    ("--context-tokens", int, "N", None, "size of the context window; endless when left out"),
-    ("--reasoning-tokens", int, "N", _MODEL.reasoning_tokens, "reasoning tokens in each completion (%(default)s)"),
-    ("--cache-ttl-s", float, "S", None, "how long the prompt cache remembers; as OpenAI's when left out"),
-    ("--concurrency", int, "N", None, "calls in flight, per model, above which calls are rejected"),
-    ("--slots", int, "N", None, "calls served together, per model; others wait in the server"),
-    ("--knee", int, "N", None, "calls in flight, per model, above which each takes longer"),
-    ("--api-key", str, "KEY", None, "the one key that is let in; all are when left out"),
-)
+from .provider_flags import add_provider, fault_of, outage_of, refuse_beside_a_file
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
     """Add what can be set."""
-    for flag, kind, metavar, default, text in _FLAGS:
-        parser.add_argument(flag, type=kind, metavar=metavar, default=default, help=text)
-    parser.add_argument(
-        "--charge",
-        choices=("sum", "max"),
-        default=_LIMITS.charge,
-        help="what a call takes from the TPM: prompt plus cap, or the greater (%(default)s)",
-    )
+    parser.add_argument("--port", type=int, metavar="N", default=0, help="port to listen on; a free one when left out")
+    _flags_of_the_provider(parser)
+
+
+def _flags_of_the_provider(parser: argparse.ArgumentParser) -> None:
+    add_provider(parser.add_argument)
+    parser.add_argument("--api-key", metavar="KEY", help="the one key that is let in; all are when left out")
     parser.add_argument("--model", action="append", metavar="M", help="a model that there is; all are when left out")
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="KIND=RATE[@FROM:TO]",
-        help=f"share of the calls that go wrong, and between which seconds; may be repeated; {', '.join(KINDS)}",
-    )
-    parser.add_argument(
-        "--outage",
-        action="append",
-        default=[],
-        metavar="START:SECONDS[:KIND]",
-        help="when nothing works; kind is 503, reset or refuse; may be repeated",
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="a TOML file with the fields of qloragen.simulator.Simulation, for what has no flag, and for models of "
-        "different behaviour; only --port goes with it",
-    )
-    parser.add_argument("--no-headers", action="store_true", help="announce no limits")
-    parser.add_argument("--no-retry-after", action="store_true", help="do not say how long to wait")
 
 
 def simulate(arguments: argparse.Namespace) -> int:
@@ -111,18 +61,16 @@ async def _listen(provider: Provider, port: int) -> None:
 def _described(arguments: argparse.Namespace) -> Simulation:
     """Return the simulation of a file, which stands alone."""
     parser = argparse.ArgumentParser()
-    flags(parser)
-    for name, default in vars(parser.parse_args([])).items():
-        if name not in {"config", "port"} and getattr(arguments, name) != default:
-            raise SettingsError(f"--{name.replace('_', '-')} cannot be used with --config: put it into the file.")
+    _flags_of_the_provider(parser)
+    refuse_beside_a_file(arguments, parser)
     return read_simulation(arguments.config)
 
 
 def _simulation(arguments: argparse.Namespace) -> Simulation:
     return Simulation(
         models=dict.fromkeys(arguments.model or ("*",), _behaviour(arguments)),
-        faults=tuple(_fault(text) for text in arguments.fault),
-        outages=tuple(_outage(text) for text in arguments.outage),
+        faults=tuple(fault_of(text) for text in arguments.fault),
+        outages=tuple(outage_of(text) for text in arguments.outage),
         seed=arguments.seed,
         api_key=arguments.api_key,
     )
@@ -144,37 +92,6 @@ def _behaviour(arguments: argparse.Namespace) -> Model:
         context_tokens=arguments.context_tokens,
         reasoning_tokens=arguments.reasoning_tokens,
     )
-
-
-def _fault(text: str) -> Fault:
-    """Return the fault of a text like `503=0.02` or `503=0.5@60:120`."""
-    kind, equals, rest = text.partition("=")
-    rate, at, window = rest.partition("@")
-    start, _, end = window.partition(":")
-    if not equals:
-        raise SettingsError(f"--fault {text}: is not of the form KIND=RATE or KIND=RATE@FROM:TO.")
-    times = (_number("--fault", text, start), _number("--fault", text, end)) if at else (0.0, float("inf"))
-    return Fault(kind, _number("--fault", text, rate), *times)
-
-
-def _outage(text: str) -> Outage:
-    """Return the outage of a text like `60:30` or `60:30:refuse`."""
-    start, _, rest = text.partition(":")
-    duration, _, kind = rest.partition(":")
-    if not rest:
-        raise SettingsError(f"--outage {text}: is not of the form START:SECONDS or START:SECONDS:KIND.")
-    match kind or "503":
-        case ("503" | "reset" | "refuse") as known:
-            return Outage(_number("--outage", text, start), _number("--outage", text, duration), known)
-        case unknown:
-            raise SettingsError(f"--outage {text}: {unknown} is not one of 503, reset, refuse.")
-
-
-def _number(flag: str, text: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise SettingsError(f"{flag} {text}: {value!r} is not a number.") from None
 
 
 # ---------------------------------------------------------------------------------------------------------- statistics

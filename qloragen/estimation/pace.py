@@ -10,8 +10,8 @@ from ..engine.spec import ModelSpec
 from ..types import Stage
 from .loads import Kind, Load
 
-_FIRST_TOKEN_S = 1.0
-_TOKEN_S = 0.015
+FIRST_TOKEN_S = 1.0
+TOKEN_S = 0.015
 """What a call is taken to last where nobody has measured it: a second, and 15 ms for each token of the reply."""
 _CHAIN: Mapping[Stage, int] = {"classify": 1, "generate": 2}
 """Calls of one article that wait for one another: the first record's goes ahead of the others."""
@@ -104,4 +104,4 @@ def _longest(spec: ModelSpec, load: Load, busy_s: float) -> tuple[float, str, Li
 
 
 def _assumed_s(load: Load) -> float:
-    return _FIRST_TOKEN_S + _TOKEN_S * load.completion_tokens / load.calls
+    return FIRST_TOKEN_S + TOKEN_S * load.completion_tokens / load.calls

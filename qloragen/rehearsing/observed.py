@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ..engine.statistics import ModelStatistics
@@ -53,3 +53,5 @@ class Observed:
     """CPU seconds that qloragen's own work took in this process, without the provider's part."""
     peak_bytes: int
     """The most memory that this process has held until then (resident)."""
+    costs_usd: Mapping[str, Decimal | None] = field(default_factory=dict)
+    """Model to its part of `cost_usd`; None where its price is unknown."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..engine.bound import Bound
 from ..settings import Settings
 from ..simulator import Simulation
 from ..types import Article
-from .advice import Advice
-from .observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,9 @@ class Cpu:
     """The work that one core has with a run."""
 
     call_s: float
-    """CPU seconds for each call, as measured here, with what HTTP takes in a run (assumed)."""
+    """CPU seconds for each call, as measured here, with what HTTP takes in a run (as known)."""
+    work_s: float
+    """CPU seconds in all."""
     share: float
     """Of one core, over the makespan; above 1 the run takes longer than its makespan says."""
 
@@ -61,29 +60,3 @@ class Memory:
     """The most that this process has held, the simulated provider's part included."""
     run_bytes: int
     """What the run itself is expected to hold at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a run is going to be like; `print(rehearsal)` shows it as a report."""
-
-    observed: Observed
-    """All of the run, as it was played."""
-    total: int
-    """Articles that were to be worked on."""
-    played: int
-    """Articles that the real pipeline has played; the others were played by what these were like."""
-    skips: Mapping[str, int]
-    """Reason to number of pieces of the source that are no article."""
-    bindings: tuple[Binding, ...]
-    """What bound the run, the most important first."""
-    cpu: Cpu
-    memory: Memory
-    seed: int
-    assumptions: tuple[str, ...]
-    """What was taken for granted of the provider, in sentences."""
-    notes: tuple[str, ...] = ()
-    """What else the reader should know, in sentences."""
-    advice: tuple[Advice, ...] = ()
-    prices: Mapping[str, str] = field(default_factory=dict)
-    """Model to where its price comes from, and of when it is."""

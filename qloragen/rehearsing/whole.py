@@ -13,13 +13,14 @@ from time import process_time
 import anyio
 
 from ..background import background
+from ..observing import Observer
 from ..pipeline.shared import Shared
 from ..settings import Settings
 from ..simulator import SimulatedClient, Simulation
 from ..sources import read_items
-from ..store.ledger import Ledger
+from ..store.ledger import Account, Bill
 from ..testing import run_virtually
-from ..types import Article, Usage
+from ..types import Article
 from ..work import Work, open_work
 from .clocked import ClockedProvider
 from .fitting import fit
@@ -28,9 +29,15 @@ from .timeline import Recorder, Watch, nobody_watches
 
 
 def play(
-    articles: Sequence[Article], settings: Settings, simulation: Simulation, *, watch: Watch = nobody_watches
+    articles: Sequence[Article],
+    settings: Settings,
+    simulation: Simulation,
+    *,
+    observer: Observer | None = None,
+    watch: Watch = nobody_watches,
 ) -> Observed:
     """Play a run of `articles` in a directory of its own, which is gone afterwards, and return what was seen of it.
+    `observer` looks on.
 
     `settings` may be those of any run: nothing is reported or delivered anywhere, and no call leaves this process. It
     blocks, and runs an event loop of its own: call it where none is running. The same arguments bring the same result,
@@ -40,7 +47,7 @@ def play(
         SetupError: Settings or pack cannot be used.
     """
     with TemporaryDirectory(prefix="qloragen-rehearsal-") as folder:
-        return run_virtually(_play(Path(folder) / "run", articles, fit(settings), simulation, watch))
+        return run_virtually(_play(Path(folder) / "run", articles, fit(settings), simulation, observer, watch))
 
 
 def peak_bytes() -> int:
@@ -50,23 +57,29 @@ def peak_bytes() -> int:
 
 
 async def _play(
-    folder: Path, articles: Sequence[Article], settings: Settings, simulation: Simulation, watch: Watch
+    folder: Path,
+    articles: Sequence[Article],
+    settings: Settings,
+    simulation: Simulation,
+    observer: Observer | None,
+    watch: Watch,
 ) -> Observed:
     provider = ClockedProvider(simulation)
-    began_s = process_time()
     async with AsyncExitStack() as exits:
-        work = await open_work(folder, settings, SimulatedClient(provider), None, (), None, exits)
+        work = await open_work(folder, settings, SimulatedClient(provider), None, (), observer, exits)
         work.engine.shared.random.seed(simulation.seed)
         recorder = Recorder(lambda: work.engine.statistics, watch)
         await work.begin()
+        began_s = process_time()
         start_s = anyio.current_time()
         async with background(recorder.keep):
             await _processed(work, articles)
         end_s = anyio.current_time()
         moments, models = recorder.moments(), work.engine.statistics
-    cpu_s = process_time() - began_s - provider.cpu_s
+        cpu_s = process_time() - began_s - provider.cpu_s
     tally = work.flow.tally
     ledger = work.run.state.ledger
+    bills = _by_model(ledger.bills)
     return Observed(
         articles=tally.finished_articles,
         records=tally.records,
@@ -76,11 +89,12 @@ async def _play(
         stopped=str(work.flow.stopped) if work.flow.stopped else None,
         models=models,
         moments=moments,
-        usage=_usage(ledger),
+        usage={model: bill.usage for model, bill in bills.items()},
         cost_usd=ledger.total().total_usd,
         provider=provider.statistics,
         cpu_s=cpu_s,
         peak_bytes=peak_bytes(),
+        costs_usd={model: bill.total_usd for model, bill in bills.items()},
     )
 
 
@@ -91,8 +105,8 @@ async def _processed(work: Work, articles: Sequence[Article]) -> None:
     await work.committer.durable()
 
 
-def _usage(ledger: Ledger) -> Mapping[str, Usage]:
-    found: dict[str, Usage] = {}
-    for account, bill in ledger.bills.items():
-        found[account.model] = found.get(account.model, Usage()).plus(bill.usage)
+def _by_model(bills: Mapping[Account, Bill]) -> Mapping[str, Bill]:
+    found: dict[str, Bill] = {}
+    for account, bill in bills.items():
+        found[account.model] = found.get(account.model, Bill()).plus(bill)
     return found

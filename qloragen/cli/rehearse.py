@@ -1,0 +1,90 @@
+"""The command `rehearse`: a run as it would be, before it is paid for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import orjson
+
+from ..errors import SettingsError
+from ..logs import configure
+from ..loop import block_on
+from ..rehearsing.making import Wish, performed, prepared
+from ..rehearsing.provider import Said
+from ..rehearsing.text import PLAIN
+from ..settings import load
+from ..simulator import Simulation
+from ..simulator.description import read_simulation
+from .bounds import refuse_strangers
+from .parser import knobs_of
+from .provider_flags import add_rehearsed_provider, fault_of, outage_of, refuse_beside_a_file
+
+
+def rehearse(arguments: argparse.Namespace) -> int:
+    """Play the run, and print what it is like; what is said meanwhile goes to standard error."""
+    settings = load(**knobs_of(arguments))
+    # The events of a run that is not one are nobody's news; what is wrong with the settings is.
+    configure(settings.log_format, "error" if settings.log_level == "info" else settings.log_level, None)
+    refuse_strangers(arguments, settings)
+    wish = Wish(
+        out=arguments.out,
+        limit=arguments.limit,
+        articles=arguments.articles,
+        whole=arguments.whole,
+        provider=_provider(arguments),
+        said=_said(arguments),
+        advice=arguments.advice,
+    )
+    found = performed(block_on(prepared, arguments.source, wish, settings))
+    if arguments.json:
+        print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        print(_printable(str(found)))
+    return 0
+
+
+def _provider(arguments: argparse.Namespace) -> Simulation | str | None:
+    if arguments.config is None:
+        profile: str | None = arguments.profile
+        return profile
+    if arguments.profile is not None:
+        raise SettingsError("--profile cannot be used with --config: a file says all of the provider.")
+    parser = argparse.ArgumentParser()
+    add_rehearsed_provider(parser.add_argument)
+    refuse_beside_a_file(arguments, parser)
+    return read_simulation(arguments.config)
+
+
+def _said(arguments: argparse.Namespace) -> Said:
+    return Said(
+        rpm=arguments.server_rpm,
+        tpm=arguments.server_tpm,
+        concurrency=arguments.server_concurrency,
+        slots=arguments.slots,
+        knee=arguments.knee,
+        burst_s=arguments.burst_s,
+        charge=arguments.charge,
+        announced=not arguments.no_headers,
+        retry_after=not arguments.no_retry_after,
+        ttft_median_s=arguments.ttft_median_s,
+        ttft_p99_s=arguments.ttft_p99_s,
+        token_s=arguments.token_s,
+        token_p99_s=arguments.token_p99_s,
+        context_tokens=arguments.context_tokens,
+        reasoning_tokens=arguments.reasoning_tokens,
+        cache_ttl_s=arguments.cache_ttl_s,
+        faults=tuple(fault_of(text) for text in arguments.fault),
+        outages=tuple(outage_of(text) for text in arguments.outage),
+        seed=arguments.seed or 0,
+    )
+
+
+def _printable(text: str) -> str:
+    """Return a text without what standard output has no letters for."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    return text

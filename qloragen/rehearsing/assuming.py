@@ -1,0 +1,86 @@
+"""What a rehearsal takes for granted, in sentences: a report is worth as much as what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..simulator import Latency, Model, Simulation
+from .observed import Observed
+from .provider import ASSUMED, BATCHES
+
+
+def assumptions(simulation: Simulation, observed: Observed, *, batch: bool) -> Iterator[str]:
+    """Yield what was taken for granted of the provider, and of its replies."""
+    yield from _limits(simulation, observed)
+    yield from _latencies(simulation, observed)
+    if batch:
+        yield _batches(simulation)
+    yield from _troubles(simulation)
+    yield _replies(observed)
+
+
+def _limits(simulation: Simulation, observed: Observed) -> Iterator[str]:
+    for model, behaviour in _behaviours(simulation, observed):
+        limits, capacity = behaviour.limits, behaviour.capacity
+        known = [f"{limit:,.0f} {name}" for name, limit in (("RPM", limits.rpm), ("TPM", limits.tpm)) if limit]
+        known += [f"{capacity.concurrency:,} calls in flight"] if capacity.concurrency else []
+        if known:
+            yield f"{model} is served up to {', '.join(known)}."
+        else:
+            yield (
+                f"{model} is served without limits, since none are known, though an account has some: give them with "
+                "--rpm and --tpm."
+            )
+
+
+def _latencies(simulation: Simulation, observed: Observed) -> Iterator[str]:
+    times = {model: behaviour.latency for model, behaviour in _behaviours(simulation, observed)}
+    for latency in dict.fromkeys(times.values()):
+        models = [model for model, one in times.items() if one == latency]
+        whose = "all models" if len(models) == len(times) else ", ".join(models)
+        guess = ": a guess, which --profile DIR replaces by the times of an earlier run" if latency == ASSUMED else ""
+        yield f"Calls of {whose} last {_spelt(latency)}{guess}."
+
+
+def _spelt(latency: Latency) -> str:
+    first = f"{latency.median_s:g} s"
+    first += f" ({latency.p99_s:g} s at the 99th percentile)" if latency.p99_s is not None else ""
+    if not latency.token_s:
+        return first
+    token = f"{1000 * latency.token_s:g} ms"
+    token += f" ({1000 * latency.token_p99_s:g} ms)" if latency.token_p99_s is not None else ""
+    return f"{first} and {token} for each token of the reply"
+
+
+def _batches(simulation: Simulation) -> str:
+    batches = simulation.batches
+    late = "" if batches.p99_s is None else f", one in a hundred {batches.p99_s / 3600:g} h"
+    guess = ": a guess, for the provider promises no more than a day" if batches == BATCHES else ""
+    return f"A batch takes {batches.median_s / 3600:g} h at the median{late}{guess}."
+
+
+def _troubles(simulation: Simulation) -> Iterator[str]:
+    if not simulation.faults and not simulation.outages:
+        yield "Nothing goes wrong at the provider: --fault and --outage say what should, --profile DIR what did before."
+    if simulation.faults:
+        named = ", ".join(f"{fault.kind} {fault.rate:.2%}" for fault in simulation.faults if fault.every is None)
+        yield f"Of the calls go wrong: {named or 'every so many of some'}."
+    for outage in simulation.outages:
+        yield f"{outage.duration_s:g} s of outage ({outage.kind}) begin {outage.start_s:g} s after the first call."
+
+
+def _replies(observed: Observed) -> str:
+    calls = sum(model.completed for model in observed.models.values())
+    tokens = sum(usage.completion_tokens for usage in observed.usage.values())
+    mean = tokens / calls if calls else 0.0
+    return (
+        f"Replies are made up of the articles' own sentences, {mean:.0f} tokens each on average: those of a real model "
+        "may be longer or refused more often. `qloragen estimate --sample` asks it."
+    )
+
+
+def _behaviours(simulation: Simulation, observed: Observed) -> Iterator[tuple[str, Model]]:
+    for model in observed.models:
+        behaviour = simulation.behaviour(model)
+        if behaviour is not None:
+            yield model, behaviour

@@ -1,0 +1,161 @@
+"""A rehearsal: what a run is going to be like, as values and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+
+from .advice import Advice
+from .observed import Moment, Observed
+from .text import about, bound_by, bound_table, dollars, listed, models_table, outcomes, over_time, spell
+from .values import Binding, Cpu, Memory
+
+_MIB = 2**20
+_GOOD = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run is going to be like; `print(rehearsal)` shows it as a report."""
+
+    observed: Observed
+    """All of the run, as it was played."""
+    total: int
+    """Articles that were to be worked on."""
+    played: int
+    """Articles that the real pipeline has played; the others were played by what these were like."""
+    skips: Mapping[str, int]
+    """Reason to number of pieces of the source that are no article."""
+    finished: int
+    """Articles that the run has done already, and that no other number counts."""
+    bindings: tuple[Binding, ...]
+    """What bound the run, the most important first."""
+    cpu: Cpu
+    memory: Memory
+    seed: int
+    assumptions: tuple[str, ...]
+    """What was taken for granted of the provider, in sentences."""
+    notes: tuple[str, ...] = ()
+    """What else the reader should know, in sentences."""
+    advice: tuple[Advice, ...] = ()
+    """What would make the run faster or cheaper, and what would not."""
+    prices: Mapping[str, str] = field(default_factory=dict)
+    """Model to where its price comes from, and of when it is."""
+
+    @property
+    def makespan_s(self) -> float:
+        """Seconds from the first article to the last result, if the CPU is fast enough; see `cpu`."""
+        return self.observed.makespan_s
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What all calls cost; None: the price of a model is not known."""
+        return self.observed.cost_usd
+
+    @property
+    def records(self) -> int:
+        """Records that are made."""
+        return self.observed.records
+
+    @property
+    def usd_per_1000_records(self) -> Decimal | None:
+        """What a thousand of them cost; None: that is not known, or there are none."""
+        return 1000 * self.cost_usd / self.records if self.cost_usd is not None and self.records else None
+
+    @property
+    def calls(self) -> int:
+        """HTTP calls for answers of models, those of batches included."""
+        return sum(model.sent for model in self.observed.models.values())
+
+    @property
+    def without_answer(self) -> Mapping[str, int]:
+        """Outcome to number of calls that brought no good answer; `rejected_tpm` and the like are 429s."""
+        return {name: count for name, count in self.observed.provider.total.outcomes.items() if name != _GOOD}
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the rehearsal as JSON values; sums of money are decimal strings, or null where they are not known."""
+        seen = self.observed
+        return {
+            "articles": self.total,
+            "played_whole": self.played,
+            "finished_before": self.finished,
+            "skipped": dict(self.skips),
+            "makespan_s": round(self.makespan_s, 3),
+            "cost_usd": _usd(self.cost_usd),
+            "usd_per_1000_records": _usd(self.usd_per_1000_records),
+            "finished_articles": seen.articles,
+            "records": self.records,
+            "rejections": seen.rejections,
+            "failures": seen.failures,
+            "calls": self.calls,
+            "without_answer": dict(self.without_answer),
+            "stopped": seen.stopped,
+            "bound_by": [asdict(binding) for binding in self.bindings],
+            "cpu": {name: round(value, 6) for name, value in asdict(self.cpu).items()},
+            "memory": asdict(self.memory),
+            "models": {name: self._model(name) for name in seen.models},
+            "advice": [asdict(one) for one in self.advice],
+            "assumptions": list(self.assumptions),
+            "notes": list(self.notes),
+            "prices": dict(self.prices),
+            "seed": self.seed,
+        }
+
+    def _model(self, name: str) -> dict[str, object]:
+        seen, usage = self.observed.models[name], self.observed.usage.get(name)
+        return {
+            "calls": seen.sent,
+            "rate_limited": seen.rate_limited,
+            "retried": seen.retried,
+            "rpm": seen.rpm,
+            "tpm": seen.tpm,
+            "max_in_flight": seen.max_in_flight,
+            "usage": usage._asdict() if usage else None,
+            "cost_usd": _usd(self.observed.costs_usd.get(name)),
+            "bound_s": {bound.value: round(seconds, 3) for bound, seconds in seen.bound_s.items()},
+            "moments": [_moment(moment) for moment in self.observed.moments.get(name, ())],
+        }
+
+    def __str__(self) -> str:
+        parts = [
+            self._heading(),
+            about(self._facts()),
+            models_table(self.observed),
+            bound_table(self.bindings),
+            over_time(self.observed),
+            listed("what to change", [one.sentence for one in self.advice]),
+            listed("taken for granted", self.assumptions),
+            "\n".join(self.notes),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def _heading(self) -> str:
+        skipped = f", {sum(self.skips.values()):,} skipped" if self.skips else ""
+        finished = f"; {self.finished:,} are finished already" if self.finished else ""
+        way = f" ({self.played:,} played whole, all by what these were like)" if self.played < self.total else ""
+        noun = "article" if self.total == 1 else "articles"
+        return f"Rehearsal of {self.total:,} {noun}{way}{skipped}{finished}"
+
+    def _facts(self) -> dict[str, str]:
+        seen, per_1000 = self.observed, self.usd_per_1000_records
+        each = f" ({dollars(per_1000)} per 1,000 records)" if per_1000 is not None else ""
+        lost = f", {seen.rejections:,} rejected, {seen.failures:,} left for the next run"
+        return {
+            "ends early": seen.stopped or "",
+            "takes": spell(self.makespan_s) + (f", {seen.articles:,} articles" if seen.stopped else ""),
+            "costs": f"{dollars(self.cost_usd)}{each}",
+            "makes": f"{self.records:,} records{lost}",
+            "calls": f"{self.calls:,}, {outcomes(self.without_answer)}",
+            "bound by": bound_by(self.bindings, self.cpu),
+            "CPU": f"{self.cpu.share:.0%} of one core like this machine's ({1000 * self.cpu.call_s:.1f} ms a call)",
+            "memory": f"about {self.memory.run_bytes / _MIB:,.0f} MiB",
+        }
+
+
+def _usd(cost_usd: Decimal | None) -> str | None:
+    return None if cost_usd is None else format(cost_usd.quantize(Decimal("0.000001")).normalize(), "f")
+
+
+def _moment(moment: Moment) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in asdict(moment).items()}
