@@ -1,14 +1,40 @@
-"""Plays articles by their shapes: real engine, real limits and budget, simulated provider, no parsing and no journal."""
+"""Plays articles by their shapes: the real engine and a simulated provider, but no reading of replies, and no files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import anyio
+
+from ...assembly import engine_of, job_of, specs_of
+from ...background import background
+from ...bounds import budget_of
+from ...engine.body import encode, encode_decisions
+from ...engine.engine import Engine
+from ...equipment import open_articles
+from ...errors import SettingsError
+from ...pipeline.crew import Crew
+from ...pipeline.job import Job
 from ...settings import Settings
-from ...simulator import Simulation
+from ...simulator import Provider, SimulatedClient, Simulation
+from ...store.ledger import Ledger
+from ...testing import run_virtually
+from ...types import Request
+from ..fitting import fit
 from ..observed import Observed
-from .shapes import Shapes
+from ..timeline import Recorder, Watch, nobody_watches
+from ..whole import peak_bytes
+from .dealing import dealt
+from .known import Known, KnownCalls
+from .player import ArticlePart, CellPart, Player
+from .shapes import ArticleShape, CellShape, Shapes
 
 
-def play(shapes: Shapes, settings: Settings, simulation: Simulation, articles: int) -> Observed:
+def play(
+    shapes: Shapes, settings: Settings, simulation: Simulation, articles: int, *, watch: Watch = nobody_watches
+) -> Observed:
     """Play so many articles like those of the sample, and return what was seen.
 
     They come in the order of the sample, each as often as it stands for others; as many as the sample has are exactly
@@ -17,5 +43,72 @@ def play(shapes: Shapes, settings: Settings, simulation: Simulation, articles: i
 
     Raises:
         SettingsError: The settings cannot be used, or ask for batches, which have no outline.
+        SetupError: The prompt pack cannot be used, or the sample is empty.
     """
-    raise NotImplementedError
+    if settings.batch:
+        raise SettingsError("Batches are rehearsed by the whole pipeline alone: rehearse fewer articles, or no batch.")
+    if not shapes.articles:
+        raise SettingsError("A sample without articles says nothing about others: rehearse some that can be read.")
+    return run_virtually(_play(shapes, fit(settings), simulation, articles, watch))
+
+
+async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, articles: int, watch: Watch) -> Observed:
+    job = job_of(settings)
+    calls = KnownCalls(simulation.seed)
+    provider = Provider(simulation, answers=calls.answer, decide=lambda _text, _question: (1.0,), reader=calls)
+    budget = budget_of(settings, Ledger())
+    engine = engine_of(settings, SimulatedClient(provider), specs_of(settings, job.classifier.models), budget)
+    engine.shared.random.seed(simulation.seed)
+    parts = _parts(shapes.articles, job)
+    calls.foresee([[(known, _body(engine, known.ask.request)) for known in _calls(part)] for part in parts])
+    player, recorder = Player(engine), Recorder(lambda: engine.statistics, watch)
+    start_s = anyio.current_time()
+    async with background(recorder.keep), anyio.create_task_group() as workers:
+        crew = Crew(workers, partial(open_articles, settings, engine, in_batches=False))
+        order = enumerate(parts[one] for one in dealt(len(parts), articles, simulation.seed))
+        crew.hire(partial(player.work, crew, order))
+    end_s = anyio.current_time()
+    models = engine.statistics
+    sent = sum(model.sent for model in models.values())
+    return Observed(
+        articles=player.finished,
+        records=player.records,
+        rejections=player.rejections,
+        failures=player.failures,
+        makespan_s=end_s - start_s,
+        stopped=str(player.stopped) if player.stopped else None,
+        models=models,
+        moments=recorder.moments(),
+        usage=player.usage,
+        cost_usd=player.cost_usd,
+        provider=provider.statistics,
+        cpu_s=shapes.cpu_s * sent / max(shapes.calls, 1),
+        peak_bytes=peak_bytes(),
+    )
+
+
+def _parts(shapes: Sequence[ArticleShape], job: Job) -> list[ArticlePart]:
+    serials = iter(range(2**32))
+    parts = []
+    for shape in shapes:
+        classification = _part(shape.classification, job.classifier.most_asks, serials)
+        records = tuple(_part(cell, job.record_asks, serials) for cell in shape.records)
+        parts.append(ArticlePart(classification, records, shape.shared))
+    return parts
+
+
+def _part(cell: CellShape, most_asks: int, serials: Iterator[int]) -> CellPart:
+    known = tuple(Known(next(serials), ask, replace(ask.request, follows=True)) for ask in cell.asks)
+    return CellPart(known, cell.rejected, max(most_asks, len(known)) if known else 0)
+
+
+def _calls(part: ArticlePart) -> list[Known]:
+    return [known for cell in (part.classification, *part.records) for known in cell.calls]
+
+
+def _body(engine: Engine, request: Request) -> bytes:
+    """Return the body as which a request is going to be sent, unless the provider refuses its form."""
+    form = engine.lane(request.model).form
+    if request.predicates:
+        return encode_decisions(request, form.family)
+    return encode(request, form.family, form.structure_for(structured=request.function is not None))

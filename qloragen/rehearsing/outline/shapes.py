@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...settings import Settings
-from ...simulator import Simulation
-from ...types import Article, Request
+from ...types import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +21,7 @@ class CellShape:
     """One cell: calls that follow one another, until a reply can be used or the cell is given up."""
 
     asks: tuple[Ask, ...]
+    """None where the first call could not be made."""
     rejected: str | None
     """Why it was given up after the last of them; None where that one's reply was used."""
 
@@ -36,6 +34,12 @@ class ArticleShape:
     records: tuple[CellShape, ...]
     """In the order in which they were begun."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether one of the records' calls goes ahead, so that the others find the article in the prompt cache."""
+        asks = [ask for cell in self.records for ask in cell.asks]
+        return any(message.shared for ask in asks[:1] for message in ask.request.messages)
+
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
@@ -47,16 +51,3 @@ class Shapes:
     """HTTP calls that the sample took."""
     cpu_s: float
     """CPU seconds that qloragen's own work took for them."""
-
-
-def shapes_of(articles: Sequence[Article], settings: Settings, simulation: Simulation) -> Shapes:
-    """Play a sample of articles with the real pipeline, and return what they ask of the models.
-
-    The provider is that of `simulation`, but nothing goes wrong there: faults are for those who play the shapes. Nor is
-    there any spending limit. It blocks, and needs a thread in which no event loop runs.
-
-    Raises:
-        SettingsError: The settings cannot be used, or ask for batches, which have no outline.
-        SetupError: As for `Session`.
-    """
-    raise NotImplementedError
