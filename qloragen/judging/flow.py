@@ -90,7 +90,7 @@ class JudgeFlow:
         async for bundle in source:
             self.tally.articles += 1
             try:
-                with self._chronicle.article(bundle.block.article):
+                with self._chronicle.article(bundle.block.article), self.tally.work.about(bundle.block.article):
                     await self._bundle(bundle)
                     self._chronicle.finished(bundle.block.article)
             except RunStopped as reason:

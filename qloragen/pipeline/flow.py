@@ -19,7 +19,7 @@ import anyio
 from ..errors import RunStopped
 from ..logs import get_logger
 from ..store.handle import Run
-from ..types import Article, InstructionType, Invalid, Record, Reply, Skip
+from ..types import Article, Cell, InstructionType, Invalid, Record, Reply, Skip
 from .chronicle import Chronicle
 from .crew import Crew
 from .job import Job, OpenArticle
@@ -106,7 +106,7 @@ class Flow:
                 continue
             self.tally.articles += 1
             try:
-                with self._chronicle.article(item):
+                with self._chronicle.article(item), self.tally.work.about(item):
                     finished = await self._article(item, source, deliver, recall)
                     if finished:
                         self._chronicle.finished(item)
@@ -135,6 +135,7 @@ class Flow:
                 there.append(key)
             else:
                 self.tally.rejected_before += 1
+        self.tally.work.found["generate"] += len(missing)
         await self._recall(there, recall)
         finished = not missing or await self._generate_all(opened, missing, source, deliver)
         if finished and self.stopped:
@@ -181,17 +182,23 @@ class Flow:
             if self._run.state.rejection_of(cell.key) is not None:
                 self.tally.rejected_before += 1
             elif not self._run.state.settled(cell.key):
-                self._run.add_article(opened.article)
-                settled = await self._settling.settle(
-                    cell,
-                    lambda refused, _: self._job.classification_request(opened, refused),
-                    self._read_classification,
-                    self._job.classifier.most_asks,
-                )
-                if settled:
-                    self._run.add_types(cell, settled.answer, settled.refused)
-                await self._keeper.kept()
+                await self._settle_classification(cell, opened)
         return self._job.applicable(self._run.state.types_of(cell.key) or (), opened.article)
+
+    async def _settle_classification(self, cell: Cell, opened: OpenArticle) -> None:
+        self._run.add_article(opened.article)
+        self.tally.work.found["classify"] += 1
+        settled = await self._settling.settle(
+            cell,
+            lambda refused, _: self._job.classification_request(opened, refused),
+            self._read_classification,
+            self._job.classifier.most_asks,
+        )
+        if settled:
+            self._run.add_types(cell, settled.answer, settled.refused)
+        await self._keeper.kept()
+        types = self._run.state.types_of(cell.key) or ()
+        self.tally.work.type(len(self._job.applicable(types, opened.article)))
 
     async def _read_classification(self, replies: list[Reply]) -> tuple[int, ...] | Invalid:
         return self._job.read_classification(replies)

@@ -129,7 +129,9 @@ class Settling:
         replies so far and what was wrong with each. Nothing is awaited between the end of `read` and the return.
         """
         with self._chronicle.cell(cell):
-            return await self._settled(cell, build, read, max_asks)
+            settled = await self._settled(cell, build, read, max_asks)
+        self._tally.work.ended[cell.stage] += 1
+        return settled
 
     async def _settled(
         self,
@@ -148,7 +150,7 @@ class Settling:
         for ask in range(max(max_asks, len(replies))):
             if ask == len(replies):
                 request = replace(build(replies, complaints), id=f"{cell.key}-{ask}")
-                reply = await self._ask(cell, request, refused_of(replies, complaints))
+                reply = await self._ask(cell, request, refused_of(replies, complaints), first=not replies)
                 if reply is None:
                     return None
                 replies.append(reply)
@@ -164,10 +166,10 @@ class Settling:
         self._reject(cell, complaints[-1], refused_of(replies, complaints))
         return None
 
-    async def _ask(self, cell: Cell, request: Request, refused: Mapping[str, Paid]) -> Reply | None:
+    async def _ask(self, cell: Cell, request: Request, refused: Mapping[str, Paid], *, first: bool) -> Reply | None:
         """Return the reply to `request`, which is in the journal; None once the cell is given up.
 
-        `refused` is what replies to the cell have cost that could not be used.
+        `refused` is what replies to the cell have cost that could not be used; the `first` request comes without any.
         """
         kept: list[Reply] = []
 
@@ -175,6 +177,7 @@ class Settling:
             kept.append(reply_of(replace(cell, model=request.model), completion, self._now()))
             self._run.add_reply(kept[0])
             self._chronicle.billed(kept[0].cell, completion.usage, completion.cost_usd)
+            self._tally.work.hear(kept[0].cell, completion, first=first)
             await self._keeper.kept()
 
         try:

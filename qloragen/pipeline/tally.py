@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ..types import Skip
+from .workload import Workload
 
 MAX_LISTED_SKIPS = 1000
 """How many skipped pieces of a source are kept to be listed; all are counted."""
@@ -31,6 +32,8 @@ class Tally:
     """Cells given up until the next run, by reason."""
     skips: Counter[str] = field(default_factory=Counter)
     """Pieces of the source that are no articles, by reason."""
+    work: Workload = field(default_factory=Workload)
+    """What forecasts are made of."""
     listed_skips: list[Skip] = field(default_factory=list)
     """The first `MAX_LISTED_SKIPS` of them."""
 
