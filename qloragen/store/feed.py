@@ -150,9 +150,13 @@ def _changes(filing: Filing, at: int, line: bytes) -> Iterator[Change]:
         yield Change(at, key_of(line), None)
         return
     try:
-        yield Change(at, key_of(line), record_in(line))
+        record = record_in(line)
     except ValidationError as error:
-        log.error("record_unreadable", folder=str(filing.folder), id=key_of(line), error=error.errors()[0]["msg"])
+        what = error.errors()[0]["msg"]
+    else:
+        yield Change(at, key_of(line), record)
+        return
+    log.error("record_unreadable", folder=str(filing.folder), cell=key_of(line), error=what)
 
 
 def _place(at: int, line: bytes) -> Place:

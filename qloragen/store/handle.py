@@ -268,8 +268,9 @@ class Run:
         try:
             return reply_of(line)
         except ValidationError as error:
-            log.error("reply_unreadable", folder=str(self.folder), cell=key_of(line), error=error.errors()[0]["msg"])
-            return None
+            what = error.errors()[0]["msg"]
+        log.error("reply_unreadable", folder=str(self.folder), cell=key_of(line), error=what)
+        return None
 
     # ------------------------------------------------------------------------------------------------------ keeping
 
