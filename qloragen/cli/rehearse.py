@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from shutil import get_terminal_size
+from time import monotonic
+from typing import TextIO
 
 import orjson
 
@@ -12,13 +15,16 @@ from ..logs import configure
 from ..loop import block_on
 from ..rehearsing.making import Wish, performed, prepared
 from ..rehearsing.provider import Said
-from ..rehearsing.text import PLAIN
+from ..rehearsing.text import PLAIN, spell
+from ..rehearsing.timeline import NOBODY
 from ..settings import load
 from ..simulator import Simulation
 from ..simulator.description import read_simulation
 from .bounds import refuse_strangers
 from .parser import knobs_of
 from .provider_flags import add_rehearsed_provider, fault_of, outage_of, refuse_beside_a_file
+
+_EVERY_S = 0.2
 
 
 def rehearse(arguments: argparse.Namespace) -> int:
@@ -36,12 +42,40 @@ def rehearse(arguments: argparse.Namespace) -> int:
         said=_said(arguments),
         advice=arguments.advice,
     )
-    found = performed(block_on(prepared, arguments.source, wish, settings))
+    onlooker = _Onlooker(sys.stderr) if sys.stderr.isatty() else NOBODY
+    onlooker.stage("reading the source")
+    found = performed(block_on(prepared, arguments.source, wish, settings), onlooker)
+    onlooker.stage("")
     if arguments.json:
         print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode())
     else:
         print(_printable(str(found)))
     return 0
+
+
+class _Onlooker:
+    """Says on one line of a terminal what is played, and how far."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        self._what = ""
+        self._said_s = 0.0
+
+    def stage(self, what: str) -> None:
+        """See `Onlooker`; the line of the stage before goes."""
+        self._what = what
+        self._say(what and f"{what} ...")
+
+    def watch(self, played_s: float, calls: int) -> None:
+        """See `Onlooker`."""
+        if monotonic() - self._said_s >= _EVERY_S:
+            self._say(f"{self._what}: {spell(played_s)} and {calls:,} calls so far")
+
+    def _say(self, text: str) -> None:
+        self._said_s = monotonic()
+        width = get_terminal_size().columns - 1
+        self._terminal.write(f"\r\x1b[K{text[:width]}")
+        self._terminal.flush()
 
 
 def _provider(arguments: argparse.Namespace) -> Simulation | str | None:

@@ -40,7 +40,7 @@ from .profile import Profile, read_profile
 from .provider import Said, simulation_of
 from .reading import Found, found_in
 from .result import Rehearsal
-from .timeline import Watch, nobody_watches
+from .timeline import NOBODY, Onlooker
 from .values import Rehearsing
 
 WHOLE = 500
@@ -128,7 +128,7 @@ async def arehearse(
     after this is cancelled."""
     wish = Wish(out, limit, articles, whole, provider, advice=advice)
     ready = await prepared(source, wish, load(**knobs))
-    return await anyio.to_thread.run_sync(performed, ready, anyio.from_thread.check_cancelled)
+    return await anyio.to_thread.run_sync(_performed_in_thread, ready)
 
 
 async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
@@ -156,15 +156,15 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
     return Prepared(plan, found, profile, {spec.name: origin(spec.price) for spec in specs}, wish.advice)
 
 
-def performed(ready: Prepared, watch: Watch = nobody_watches) -> Rehearsal:
-    """Play a rehearsal, and return what came of it; it needs a thread in which no event loop runs. `watch` is called
-    from time to time, and what it raises ends the playing.
+def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
+    """Play a rehearsal, and return what came of it; it needs a thread in which no event loop runs. What `onlooker`
+    raises ends the playing.
 
     Raises:
         SetupError: Settings or pack cannot be used.
     """
     plan, found = ready.plan, ready.found
-    observed = played(plan.articles, plan.total, plan.settings, plan.simulation, watch=watch)
+    observed = played(plan.articles, plan.total, plan.settings, plan.simulation, onlooker=onlooker)
     cpu = cpu_of(observed)
     return Rehearsal(
         observed=observed,
@@ -180,9 +180,35 @@ def performed(ready: Prepared, watch: Watch = nobody_watches) -> Rehearsal:
             *(ready.profile.about() if ready.profile else ()),
             *assumptions(plan.simulation, observed, batch=plan.settings.batch),
         ),
-        advice=advice_on(plan, observed, watch) if ready.advice else (),
+        advice=advice_on(plan, observed, onlooker) if ready.advice else (),
         prices=ready.prices,
     )
+
+
+class _LeftError(Exception):
+    """Nobody waits for the rehearsal any more."""
+
+
+class _Host:
+    """The task that a thread of anyio works for."""
+
+    def stage(self, what: str) -> None:
+        """See `Onlooker`."""
+
+    def watch(self, _played_s: float, _calls: int) -> None:
+        """End the playing when the task is cancelled, by an error that passes through the loop of the playing."""
+        try:
+            anyio.from_thread.check_cancelled()
+        except asyncio.CancelledError as cancelled:
+            raise _LeftError from cancelled
+
+
+def _performed_in_thread(ready: Prepared) -> Rehearsal:
+    try:
+        return performed(ready, _Host())
+    except* _LeftError:
+        anyio.from_thread.check_cancelled()
+    raise AssertionError("unreachable")
 
 
 def _check(wish: Wish) -> None:

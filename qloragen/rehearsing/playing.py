@@ -8,10 +8,10 @@ from ..errors import SettingsError
 from ..settings import Settings
 from ..simulator import Simulation
 from ..types import Article
+from ..words import counted
 from . import outline, whole
-from .fitting import fit
 from .observed import Observed
-from .timeline import Watch, nobody_watches
+from .timeline import NOBODY, Onlooker
 
 
 def played(
@@ -20,7 +20,7 @@ def played(
     settings: Settings,
     simulation: Simulation,
     *,
-    watch: Watch = nobody_watches,
+    onlooker: Onlooker = NOBODY,
 ) -> Observed:
     """Play a run of `total` articles like these, and return what was seen; as many as there are are played whole.
 
@@ -29,12 +29,17 @@ def played(
     Raises:
         SetupError: Settings or pack cannot be used, or batches are wished for more articles than there are.
     """
+    played_whole = counted(len(articles), "article")
     if total == len(articles):
-        return whole.play(articles, settings, simulation, watch=watch)
+        onlooker.stage(f"{played_whole}, played by the real pipeline")
+        return whole.play(articles, settings, simulation, watch=onlooker.watch)
     if settings.batch:
         raise SettingsError(
             f"Batches are rehearsed by the real pipeline alone, which is to play {len(articles):,} articles, not "
             f"{total:,}: let it play all of them (--whole {total}; some 40 ms each), or take fewer (--limit)."
         )
-    fitted = fit(settings)
-    return outline.play(outline.shapes_of(articles, fitted, simulation), fitted, simulation, total)
+    onlooker.stage(f"a sample of {played_whole}, played by the real pipeline")
+    shapes = outline.shapes_of(articles, settings, simulation)
+    calls = shapes.calls * total // len(articles)
+    onlooker.stage(f"{counted(total, 'article')}, played by what the sample was like; about {calls:,} calls")
+    return outline.play(shapes, settings, simulation, total, watch=onlooker.watch)

@@ -143,7 +143,7 @@ class Rehearsal:
         lost = f", {seen.rejections:,} rejected, {seen.failures:,} left for the next run"
         return {
             "ends early": seen.stopped or "",
-            "takes": spell(self.makespan_s) + (f", {seen.articles:,} articles" if seen.stopped else ""),
+            "takes": self._takes(),
             "costs": f"{dollars(self.cost_usd)}{each}",
             "makes": f"{self.records:,} records{lost}",
             "calls": f"{self.calls:,}, {outcomes(self.without_answer)}",
@@ -151,6 +151,11 @@ class Rehearsal:
             "CPU": f"{self.cpu.share:.0%} of one core like this machine's ({1000 * self.cpu.call_s:.1f} ms a call)",
             "memory": f"about {self.memory.run_bytes / _MIB:,.0f} MiB",
         }
+
+    def _takes(self) -> str:
+        done = f" for {self.observed.articles:,} articles" if self.observed.stopped else ""
+        slower = f"; {spell(self.cpu.work_s)} at least on one core like this machine's" if self.cpu.share > 1 else ""
+        return f"{spell(self.makespan_s)}{done}{slower}"
 
 
 def _usd(cost_usd: Decimal | None) -> str | None:

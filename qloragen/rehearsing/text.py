@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from math import ceil
 from textwrap import fill
 
 from ..engine.bound import Bound
 from ..engine.statistics import ModelStatistics
-from ..words import counted, table
+from ..words import table
 from .observed import Moment, Observed
 from .values import Binding, Cpu
 
@@ -18,7 +19,9 @@ _LEVELS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " .:-=+*#%"
 PLAIN = str.maketrans(_LEVELS, _PLAIN)
 """For terminals that have no block characters."""
-_DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
+_MINUTE_S = 60
+_SELDOM = 1 / 16
+"""Share of a limit below which nothing would be seen of its use."""
 _WAITS = {
     Bound.CONCURRENCY: "all its calls in flight are under way",
     Bound.RPM: "waits for its RPM",
@@ -133,8 +136,10 @@ def _course(model: str, moments: Sequence[Moment], observed: Observed) -> Iterat
         ("in flight", _most_in_flight(seen, columns), [moment.in_flight for moment in columns]),
     ):
         if limit:
-            blocks = "".join(_block(value / limit) for value in values)
-            yield f"{_INDENT * ' '}{name:<9} {blocks:<{_COLUMNS}}  at most {_number(max(values))} of {limit:,}"
+            most = max(values)
+            seldom = most / limit < _SELDOM
+            blocks = "" if seldom else "".join(_block(value / limit) for value in values)
+            yield f"{_INDENT * ' '}{name:<9} {blocks:<{_COLUMNS}}  at most {_number(most)} of {limit:,}"
 
 
 def _most_in_flight(seen: ModelStatistics, columns: Sequence[Moment]) -> int:
@@ -153,18 +158,24 @@ def _block(share: float) -> str:
 
 
 def _columns(moments: Sequence[Moment]) -> list[Moment]:
-    """Return spans that are as many as fit beside one another."""
-    size = ceil(len(moments) / _COLUMNS)
-    return [_joined(moments[at : at + size]) for at in range(0, len(moments), size)]
+    """Return as many spans as fit beside one another: of those given, several become one, or parts of two."""
+    count = min(len(moments), _COLUMNS)
+    ends = [len(moments) * at / count for at in range(count + 1)]
+    return [_between(moments, *edges) for edges in pairwise(ends)]
 
 
-def _joined(moments: Sequence[Moment]) -> Moment:
+def _between(moments: Sequence[Moment], first: float, last: float) -> Moment:
+    """Return what lies between two places among spans, which may be within one."""
+    parts = [
+        (moments[at], min(last, at + 1) - max(first, at)) for at in range(int(first), min(ceil(last), len(moments)))
+    ]
+    whole_s = sum(moment.duration_s * part for moment, part in parts)
     return Moment(
-        moments[0].start_s,
-        sum(moment.duration_s for moment in moments),
-        sum(moment.sent for moment in moments),
-        sum(moment.limit_tokens for moment in moments),
-        _mean(moments),
+        parts[0][0].start_s,
+        whole_s,
+        round(sum(moment.sent * part for moment, part in parts)),
+        round(sum(moment.limit_tokens * part for moment, part in parts)),
+        sum(moment.in_flight * moment.duration_s * part for moment, part in parts) / whole_s,
     )
 
 
@@ -212,12 +223,20 @@ def bound_table(bindings: Sequence[Binding]) -> str:
     return "\n".join(["of the time", *(f"{_INDENT * ' '}{line}" for line in lines)]) if lines else ""
 
 
+_OUTCOMES = {
+    "rejected_rpm": "429 for the RPM",
+    "rejected_tpm": "429 for the TPM",
+    "rejected_concurrency": "429 for calls in flight",
+    "flex_unavailable": "429 for room at the flex tier",
+    "outage": "outage",
+    "abandoned": "timeout of ours",
+}
+"""Outcomes whose names do not speak for themselves; others are names of faults."""
+
+
 def outcomes(found: Mapping[str, int]) -> str:
-    """Return calls that brought no answer, by name."""
+    """Return how many calls brought no good answer, by name."""
     if not found:
-        return "none refused"
-    return f"{counted(sum(found.values()), 'of them', 'of them')} without a good answer ({_names(found)})"
-
-
-def _names(found: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name.replace('rejected_', '429 ')}" for name, count in found.items())
+        return "all answered"
+    named = ", ".join(f"{_OUTCOMES.get(name, name)}: {count:,}" for name, count in found.items())
+    return f"{sum(found.values()):,} of them without a good answer ({named})"

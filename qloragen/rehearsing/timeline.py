@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import anyio
 
@@ -14,8 +14,8 @@ from .observed import Moment
 Look = Callable[[], Mapping[str, ModelStatistics]]
 """Returns the counts of each model at this moment."""
 
-Watch = Callable[[], None]
-"""Called from time to time while a run is played; what it raises ends that."""
+Watch = Callable[[float, int], None]
+"""Told from time to time how many seconds of a run have been played, and how many calls; what it raises ends that."""
 
 _FIRST_SPAN_S = 1.0
 _LOOKS = 8
@@ -24,7 +24,32 @@ _PATIENCE_S = 30 * 86_400.0
 """Nothing takes so long at a provider: batches have a day."""
 
 
-def nobody_watches() -> None:
+class Onlooker(Protocol):
+    """Is told how a rehearsal goes."""
+
+    def stage(self, what: str) -> None:
+        """What follows, in words."""
+        ...
+
+    def watch(self, played_s: float, calls: int) -> None:
+        """See `Watch`."""
+        ...
+
+
+class Nobody:
+    """An onlooker who is not there."""
+
+    def stage(self, what: str) -> None:
+        """Let it come."""
+
+    def watch(self, played_s: float, calls: int) -> None:
+        """Let it be played."""
+
+
+NOBODY = Nobody()
+
+
+def nobody_watches(_played_s: float, _calls: int) -> None:
     """Let a run be played to its end."""
 
 
@@ -71,8 +96,8 @@ class Recorder:
         self.begin()
         while True:
             await anyio.sleep(self._span_s / _LOOKS)
-            self._watch()
             self._note()
+            self._watch(anyio.current_time() - self._began_s, sum(sent for sent, _ in self._last.values()))
             if anyio.current_time() - self._changed_s > _PATIENCE_S:
                 raise RuntimeError("deadlock: in a month of virtual time no call was sent or answered")
 
