@@ -10,7 +10,7 @@ import anyio
 from ..errors import RequestFailed, SettingsError
 from ..types import Completion, Request, Usage
 from .admission import Admission, Ticket
-from .body import cap_tokens, encode, encode_decisions
+from .body import cap_tokens
 from .budget import Budget
 from .call import Call
 from .capacity import FLEX
@@ -29,6 +29,7 @@ from .retry import RetryPolicy
 from .sharing import pays, prefix_bytes
 from .spec import ModelSpec
 from .tokens import Densities, Estimator, makeup
+from .writing import Write, write
 
 _MOST_CHANGES = 12
 """Times that one request is sent in another form: more than there are forms and parameters."""
@@ -91,6 +92,8 @@ class Lane:
             budget=shared.budget,
             halt=shared.halt,
         )
+        self.write: Write = write
+        """Whoever sends the same requests again and again may put something here that remembers their bodies."""
         self.estimator = Estimator(shared.densities)
         self.caps = Caps()
         self._patience = _patience(spec, policy)
@@ -121,12 +124,12 @@ class Lane:
         structure = form.structure_for(structured=request.function is not None)
         cap = 0 if request.predicates else self._cap(request)
         try:
-            body = encode_decisions(request, family) if request.predicates else encode(request, family, structure, cap)
+            body, made_up = self.write(request, family, structure, cap)
         except TypeError:
             raise RequestFailed(
                 f"{self.spec.name}: a text of the request is not valid Unicode.", reason="unencodable", final=True
             ) from None
-        made_up, tokens = makeup(body), self.estimator
+        tokens = self.estimator
         estimated = tokens.estimate(made_up, request.about or request.cache_key)
         call = Call(request, body, made_up, family, structure, estimated, tokens.margin, cap, self.account_tier)
         self._refuse_above_the_limit(call)
