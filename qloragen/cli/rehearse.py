@@ -13,7 +13,7 @@ import orjson
 from ..errors import SettingsError
 from ..logs import configure
 from ..loop import block_on
-from ..rehearsing.making import Wish, performed, prepared
+from ..rehearsing.making import Wish, rehearsed
 from ..rehearsing.provider import Said
 from ..rehearsing.text import PLAIN, spell
 from ..rehearsing.timeline import NOBODY
@@ -21,6 +21,7 @@ from ..settings import load
 from ..simulator import Simulation
 from ..simulator.description import read_simulation
 from .bounds import refuse_strangers
+from .exits import leave_at_once
 from .parser import knobs_of
 from .provider_flags import add_rehearsed_provider, fault_of, outage_of, refuse_beside_a_file
 
@@ -43,9 +44,10 @@ def rehearse(arguments: argparse.Namespace) -> int:
         advice=arguments.advice,
     )
     onlooker = _Onlooker(sys.stderr) if sys.stderr.isatty() else NOBODY
-    onlooker.stage("reading the source")
-    found = performed(block_on(prepared, arguments.source, wish, settings), onlooker)
-    onlooker.stage("")
+    try:
+        found = block_on(rehearsed, arguments.source, wish, settings, onlooker, leave_at_once)
+    finally:
+        onlooker.stage("")
     if arguments.json:
         print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +16,13 @@ from ..background import threaded
 from ..bounds import spent_of
 from ..engine.pricing import origin
 from ..engine.spec import ModelSpec
-from ..errors import SetupError
+from ..errors import Interrupted, SetupError
 from ..loop import block_on
 from ..pipeline.job import Job
 from ..pipeline.shared import limited
 from ..session import Source
 from ..settings import Settings, load
+from ..signals import stop_on_signals, wait_on
 from ..simulator import Simulation
 from ..sources import Options, read
 from ..store.names import JOURNAL
@@ -107,7 +108,7 @@ def rehearse(
         asyncio.get_running_loop()
     except RuntimeError:
         wish = Wish(out, limit, articles, whole, provider, advice=advice)
-        return performed(block_on(prepared, source, wish, load(**knobs)))
+        return block_on(rehearsed, source, wish, load(**knobs), NOBODY, wait_on)
     raise SetupError(
         "rehearse() blocks, and an event loop is running here: use `await qloragen.arehearse(...)` instead."
     )
@@ -127,8 +128,27 @@ async def arehearse(
     """Do what `rehearse` does, for callers with an event loop of their own: it is played in a thread, which ends soon
     after this is cancelled."""
     wish = Wish(out, limit, articles, whole, provider, advice=advice)
-    ready = await prepared(source, wish, load(**knobs))
-    return await anyio.to_thread.run_sync(_performed_in_thread, ready)
+    return await _rehearsed(source, wish, load(**knobs), NOBODY)
+
+
+async def rehearsed(
+    source: Source, wish: Wish, settings: Settings, onlooker: Onlooker, insist: Callable[[Interrupted], None]
+) -> Rehearsal:
+    """Rehearse, until SIGINT or SIGTERM; `insist` is called by the second one.
+
+    Raises:
+        SetupError: As for `rehearse`.
+        Interrupted: A signal has ended it.
+    """
+    async with stop_on_signals(settings.grace_s, insist):
+        return await _rehearsed(source, wish, settings, onlooker)
+    raise AssertionError("unreachable")
+
+
+async def _rehearsed(source: Source, wish: Wish, settings: Settings, onlooker: Onlooker) -> Rehearsal:
+    onlooker.stage("reading the source")
+    ready = await prepared(source, wish, settings)
+    return await anyio.to_thread.run_sync(_performed_in_thread, ready, onlooker)
 
 
 async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
@@ -189,23 +209,28 @@ class _LeftError(Exception):
     """Nobody waits for the rehearsal any more."""
 
 
+@dataclass(frozen=True, slots=True)
 class _Host:
-    """The task that a thread of anyio works for."""
+    """The task that a thread of anyio works for, and who looks on there."""
+
+    onlooker: Onlooker
 
     def stage(self, what: str) -> None:
         """See `Onlooker`."""
+        self.onlooker.stage(what)
 
-    def watch(self, _played_s: float, _calls: int) -> None:
+    def watch(self, played_s: float, calls: int) -> None:
         """End the playing when the task is cancelled, by an error that passes through the loop of the playing."""
         try:
             anyio.from_thread.check_cancelled()
         except asyncio.CancelledError as cancelled:
             raise _LeftError from cancelled
+        self.onlooker.watch(played_s, calls)
 
 
-def _performed_in_thread(ready: Prepared) -> Rehearsal:
+def _performed_in_thread(ready: Prepared, onlooker: Onlooker) -> Rehearsal:
     try:
-        return performed(ready, _Host())
+        return performed(ready, _Host(onlooker))
     except* _LeftError:
         anyio.from_thread.check_cancelled()
     raise AssertionError("unreachable")
