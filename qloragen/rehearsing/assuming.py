@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..engine.bound import Bound
 from ..simulator import Latency, Model, Simulation
 from .observed import Observed
 from .provider import ASSUMED, BATCHES
+from .reading import Found
+from .values import Rehearsing
 
 
 def assumptions(simulation: Simulation, observed: Observed, *, batch: bool) -> Iterator[str]:
@@ -17,6 +20,20 @@ def assumptions(simulation: Simulation, observed: Observed, *, batch: bool) -> I
         yield _batches(simulation)
     yield from _troubles(simulation)
     yield _replies(observed)
+
+
+def notes_on(found: Found, plan: Rehearsing, observed: Observed) -> Iterator[str]:
+    """Yield what else is to be known."""
+    if found.counted and plan.total == found.total:
+        yield (
+            f"How many articles there are is an estimate: {len(found.articles):,} were drawn evenly from the files and "
+            "read, the others counted as they stand there."
+        )
+    if any(model.bound_s[Bound.TPM] > observed.makespan_s / 2 for model in observed.models.values()):
+        yield (
+            "A call takes from the TPM what its reply may have at most, so that less is billed than the limit allows: "
+            "caps follow the replies as they come in."
+        )
 
 
 def _limits(simulation: Simulation, observed: Observed) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,18 +19,17 @@ from ..engine.spec import ModelSpec
 from ..errors import Interrupted, SetupError
 from ..loop import block_on
 from ..pipeline.job import Job
-from ..pipeline.shared import limited
 from ..session import Source
 from ..settings import Settings, load
 from ..signals import stop_on_signals, wait_on
 from ..simulator import Simulation
-from ..sources import Options, read
+from ..sources import Options
 from ..store.names import JOURNAL
 from ..store.run import reading_run
 from ..store.state import State
 from ..types import Article
 from .advising import advice_on
-from .assuming import assumptions
+from .assuming import assumptions, notes_on
 from .binding import bindings_of
 from .cpu import cpu_of
 from .fitting import fit
@@ -39,8 +38,9 @@ from .memory import memory_of
 from .playing import played
 from .profile import Profile, read_profile
 from .provider import Said, simulation_of
-from .reading import Found, found_in
+from .reading import Found, read_through, surveyed
 from .result import Rehearsal
+from .sampling import error_of
 from .timeline import NOBODY, Onlooker
 from .values import Rehearsing
 
@@ -162,14 +162,13 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
     job = await anyio.to_thread.run_sync(job_of, settings)
     specs = await anyio.to_thread.run_sync(specs_of, settings)
     profile, simulation = await anyio.to_thread.run_sync(_provider, wish, specs)
+    most = min(wish.whole, wish.articles or wish.whole)
     async with _state(wish.out) as state:
-        options = _options(settings, job, specs, state)
-        async with aclosing(read(source, options)) as items:
-            most = min(wish.whole, wish.articles or wish.whole)
-            found = await found_in(
-                limited(items, wish.limit), most, lambda article: state is not None and is_finished(state, job, article)
-            )
-        if state is not None:
+        options = options_of(settings, job, specs)
+        if state is None:
+            found = await surveyed(source, options, wish.limit, most)
+        else:
+            found = await _left(source, wish.limit, most, options, job, state)
             settings = with_what_is_left(settings, spent_of(state.ledger))
     _check_found(found)
     plan = Rehearsing(settings, simulation, found.articles, wish.articles or found.total)
@@ -184,7 +183,7 @@ def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
         SetupError: Settings or pack cannot be used.
     """
     plan, found = ready.plan, ready.found
-    observed = played(plan.articles, plan.total, plan.settings, plan.simulation, onlooker=onlooker)
+    observed, shapes = played(plan.articles, plan.total, plan.settings, plan.simulation, onlooker=onlooker)
     cpu = cpu_of(observed)
     return Rehearsal(
         observed=observed,
@@ -200,6 +199,8 @@ def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
             *(ready.profile.about() if ready.profile else ()),
             *assumptions(plan.simulation, observed, batch=plan.settings.batch),
         ),
+        error=error_of(shapes) if shapes else 0.0,
+        notes=tuple(notes_on(found, plan, observed)),
         advice=advice_on(plan, observed, onlooker) if ready.advice else (),
         prices=ready.prices,
     )
@@ -272,13 +273,11 @@ async def _state(out: str | Path | None) -> AsyncIterator[State | None]:
         yield state
 
 
-def _options(settings: Settings, job: Job, specs: tuple[ModelSpec, ...], state: State | None) -> Options:
-    """Return how the run would read the source: no article is left out that it has begun."""
-    options = options_of(settings, job, specs)
-    if state is None:
-        return options
+async def _left(source: Source, limit: int | None, most: int, options: Options, job: Job, state: State) -> Found:
+    """Read what a run has not finished, as it would: nothing is left out that it has begun."""
 
     def begun(article: Article) -> bool:
         return state.article_offset(article.content_hash, article.format) is not None
 
-    return replace(options, known=begun)
+    options = replace(options, known=begun)
+    return await read_through(source, options, limit, most, lambda article: is_finished(state, job, article))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..errors import SettingsError
 from ..settings import Settings
@@ -14,6 +15,14 @@ from .observed import Observed
 from .timeline import NOBODY, Onlooker
 
 
+class Played(NamedTuple):
+    """What was seen, and what of it was played by real articles."""
+
+    observed: Observed
+    shapes: outline.Shapes | None
+    """What the sample was like; None where all articles were played whole."""
+
+
 def played(
     articles: Sequence[Article],
     total: int,
@@ -21,8 +30,8 @@ def played(
     simulation: Simulation,
     *,
     onlooker: Onlooker = NOBODY,
-) -> Observed:
-    """Play a run of `total` articles like these, and return what was seen; as many as there are are played whole.
+) -> Played:
+    """Play a run of `total` articles like these; as many as there are are played whole.
 
     It blocks, and needs a thread in which no event loop runs.
 
@@ -32,7 +41,7 @@ def played(
     played_whole = counted(len(articles), "article")
     if total == len(articles):
         onlooker.stage(f"{played_whole}, played by the real pipeline")
-        return whole.play(articles, settings, simulation, watch=onlooker.watch)
+        return Played(whole.play(articles, settings, simulation, watch=onlooker.watch), None)
     if settings.batch:
         raise SettingsError(
             f"Batches are rehearsed by the real pipeline alone, which is to play {len(articles):,} articles, not "
@@ -42,4 +51,4 @@ def played(
     shapes = outline.shapes_of(articles, settings, simulation)
     calls = shapes.calls * total // len(articles)
     onlooker.stage(f"{counted(total, 'article')}, played by what the sample was like; about {calls:,} calls")
-    return outline.play(shapes, settings, simulation, total, watch=onlooker.watch)
+    return Played(outline.play(shapes, settings, simulation, total, watch=onlooker.watch), shapes)

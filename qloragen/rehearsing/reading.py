@@ -1,12 +1,30 @@
-"""The source of a rehearsal: read once, counted, and a sample drawn evenly from it."""
+"""The source of a rehearsal: counted, and a sample drawn evenly from it.
+
+Reading an article takes a millisecond or two, so a source of many is read in full only where nothing less will do. Of
+files only what is drawn is cleaned; the others are counted as they stand there.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Generic, TypeVar
 
+import anyio.to_thread
+
+from ..pipeline.shared import limited
+from ..session import Source
+from ..sources import Options, read, read_items
+from ..sources.raw import candidates, uncleaned
+from ..sources.values import Candidate
 from ..types import Article, Skip
+
+FULL = 10_000
+"""Up to so many articles are read in full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +39,98 @@ class Found:
     """Reason to number of pieces that are no article."""
     finished: int = 0
     """Articles that are done already, and are in no other number."""
+    counted: bool = False
+    """Whether most of them were only counted: `total` is an estimate then, and `skips` are of what was drawn."""
 
 
-async def found_in(items: AsyncIterator[Article | Skip], most: int, is_done: Callable[[Article], bool]) -> Found:
-    """Read all items; keep `most` of the articles that are not done."""
-    sample, skips, finished = Evenly(most), Counter[str](), 0
+async def surveyed(source: Source, options: Options, limit: int | None, most: int) -> Found:
+    """Look through a source for a run that begins: keep `most` of its articles.
+
+    Raises:
+        SourceError: The source cannot be read.
+    """
+    paths = paths_of(source)
+    if paths is not None and (limit is None or limit > FULL):
+        raw, count = await anyio.to_thread.run_sync(_counted, paths, options, limit, most, abandon_on_cancel=True)
+        if count > FULL:
+            return await _estimated(raw, count, options, most)
+    return await read_through(source, options, limit, most, lambda _: False)
+
+
+async def read_through(
+    source: Source, options: Options, limit: int | None, most: int, is_done: Callable[[Article], bool]
+) -> Found:
+    """Read a source in full; keep `most` of the articles that are not done.
+
+    Raises:
+        SourceError: The source cannot be read.
+    """
+    async with aclosing(read(source, options)) as items:
+        return await _found_in(limited(items, limit), most, is_done)
+
+
+def paths_of(source: Source) -> Sequence[Path] | None:
+    """Return the paths that a source is of; None where it is a collection of articles."""
+    if isinstance(source, str | Path):
+        return [Path(source)]
+    if isinstance(source, list | tuple):
+        paths = [item for item in source if isinstance(item, Path)]
+        return paths if paths and len(paths) == len(source) else None
+    return None
+
+
+Item = TypeVar("Item")
+
+
+class Evenly(Generic[Item]):
+    """A sample of a stream of unknown length, from everywhere in it, in flat memory: every n-th, with a growing n."""
+
+    def __init__(self, most: int) -> None:
+        self.seen = 0
+        self._most = most
+        self._step = 1
+        self._kept: list[Item] = []
+
+    def add(self, item: Item) -> None:
+        """Take note of an item."""
+        if self.seen % self._step == 0:
+            self._kept.append(item)
+            if len(self._kept) > 4 * self._most:
+                self._kept = self._kept[::2]
+                self._step *= 2
+        self.seen += 1
+
+    def drawn(self) -> tuple[Item, ...]:
+        """Return at most as many as were wished, all if there are no more, in order."""
+        return _thinned(self._kept, self._most)
+
+
+def _thinned(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+    count = len(items)
+    if count <= most:
+        return tuple(items)
+    return tuple(items[(2 * at + 1) * count // (2 * most)] for at in range(most))
+
+
+def _counted(paths: Sequence[Path], options: Options, limit: int | None, most: int) -> tuple[Sequence[Article], int]:
+    """Return uncleaned articles, drawn evenly, enough to make `most` of, and how many there are."""
+    sample = Evenly[Candidate](2 * most)
+    for found in islice(candidates(paths, options), limit):
+        sample.add(found)
+    return [uncleaned(found) for found in sample.drawn()], sample.seen
+
+
+async def _estimated(raw: Iterable[Article], count: int, options: Options, most: int) -> Found:
+    """Return what a source of so many comes to if all of it is like what was drawn."""
+    async with aclosing(read_items(raw, options)) as items:
+        read_of_it = await _found_in(items, 4 * most, lambda _: False)
+        units = items.summary.units
+    total = round(count * read_of_it.total / max(units, 1))
+    return Found(_thinned(read_of_it.articles, most), total, read_of_it.skips, counted=True)
+
+
+async def _found_in(items: AsyncIterator[Article | Skip], most: int, is_done: Callable[[Article], bool]) -> Found:
+    sample, skips, finished = Evenly[Article](most), Counter[str](), 0
     async for item in items:
         if isinstance(item, Skip):
             skips[item.reason.value] += 1
@@ -34,29 +139,3 @@ async def found_in(items: AsyncIterator[Article | Skip], most: int, is_done: Cal
         else:
             sample.add(item)
     return Found(sample.drawn(), sample.seen, dict(skips), finished)
-
-
-class Evenly:
-    """A sample of a stream of unknown length, from everywhere in it, in flat memory: every n-th, with a growing n."""
-
-    def __init__(self, most: int) -> None:
-        self.seen = 0
-        self._most = most
-        self._step = 1
-        self._kept: list[Article] = []
-
-    def add(self, article: Article) -> None:
-        """Take note of an article."""
-        if self.seen % self._step == 0:
-            self._kept.append(article)
-            if len(self._kept) > 4 * self._most:
-                self._kept = self._kept[::2]
-                self._step *= 2
-        self.seen += 1
-
-    def drawn(self) -> tuple[Article, ...]:
-        """Return at most as many as were wished, all if there are no more, in order."""
-        count = len(self._kept)
-        if count <= self._most:
-            return tuple(self._kept)
-        return tuple(self._kept[(2 * at + 1) * count // (2 * self._most)] for at in range(self._most))

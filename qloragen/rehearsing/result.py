@@ -36,6 +36,8 @@ class Rehearsal:
     seed: int
     assumptions: tuple[str, ...]
     """What was taken for granted of the provider, in sentences."""
+    error: float = 0.0
+    """How far time and cost may be off because the sample is one, as a share; 0 where all was played whole."""
     notes: tuple[str, ...] = ()
     """What else the reader should know, in sentences."""
     advice: tuple[Advice, ...] = ()
@@ -91,6 +93,7 @@ class Rehearsal:
             "calls": self.calls,
             "without_answer": dict(self.without_answer),
             "stopped": seen.stopped,
+            "sampling_error": round(self.error, 4),
             "bound_by": [asdict(binding) for binding in self.bindings],
             "cpu": {name: round(value, 6) for name, value in asdict(self.cpu).items()},
             "memory": asdict(self.memory),
@@ -126,16 +129,23 @@ class Rehearsal:
             over_time(self.observed),
             listed("what to change", [one.sentence for one in self.advice]),
             listed("taken for granted", self.assumptions),
-            "\n".join(self.notes),
+            listed("notes", self.notes),
         ]
         return "\n\n".join(part for part in parts if part)
 
     def _heading(self) -> str:
         skipped = f", {sum(self.skips.values()):,} skipped" if self.skips else ""
         finished = f"; {self.finished:,} are finished already" if self.finished else ""
-        way = f" ({self.played:,} played whole, all by what these were like)" if self.played < self.total else ""
         noun = "article" if self.total == 1 else "articles"
-        return f"Rehearsal of {self.total:,} {noun}{way}{skipped}{finished}"
+        return f"Rehearsal of {self.total:,} {noun}{skipped}{finished}\n{self._way()}".rstrip()
+
+    def _way(self) -> str:
+        if self.played == self.total:
+            return ""
+        return (
+            f"by a sample of {self.played:,}, which the real pipeline has played: time and cost to within "
+            f"{max(self.error, 0.01):.0%}"
+        )
 
     def _facts(self) -> dict[str, str]:
         seen, per_1000 = self.observed, self.usd_per_1000_records
