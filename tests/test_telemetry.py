@@ -14,7 +14,7 @@ from qloragen import Interrupted, Session
 from qloragen.judging.opening import judging
 from qloragen.judging.planning import Wish
 from qloragen.settings import load
-from qloragen.simulator import Fault, Latency, Model, Provider, SimulatedClient, Simulation
+from qloragen.simulator import Effect, Fault, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.simulator.batch_settings import Batches
 from qloragen.store.run import open_run
 from qloragen.testing import run_virtually
@@ -23,13 +23,17 @@ from .batch_lives import Lives, provider_of
 from .judges import MODEL, PRICED, Oracle, client_of, make_run
 from .telemetries import Traced, attributes, by, total
 from .test_main_job import article, articles
+from .test_salvage import ARTICLES, CutOff
 
+BILLED = b'{"error": {"message": "It broke.", "code": 503}, "usage": {"prompt_tokens": 900, "completion_tokens": 7}}'
+"""A reply that cannot be used, and is paid for."""
 FAULTS = (
     Fault("rate_limited", 0.08),
     Fault("500", 0.06),
     Fault("reset_after_headers", 0.03),
     Fault("hang", 0.03),
     Fault("html_page", 0.03),
+    Fault("billed", 0.05, effect=Effect(raw=BILLED)),
     Fault("length", 0.05),
     Fault("refusal", 0.05),
     Fault("content_policy", 0.04),
@@ -86,6 +90,7 @@ def test_every_http_attempt_has_one_span_which_is_in_that_of_its_article(faulty)
 
     assert len(faulty.traced.calls) == sum(faulty.provider.statistics.total.outcomes.values())
     assert len(spans) == 12
+    assert {span.parent for span in spans.values()} == {None}
     for call in faulty.traced.calls:
         around = spans[call.parent.span_id]
         assert call.context.trace_id == around.context.trace_id
@@ -193,6 +198,7 @@ def test_the_sums_are_those_of_the_bill_and_of_the_tally(faulty):
     points, tally = faulty.points, faulty.tally
 
     assert faulty.bill.calls > 30
+    assert faulty.provider.statistics.total.outcomes["billed"] > 0
     assert_is_bill(points, faulty.bill)
     assert total(points, "qloragen.record.count") == tally.records > 0
     assert total(points, "qloragen.classification.count") > 0
@@ -301,6 +307,21 @@ def test_an_article_that_nobody_wants_any_more_is_left(tmp_path):
     assert set(outcomes) == {"left", "finished"}
 
 
+async def test_replies_that_are_found_at_the_provider_are_counted_by_the_process_that_finds_them(tmp_path):
+    cut_off, first, second = CutOff(), Traced(), Traced()
+
+    async with cut_off.server:
+        await cut_off.work(tmp_path, calls=10, salvage=True, observer=first.observer)
+        async with Session(
+            tmp_path, base_url=cut_off.server.base_url, salvage=True, observer=second.observer
+        ) as session:
+            await session.process(ARTICLES)
+            bill, tally = session.bill, session.tally
+
+    assert tally.adopted > 0
+    assert_is_bill([*first.points(), *second.points()], bill)
+
+
 # ------------------------------------------------------------------------------------------------------ judged, batched
 
 
@@ -335,7 +356,7 @@ def test_replies_of_batches_are_counted_and_each_batch_has_a_span(tmp_path):
 
 
 def test_a_batch_that_another_process_has_submitted_is_counted_by_the_one_that_collects_it(tmp_path):
-    first, second = Traced(), Traced()
+    first, second, third = Traced(), Traced(), Traced()
     lives = Lives(tmp_path, provider_of(Batches(median_s=600, validating_s=10)), articles(4))
 
     async def interrupt(_, session):
@@ -344,10 +365,11 @@ def test_a_batch_that_another_process_has_submitted_is_counted_by_the_one_that_c
 
     with pytest.raises(Interrupted):
         lives.live(beside=interrupt, observer=first.observer)
-    lives.live(observer=second.observer)
+    lives.live(observer=second.observer, source=articles(2))  # of the others nobody waits for the replies
+    lives.live(observer=third.observer)
 
-    assert_is_bill([*first.points(), *second.points()], sum_of(lives.summary))
-    assert total(second.points(), "qloragen.record.count") == 12
+    assert total(second.points(), "qloragen.cost") > 0
+    assert_is_bill([*first.points(), *second.points(), *third.points()], sum_of(lives.summary))
 
 
 def sum_of(summary):
