@@ -21,6 +21,7 @@ from .errors import Interrupted, RunStopped, SettingsError, SetupError, StorageF
 from .logs import get_logger
 from .manifest import last_process
 from .observing import Observer
+from .pipeline.chronicle import named
 from .pipeline.plan import Plan
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
@@ -126,10 +127,11 @@ class Session:
             if idle and self._at_work:
                 await idle.wait()  # else what other tasks are sent could not be kept any more
         finally:
-            if isinstance(error, Exception | GeneratorExit):  # the group of tasks would wrap it
-                await self._exits.__aexit__(None, None, None)
-            else:
-                await self._exits.__aexit__(kind, error, trace)
+            with named(self._work.logbook.run):
+                if isinstance(error, Exception | GeneratorExit):  # the group of tasks would wrap it
+                    await self._exits.__aexit__(None, None, None)
+                else:
+                    await self._exits.__aexit__(kind, error, trace)
         return None
 
     @contextmanager
@@ -297,7 +299,8 @@ class Session:
         consent = self._work.consent
         if consent.needed:
             plan = await self.plan(source, limit=limit) if _can_be_read_again(source) else consent.plan_unread()
-            consent.judge(plan, self.settings.confirm_above_usd, self.folder)
+            with named(self._work.logbook.run):
+                consent.judge(plan, self.settings.confirm_above_usd, self.folder)
         await self._work.begin()
 
     async def _acknowledged(self) -> None:
@@ -308,7 +311,8 @@ class Session:
 
     async def _delivered(self) -> None:
         self._hurry_sinks(self.stopped)
-        await self._work.delivery.delivered()
+        with named(self._work.logbook.run):
+            await self._work.delivery.delivered()
 
     def _hurry_sinks(self, reason: RunStopped | None) -> None:
         if isinstance(reason, Interrupted):

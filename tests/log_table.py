@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .documents import ROOT
 
@@ -100,12 +101,12 @@ class Listener(logging.Handler):
         """What was said at all."""
         return {record.msg for record in self.records}
 
-    def of(self, *events: str) -> list[dict[str, object]]:
+    def of(self, *events: str) -> list[dict[str, Any]]:
         """Return the fields of the records of some events."""
         return [fields_of(record) for record in self.records if record.msg in events]
 
 
-def fields_of(record: logging.LogRecord) -> dict[str, object]:
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return what the library has put into a record."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 

@@ -11,13 +11,16 @@ import pytest
 import structlog
 
 from qloragen import Session
-from qloragen.errors import BudgetReached, QuotaExhausted
+from qloragen.errors import BudgetReached, QuotaExhausted, SinkFailed
+from qloragen.judging.opening import judging
+from qloragen.judging.planning import Wish
 from qloragen.logs import configure, get_logger
 from qloragen.settings import load
 from qloragen.simulator import Fault, Latency, Limits, Model, Outage, Provider, SimulatedClient, Simulation
 from qloragen.simulator.faults import KINDS
 from qloragen.testing import run_virtually
 
+from .judges import MODEL, PRICED, Oracle, articles, client_of, make_run
 from .log_table import CONTEXT, fields_of, listening, table
 
 ROWS = table()
@@ -58,12 +61,12 @@ def _telling(kind):
     return effect.error and replace(effect, error={**effect.error, "message": f"It went wrong with {KEY}."})
 
 
-async def worked(folder, simulation=None, **knobs):
-    """Make records of all articles; returns the session's tally and bill."""
+async def worked(folder, simulation=None, sinks=(), **knobs):
+    """Make records of all articles; returns the session."""
     client = SimulatedClient(Provider(simulation or storm()))
     settings = load(**{"max_attempts": 4, "timeout_s": 60, "max_concurrency": 8, **knobs})
-    async with Session(folder, client=client, settings=settings) as session:
-        with suppress(BudgetReached, QuotaExhausted):
+    async with Session(folder, client=client, settings=settings, sinks=sinks) as session:
+        with suppress(BudgetReached, QuotaExhausted, SinkFailed):
             await session.process([*ARTICLES, {"id": "bad", "content": ""}, *ARTICLES[:1]])
     return session
 
@@ -73,12 +76,77 @@ def test_every_event_of_a_run_through_all_troubles_is_as_its_row_says(tmp_path):
         session = run_virtually(worked(tmp_path / "run"))
 
     assert {"call_failed", "cell_failed", "cell_rejected", "model_paused", "source_skipped"} <= heard.names
+    assert_as_told(heard)
+    assert session.tally.records > 20
+
+
+def test_the_same_of_runs_in_batches_and_with_sinks_that_take_nothing_for_a_while(tmp_path):
+    faults = (
+        Fault("503", start_s=30, end_s=200, endpoints=("batches",)),
+        Fault("content_policy", 0.1, endpoints=("batched",)),
+    )
+
+    with listening() as heard:
+        run_virtually(
+            worked(
+                tmp_path / "run",
+                Simulation(faults=faults),
+                sinks=[Moody(), Moody("deaf", 9**9)],
+                batch=True,
+                max_outage_s=600,
+            )
+        )
+
+    assert {"batch_submitted", "batch_ended", "batch_call_failed", "cell_failed"} <= heard.names
+    assert {"sink_refuses", "sink_takes_again", "sinks_awaited", "records_not_delivered"} <= heard.names
+    assert_as_told(heard)
+
+
+async def test_the_same_of_a_judge(tmp_path):
+    oracle = Oracle(make_run(tmp_path / "run", 2))
+    settings, wish = load(judge_model=MODEL, models=PRICED), Wish(None, None, 0.05)
+
+    with listening() as heard:
+        async with judging(tmp_path / "run", settings, wish, client_of(oracle.half)) as opened:
+            await opened.process()
+
+    assert_as_told(heard)
+    judged = heard.of("cell_settled", "call_answered")
+    assert {(event["stage"], event["run"]) for event in judged} == {("judge", run_of(heard))}
+    assert {event["article"] for event in judged} == {article.id for article in articles()}
+    (ended,) = heard.of("run_ended")
+    assert (ended["made"], ended["calls"]) == (opened.tally.records, opened.bill.calls)
+
+
+def assert_as_told(heard):
+    """Look at the level and the fields of every record."""
     for record in heard.records:
         row = ROWS[record.msg, record.levelname.lower()]
         fields = fields_of(record).keys()
         assert row.fields is None or row.fields == fields - (CONTEXT - row.fields), record.msg
         assert "run" in fields, record.msg
-    assert session.tally.records > 20
+
+
+class Moody:
+    """A sink that takes nothing for a minute, or never."""
+
+    def __init__(self, name: str = "moody", refusals: int = 3) -> None:
+        self.name = name
+        self._refusals = refusals
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        return None
+
+    async def put(self, records):
+        self._refusals -= 1
+        if self._refusals >= 0:
+            raise OSError("It takes nothing.")
+
+    async def drop(self, ids):
+        return None
 
 
 def test_what_happens_to_an_article_or_a_cell_says_which(tmp_path):

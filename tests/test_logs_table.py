@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 import pytest
@@ -35,6 +36,15 @@ def test_events_and_fields_are_words_with_underscores():
     words = {said.event for said in SAID}.union(*(row.fields or () for row in ROWS.values()))
 
     assert [word for word in words if not re.fullmatch(r"[a-z]+(_[a-z]+)*", word)] == []
+
+
+def test_no_field_has_a_name_that_hosts_see_as_another_one():
+    fields = {field for row in ROWS.values() for field in row.fields or ()}
+
+    assert (
+        fields & (vars(logging.makeLogRecord({})).keys() | {"message", "asctime", "event", "level", "timestamp"})
+        == set()
+    )
 
 
 def test_every_module_calls_its_logger_log_so_that_no_event_is_overlooked():

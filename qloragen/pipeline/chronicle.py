@@ -79,9 +79,8 @@ class Chronicle:
 
     def stopping(self, reason: RunStopped) -> None:
         """Let the log know why the run takes no more work: an error, unless that is what somebody has asked for."""
-        why = type(reason).__name__
         with self.naming():  # anybody may stop a run, in a task of their own
             if isinstance(reason, Interrupted | BudgetReached):
-                log.warning("run_stopping", reason=why, message=str(reason))
+                log.warning("run_stopping", reason=type(reason).__name__, why=str(reason))
             else:
-                log.error("run_stopping", reason=why, message=str(reason))
+                log.error("run_stopping", reason=type(reason).__name__, why=str(reason))
