@@ -38,6 +38,8 @@ Prepare = Callable[[Call | None], Call]
 """Makes the call for a request, given the one that it made before, if there was something to wait for."""
 
 _MOST_LEFT = 100
+_ROUNDING_S = 1e-9
+"""Times nearer than this are the same."""
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ class Admission:
         if self._head is None and not (self._again or self._following or self._first):
             found = self._ticket_for(waiter)
             if isinstance(found, Ticket):
-                self._note(found.sent_at_s)
+                self._note()
                 return found
         loop = asyncio.get_running_loop()
         asked_at_s, waiter.ticket = loop.time(), loop.create_future()
@@ -167,7 +169,8 @@ class Admission:
 
         Tokens are settled by `limits`.
         """
-        self._gate.probe_lost(ticket.pass_, self._now_s())
+        if ticket.pass_ is not None:
+            self._gate.probe_lost(ticket.pass_, self._now_s())
         self._ramp.ended(ticket.sent_at_s)
         self.in_flight -= 1
         self._budget.settle(self._model, ticket.worst, ticket.spent)
@@ -178,18 +181,31 @@ class Admission:
         if self._looking:
             return
         self._looking = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        wait_s = inf
         while (head := self._next()) is not None:
             wait_s = self._serve(head)
             if wait_s > 0:
-                if wait_s < inf:
-                    self._timer = asyncio.get_running_loop().call_later(wait_s, self.look)
                 break
-            self._head = None
-        self._note(self._now_s())
+            self._head, wait_s = None, inf
+        self._look_in(wait_s)
+        self._note()
         self._looking = False
+
+    def _look_in(self, wait_s: float) -> None:
+        """Look again after so many seconds; a timer that wakes us until then stays, since each call ended asks anew."""
+        if wait_s == inf and self._timer is None:
+            return
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + wait_s
+        if self._timer is not None:
+            if self._timer.when() <= due_s + _ROUNDING_S < inf:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due_s, self._ring) if due_s < inf else None
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.look()
 
     def _next(self) -> _Waiter | None:
         """Return the head of the queue; once there, it stays there.
@@ -244,7 +260,7 @@ class Admission:
         if not self._may_spend(worst):
             self._keeps = Bound.BUDGET
             return inf
-        return self._take(call, worst)
+        return self._take(call, worst, now_s)
 
     def _longest(self, call: Call, gate_s: float, limits_s: float, room_in_s: float) -> Bound:
         """Return which of these waits is the longest."""
@@ -254,13 +270,14 @@ class Admission:
             return Bound.CAPACITY
         return Bound.RPM if self.limits.requests_bind(call.tokens) else Bound.TPM
 
-    def _note(self, now_s: float) -> None:
+    def _note(self) -> None:
         """Keep account of what the head of the queue waits for; where nobody waits, of whether there is a slot."""
         if self._head is not None:
-            self.account.turn(self._keeps, now_s)
+            keeps = self._keeps
         else:
-            full = self.in_flight >= self.concurrency.limit
-            self.account.turn(Bound.CONCURRENCY if full else Bound.IDLE, now_s)
+            keeps = Bound.CONCURRENCY if self.in_flight >= self.concurrency.limit else Bound.IDLE
+        if keeps is not self.account.now:
+            self.account.turn(keeps, self._now_s())
 
     def _may_spend(self, worst: Spending) -> bool:
         try:
@@ -269,8 +286,7 @@ class Admission:
             self._halt.stop(reason)
             raise
 
-    def _take(self, call: Call, worst: Spending) -> Ticket:
-        now_s = self._now_s()
+    def _take(self, call: Call, worst: Spending, now_s: float) -> Ticket:
         self.in_flight += 1
         self._ramp.began()
         if call.tier == FLEX:
@@ -310,7 +326,7 @@ class Admission:
         limit = self.concurrency.limit
         if self.in_flight >= limit or self._ramp.is_full(self.in_flight):
             return inf
-        return self.scouting.wait_s(self.in_flight, limit, self._now_s())
+        return self.scouting.wait_s(self.in_flight, limit, self._now_s()) if self.scouting.needed else 0.0
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()

@@ -9,6 +9,8 @@ from typing import Literal
 
 Kind = Literal["requests", "tokens"]
 
+_KINDS: tuple[Kind, ...] = ("requests", "tokens")
+_HEADERS = {kind: tuple(f"x-ratelimit-{what}-{kind}" for what in ("limit", "remaining", "reset")) for kind in _KINDS}
 _MINUTE_S = 61.0
 """A full bucket per minute is empty again within this time; a longer reset belongs to a limit per day."""
 _HALF_A_MINUTE_S = 30.0
@@ -37,11 +39,12 @@ def announced(headers: Mapping[str, str], kind: Kind) -> Announced | None:
 
     A `limit` of 0 or less means "none" on some servers.
     """
-    limit = _number(headers.get(f"x-ratelimit-limit-{kind}"))
+    for_limit, for_remaining, for_reset = _HEADERS[kind]
+    limit = _number(headers.get(for_limit))
     if limit is None or limit < 1:
         return None
-    remaining = _number(headers.get(f"x-ratelimit-remaining-{kind}"))
-    reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}"))
+    remaining = _number(headers.get(for_remaining))
+    reset_s = duration_s(headers.get(for_reset))
     if reset_s is not None and reset_s > _MINUTE_S:
         return None
     if remaining is None or reset_s is None:
@@ -58,7 +61,7 @@ def duration_s(text: str | None) -> float | None:
     """Return the seconds that `6m0s`, `1.5s`, `12ms`, or a bare number of seconds stand for; None for anything else."""
     if text is None:
         return None
-    if (bare := _number(text)) is not None:
+    if not text[-1:].isalpha() and (bare := _number(text)) is not None:
         return max(0.0, bare)
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():

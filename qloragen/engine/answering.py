@@ -63,13 +63,15 @@ class Answering:
             self._check_decides(lane)
         effort = Effort(most=request.max_attempts)
         try:
-            return await self._answered(lane, request, effort, caller)
+            while not isinstance(outcome := await self._attempt(lane, request, effort, caller), Completion):
+                await self._halt.sleep(outcome)
         except ProviderUnavailable as reason:
             # Others succeeded while it failed: whoever asks again should know that it had its chances.
             if any(effort.own.values()) and effort.count >= _HAD_ITS_CHANCES and effort.last is not None:
                 failed = effort.last[0].split()[0]
                 raise RequestFailed(str(reason), reason=failed, final=False, suspect=True) from reason
             raise
+        return outcome
 
     def _check_decides(self, lane: Lane) -> None:
         if self._deciding is None:
@@ -79,13 +81,6 @@ class Answering:
                 f"Model {lane.spec.name} is not known to judge predicates: choose one that does, such as gpt-6-luna,"
                 " or say that it does (decisions = true among what is set for the model)."
             )
-
-    async def _answered(self, lane: Lane, request: Request, effort: Effort, caller: Caller) -> Completion:
-        while True:
-            outcome = await self._attempt(lane, request, effort, caller)
-            if isinstance(outcome, Completion):
-                return outcome
-            await self._halt.sleep(outcome)
 
     async def _attempt(self, lane: Lane, request: Request, effort: Effort, caller: Caller) -> Completion | float:
         """Make one call; returns its reply, or after how many seconds the request comes back."""
@@ -149,16 +144,8 @@ class Answering:
             _lose(lane, ticket, effort, caller, failure)
         else:
             ticket.spent = NOTHING
-        now_s = _now_s()
-        code: str = failure.kind
-        delay_s: float | None = None
         try:
-            row = lane.failed(ticket, failure, effort, now_s)
-            code = row.reason
-            probe = lane.recovery.gate.is_probe(ticket.pass_)
-            decides = bool(ticket.call.request.predicates)
-            attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.unanswered, decides)
-            delay_s = lane.recovery.decide(row, failure, effort, attempt)
+            return _decided(lane, ticket, failure, effort)
         except RequestFailed:
             lane.tally.given_up += 1
             raise
@@ -166,11 +153,6 @@ class Answering:
             self._halt.stop(reason)
             self._halt.check()
             raise
-        finally:
-            if ticket.watch is not None:
-                ticket.watch.failed(code, failure.status, delay_s)
-        lane.tally.retried += row.action is Action.RETRY
-        return delay_s
 
 
 def _read(lane: Lane, ticket: Ticket, effort: Effort, reply: HttpReply) -> Completion | Failure:
@@ -193,6 +175,28 @@ def _decoded(lane: Lane, call: Call, reply: HttpReply, *, latency_s: float, atte
         return decode(reply.body, model=lane.spec.name, structure=form, price=lane.spec.price, around=around)
     except UnreadableReply:
         return of_reply(reply, call.structure, call.tier)
+
+
+def _decided(lane: Lane, ticket: Ticket, failure: Failure, effort: Effort) -> float:
+    """Return after how many seconds a request that has failed comes back, and tell those who look on.
+
+    Raises:
+        RequestFailed: it does not.
+        RunStopped: none does.
+    """
+    now_s = _now_s()
+    row = lane.failed(ticket, failure, effort, now_s)
+    probe = lane.recovery.gate.is_probe(ticket.pass_)
+    decides = bool(ticket.call.request.predicates)
+    attempt = Attempt(ticket.sent_at_s, probe, now_s, lane.admission.unanswered, decides)
+    delay_s: float | None = None
+    try:
+        delay_s = lane.recovery.decide(row, failure, effort, attempt)
+    finally:
+        if ticket.watch is not None:
+            ticket.watch.failed(row.reason, failure.status, delay_s)
+    lane.tally.retried += row.action is Action.RETRY
+    return delay_s
 
 
 def _lose(lane: Lane, ticket: Ticket, effort: Effort, caller: Caller, failure: Failure | None = None) -> None:

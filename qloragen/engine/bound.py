@@ -29,30 +29,23 @@ class Bound(StrEnum):
 class Account:
     """Adds up for how long each bound held; times are seconds of the caller's clock. A change costs the same always."""
 
-    __slots__ = ("_now", "_since_s", "_sums_s")
+    __slots__ = ("_since_s", "_sums_s", "now")
 
     def __init__(self) -> None:
-        self._now: Bound | None = None
-        """None before the first request: nothing is added up until then."""
+        self.now: Bound | None = None
+        """The bound that holds; None before the first request, for nothing is added up until then."""
         self._since_s = 0.0
         self._sums_s = dict.fromkeys(Bound, 0.0)
 
-    @property
-    def now(self) -> Bound:
-        """The bound that holds; idle before the first request."""
-        return self._now or Bound.IDLE
-
     def turn(self, bound: Bound, now_s: float) -> None:
-        """Take in what holds from now on; the first call begins the account. If it held before, that is cheap."""
-        if bound is self._now:
-            return
-        if self._now is not None:
-            self._sums_s[self._now] += now_s - self._since_s
-        self._now, self._since_s = bound, now_s
+        """Take in what holds from now on; the first call begins the account."""
+        if self.now is not None:
+            self._sums_s[self.now] += now_s - self._since_s
+        self.now, self._since_s = bound, now_s
 
     def seconds(self, now_s: float) -> dict[Bound, float]:
         """Return for how long each bound has held since the first request, until now; all bounds are there."""
         sums_s = self._sums_s.copy()
-        if self._now is not None:
-            sums_s[self._now] += now_s - self._since_s
+        if self.now is not None:
+            sums_s[self.now] += now_s - self._since_s
         return sums_s

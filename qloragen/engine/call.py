@@ -16,6 +16,9 @@ _OVERHEAD_TOKENS = 1_024
 """What a chat template may add to the tokens of a body: roles and a preamble for tools have some hundreds at most."""
 
 
+_ZERO = Decimal(0)
+
+
 def _count(value: str | float | None) -> int:
     """Return the number that a server makes of a parameter: some also take 3.0 and "3"; 0 where it is none."""
     try:
@@ -66,8 +69,10 @@ class Call:
         more than the cap that is sent.
         """
         prompt_tokens, completion_tokens = len(self.body) + _OVERHEAD_TOKENS, self._most_completion_tokens()
+        if price is None:
+            return Spending(_ZERO, prompt_tokens + completion_tokens, 1)
         tier = self.account_tier if self.leaves_tier_to_account else self.tier
-        usd = Decimal(0) if price is None else ceiling(prompt_tokens, completion_tokens, price, tier=tier)
+        usd = ceiling(prompt_tokens, completion_tokens, price, tier=tier)
         return Spending(usd, prompt_tokens + completion_tokens, 1)
 
     @property
@@ -93,7 +98,7 @@ class Call:
         if not any(usage):
             return self.bound(price)
         if cost_usd is None:
-            cost_usd = self.bound(price).usd
+            cost_usd = _ZERO if price is None else self.bound(price).usd
         return Spending(cost_usd, usage.prompt_tokens + usage.completion_tokens, 1)
 
     def worst_usd(self, price: Price | None) -> Decimal:
@@ -102,5 +107,5 @@ class Call:
         What it cannot cost more than (`bound`) is several times as much.
         """
         if price is None:
-            return Decimal(0)
+            return _ZERO
         return ceiling(int(self.prompt_tokens * self.margin) + 1, self.cap_tokens, price, tier=self.tier)

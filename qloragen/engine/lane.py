@@ -24,15 +24,12 @@ from .halt import Halt
 from .limits import Limits
 from .patience import FLEX_FLOOR_S, FLEX_S, Patience
 from .pricing import Price, ceiling
-from .recovery import Recovery, given_up
+from .recovery import Recovery
 from .retry import RetryPolicy
 from .sharing import pays, prefix_bytes
 from .spec import ModelSpec
 from .tokens import Densities, Estimator, makeup
 from .writing import Write, write
-
-_MOST_CHANGES = 12
-"""Times that one request is sent in another form: more than there are forms and parameters."""
 
 
 @dataclass(slots=True)
@@ -194,11 +191,7 @@ class Lane:
             self.form.shape.observe(completion)
 
     def failed(self, ticket: Ticket, failure: Failure, effort: Effort, now_s: float) -> Row:
-        """Learn from a failure; returns the row of the failure table that holds.
-
-        Raises:
-            RequestFailed: the request has been sent in too many forms.
-        """
+        """Learn from a failure; returns the row of the failure table that holds."""
         row = self._form_of(ticket.call.request).verdict(ticket.call, failure)
         self._ended(ticket, failure, row)
         match row.action:
@@ -211,8 +204,6 @@ class Lane:
             case Action.CHANGE:
                 self.tally.changed += 1
                 effort.changes += 1
-                if effort.changes > _MOST_CHANGES:
-                    raise given_up(self.spec.name, row, failure)
         return row
 
     def _served_as(self, tier: str | None) -> None:

@@ -10,6 +10,8 @@ Rules:
 
 from __future__ import annotations
 
+import asyncio
+
 from aiolimiter import AsyncLimiter
 
 BURST_S = 0.5
@@ -25,8 +27,8 @@ _NOTHING_S = 1e-9
 class Bucket(AsyncLimiter):
     """A leaky bucket that can be corrected afterwards, and asked instead of awaited.
 
-    Builds on aiolimiter's `_level` and `_leak` (pinned below 1.4): it has no refund, no debt and no way to take without
-    awaiting.
+    Builds on aiolimiter's `_level`, `_last_check` and `_rate_per_sec` (pinned below 1.4): it has no refund, no debt and
+    no way to take without awaiting.
     """
 
     __slots__ = ("burst_s", "corrected", "per_minute")
@@ -51,19 +53,22 @@ class Bucket(AsyncLimiter):
         wait_s = missing * 60 / self.per_minute
         return wait_s if wait_s > _NOTHING_S else 0.0
 
-    def take(self, amount: float) -> None:
-        """Take `amount`, which may leave a debt; a little more where that is certain.
+    def take(self, amount: float) -> tuple[float, float]:
+        """Take `amount`, which may leave a debt; a little more where that is certain. Returns the levels before and
+        after.
 
         Such amounts pass only through an empty bucket. The server's would not be empty yet if it counts a little more,
         or gets calls a little later.
         """
-        self._leak()
+        before = self.level
         self._level += amount if amount <= self.max_rate else (1 + _REST) * amount
+        return before, self._level
 
     def settle(self, difference: float) -> None:
         """Correct the level: above 0 more was used than taken, below 0 less (a refund)."""
-        self._leak()
-        self._level = max(0.0, self._level + difference)
+        if self._level or difference > 0:
+            self._leak()
+            self._level = max(0.0, self._level + difference)
 
     def correct(self, difference: float) -> None:
         """Settle to what the server counts, and remember that it was done."""
@@ -77,3 +82,10 @@ class Bucket(AsyncLimiter):
         other.corrected = self.corrected
         other.take(self.level)
         return other
+
+    def _leak(self) -> None:
+        """Let out what has run out since the last look: what aiolimiter does, with one look at the clock for four."""
+        now_s = asyncio.get_running_loop().time()
+        if self._level:
+            self._level = max(0.0, self._level - (now_s - self._last_check) * self._rate_per_sec)
+        self._last_check = now_s

@@ -69,11 +69,10 @@ class _Limit:
         if bucket is None:
             return None
         weighed = amount * self.weight.value
-        alone = bucket.level < _NEARLY_EMPTY * weighed
-        bucket.take(weighed)
+        before, level = bucket.take(weighed)
         self.total += amount
         now_s = asyncio.get_running_loop().time()  # anyio knows no clock in the callback of a timer
-        return _Taken(now_s, amount, weighed, bucket.level, bucket.corrected, self.total, alone)
+        return _Taken(now_s, amount, weighed, level, bucket.corrected, self.total, before < _NEARLY_EMPTY * weighed)
 
     def settle(self, taken: _Taken | None, used: float) -> None:
         if self.bucket is not None and taken is not None:
@@ -180,7 +179,7 @@ class Limits:
 
         Returns for how long nothing more should be sent, usually 0 s.
         """
-        requests, tokens = (announced(headers, limit.kind) for limit in self._both())
+        requests, tokens = announced(headers, "requests"), announced(headers, "tokens")
         if requests is None and tokens is None:
             return 0.0
         return max(

@@ -34,8 +34,10 @@ class _Outcomes:
     def __init__(self, most: int) -> None:
         self._left: deque[Outcome] = deque()
         self._most = most
-        self._came = anyio.Event()
-        self._room = anyio.Event()
+        self._came = asyncio.Event()
+        """Something lies here, or the end has come; one event for all times, since a new one for each outcome costs."""
+        self._room = asyncio.Event()
+        """Set for a moment, to wake those who wait for room."""
         self._ended = False
 
     async def put(self, outcome: Outcome) -> None:
@@ -57,10 +59,10 @@ class _Outcomes:
                 yield self._left.popleft()
                 if len(self._left) <= self._most // 2:
                     self._room.set()
-                    self._room = anyio.Event()
+                    self._room.clear()
             if self._ended:
                 return
-            self._came = anyio.Event()
+            self._came.clear()
             await self._came.wait()
 
 

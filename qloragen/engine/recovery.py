@@ -42,6 +42,8 @@ REFUSED_AFTER = 20
 """Requests in a row that are refused as malformed, with no success ever, say that the fault is not theirs."""
 STOPPED_AFTER = 3
 """Refusals in a row, of a kind that stops a run, after good replies: a single one without a code may be a proxy's."""
+_MOST_CHANGES = 12
+"""Times that one request is sent in another form: more than there are forms and parameters."""
 _RECENT = 64
 _REFUSED_TOO_OFTEN = 0.15
 """Part of the last `_RECENT` answers, smoothed: a single refusal is no sign of a limit."""
@@ -135,6 +137,8 @@ class Recovery:
                 return self._failed(row, failure, effort, attempt)
             case Action.CHANGE:
                 self._provider_lives(self._end(decides=attempt.decides), probe=attempt.probe)
+                if effort.changes > _MOST_CHANGES:
+                    raise given_up(self._model, row, failure)
                 return 0.0
             case Action.GIVE_UP:
                 self._provider_lives(self._end(decides=attempt.decides), probe=attempt.probe)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
@@ -22,8 +21,7 @@ class UnreadableReply(ValueError):
     """The body is no reply of the kind: HTML, cut off, an `error` object, JSON of another kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What is known of a reply besides its body; see `Completion`."""
 
     request_id: str | None = None
@@ -197,14 +195,14 @@ _DECIDED = _Names("input_tokens", "output_tokens", "input_tokens_details", "outp
 
 
 def _usage(usage: Json, names: _Names) -> Usage:
-    read = _mapping(usage.get(names.of_incoming))
-    written = _mapping(usage.get(names.of_outgoing))
+    incoming, outgoing, of_incoming, of_outgoing = names
+    read, written = _mapping(usage.get(of_incoming)), _mapping(usage.get(of_outgoing))
     return Usage(
-        _count(usage.get(names.incoming)),
-        _count(read.get("cached_tokens")),
-        _count(read.get("cache_write_tokens")),
-        _count(usage.get(names.outgoing)),
-        _count(written.get("reasoning_tokens")),
+        _count(usage.get(incoming)),
+        _count(read.get("cached_tokens")) if read else 0,
+        _count(read.get("cache_write_tokens")) if read else 0,
+        _count(usage.get(outgoing)),
+        _count(written.get("reasoning_tokens")) if written else 0,
     )
 
 
@@ -217,4 +215,6 @@ def _word(value: object) -> str | None:
 
 
 def _count(value: object) -> int:
-    return min(max(0, value), _MOST_TOKENS) if isinstance(value, int) else 0
+    if not isinstance(value, int) or value < 0:
+        return 0
+    return min(value, _MOST_TOKENS)

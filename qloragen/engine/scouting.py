@@ -21,7 +21,8 @@ class Scouting:
     """A bound on the calls in flight, for the first moments; times are seconds of the caller's clock."""
 
     def __init__(self, *, needed: bool) -> None:
-        self._needed = needed
+        self.needed = needed
+        """Something is still to be found out."""
         self._from = 1.0
         self._since_s: float | None = None
         self._doubling_s = _UNHEARD_S
@@ -29,14 +30,14 @@ class Scouting:
 
     def wait_s(self, in_flight: int, limit: int, now_s: float) -> float:
         """Return how long until one more call may be in flight; `limit` is the ordinary bound, where this one ends."""
-        if not self._needed:
+        if not self.needed:
             return 0.0
         if self._since_s is None:
             self._since_s = now_s
         doublings = min(int((now_s - self._since_s) / self._doubling_s), _ENOUGH_DOUBLINGS)
         allowed = min(self._most, self._from * 2**doublings)
         if in_flight < allowed:
-            self._needed = allowed < limit
+            self.needed = allowed < limit
             return 0.0
         if allowed >= self._most:
             return inf
@@ -46,12 +47,12 @@ class Scouting:
     def heard(self, in_flight: int, now_s: float, *, told: bool) -> None:
         """Take in that a reply has come, and whether it has told the limits."""
         if told:
-            self._needed = False
+            self.needed = False
         elif self._most == _MOST_UNHEARD:
             self._from, self._since_s = float(max(1, in_flight)), now_s
             self._doubling_s, self._most = _HEARD_S, inf
 
     def refused(self) -> bool:
         """Take in a refusal, which says how much is too much; True if that was still to be found out."""
-        found_out, self._needed = self._needed, False
+        found_out, self.needed = self.needed, False
         return found_out

@@ -96,7 +96,7 @@ def snapshot(lane: Lane) -> ModelStatistics:
         pause=_pause(lane),
         prompt_token_error=lane.estimator.mean_error,
         structure=lane.form.shape.current,
-        bound=lane.admission.account.now,
+        bound=lane.admission.account.now or Bound.IDLE,
         bound_s=lane.admission.account.seconds(asyncio.get_running_loop().time()),
         prompt_tokens=tally.prompt_tokens,
         cached_tokens=tally.cached_tokens,

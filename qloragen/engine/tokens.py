@@ -148,7 +148,8 @@ class Estimator:
         return min(_UNKNOWN_MARGIN, 1.05 + 2 * self.underestimate_p95)
 
     def _expected(self, body: Makeup) -> float:
-        return sum(weight * count for weight, count in zip(self._weights, body, strict=True))
+        a, b, c, d = self._weights
+        return a * body.letters + b * body.digits + c * body.signs + d * body.beyond
 
     def _filter(self, body: Makeup, actual: int, replies: int) -> None:
         """Update the weights and their covariance with the tokens a byte of one body, the last of some `replies`."""
