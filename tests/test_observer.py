@@ -6,10 +6,11 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-from qloragen import BudgetReached, Session
+from qloragen import BudgetReached, Session, ajudge
 from qloragen.simulator import Fault, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.testing import run_virtually
 
+from .judges import MODEL, Oracle, client_of, make_run
 from .test_main_job import articles
 
 FAULTS = (Fault("503", 0.1), Fault("rate_limited", 0.1), Fault("refusal", 0.1), Fault("content_policy", 0.1))
@@ -114,3 +115,12 @@ def test_articles_are_begun_and_left_once_in_each_session_and_finished_in_betwee
     stopped = Counter(what for what, _ in first.heard)
     assert stopped["begun"] == stopped["left"] > stopped["finished"] > 0
     assert session.tally.finished_articles == 12
+
+
+async def test_a_judge_is_heard_like_the_maker_of_records(tmp_path):
+    client, notes = client_of(Oracle(make_run(tmp_path / "run", 2)).half), Notes()
+
+    await ajudge(tmp_path / "run", client=client, observer=notes, judge_model=MODEL)
+
+    assert len(notes.attempts) == len(notes.settlements) == len(notes.bills) == len(client.calls) > 10
+    assert [what for what, _ in notes.heard].count("finished") == len(notes.heard) // 3

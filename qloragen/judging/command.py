@@ -12,6 +12,7 @@ from ..engine.client import Client
 from ..errors import BudgetReached, RunStopped
 from ..loop import block_on
 from ..manifest import read_manifest
+from ..observing import Observer
 from ..settings import Settings, load
 from ..signals import stop_on_signals
 from .opening import judging
@@ -32,6 +33,7 @@ class Work:
     settings: Settings
     wish: Wish
     client: Client | None
+    observer: Observer | None = None
 
 
 def judge(
@@ -40,6 +42,7 @@ def judge(
     sample: float | None = None,
     limit: int | None = None,
     client: Client | None = None,
+    observer: Observer | None = None,
     **knobs: object,
 ) -> Assessment:
     """Let a model of another family judge the records of the run in `folder`, and block until that is done.
@@ -52,6 +55,7 @@ def judge(
         sample: Judge so many of its records, or below 1 such a share, drawn by their ids; None: all.
         limit: Judge of these at most so many.
         client: Takes the place of OpenAI's client.
+        observer: Looks on, in the place of the one that `telemetry` sets up; see `qloragen.observing`.
         knobs: Settings by name: `judge_model` above all, `base_url`, `max_cost_usd`...
 
     Raises:
@@ -59,7 +63,8 @@ def judge(
         RunStopped: It cannot go on; everything finished is kept. Reaching a limit of money, tokens or calls is no
             error: see `Assessment.stopped`.
     """
-    return block_on(_judge_here, work_of(Path(folder), Wanted(sample, limit), client, knobs))
+    work = work_of(Path(folder), Wanted(sample, limit), client, knobs)
+    return block_on(_judge_here, replace(work, observer=observer))
 
 
 async def ajudge(
@@ -68,11 +73,12 @@ async def ajudge(
     sample: float | None = None,
     limit: int | None = None,
     client: Client | None = None,
+    observer: Observer | None = None,
     **knobs: object,
 ) -> Assessment:
     """Do what `judge` does, for callers with an event loop of their own; signals are left to them."""
     work = work_of(Path(folder), Wanted(sample, limit), client, knobs)
-    async with judging(work.folder, work.settings, work.wish, work.client) as opened:
+    async with judging(work.folder, work.settings, work.wish, work.client, observer) as opened:
         stopped = await processed(opened)
     return await assessed(opened, stopped)
 
@@ -130,7 +136,7 @@ def _assess(opened: Judging) -> Assessment:
 
 async def _judge_here(work: Work) -> Assessment:
     async with stop_on_signals(work.settings.grace_s) as stopping:
-        async with judging(work.folder, work.settings, work.wish, work.client) as opened:
+        async with judging(work.folder, work.settings, work.wish, work.client, work.observer) as opened:
             stopping.finish_first(opened)
             stopped = await processed(opened)
         return await assessed(opened, stopped)
