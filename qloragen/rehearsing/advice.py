@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +49,8 @@ def advised(base: Observed, settings: Settings, simulation: Simulation, play: Pl
     own = told(settings, simulation) if _refused(base) else None
     variants = [*tried, *([own] if own else []), *services(settings, simulation)]
     helpful = [advice for variant in variants if (advice := _tried(variant, base, play)) is not None]
-    return (*sorted(helpful, key=_rank), *_useless(limits))
+    fixed = {name for name, of_model in settings.for_run().items() if of_model.max_concurrency != "auto"}
+    return (*sorted(helpful, key=_rank), *_useless(limits, fixed))
 
 
 def _tried(variant: Variant, base: Observed, play: Play) -> Advice | None:
@@ -82,26 +83,22 @@ def _rank(advice: Advice) -> float:
     return min(advice.time_ratio or 1.0, advice.cost_ratio or 1.0)
 
 
-def _useless(limits: tuple[Ask, ...]) -> Iterator[Advice]:
-    """Yield the limits that have kept nobody waiting, if there is one that has."""
-    binding = [ask for ask in limits if ask.worth_trying]
+def _useless(limits: Sequence[Ask], fixed: Container[str]) -> Iterator[Advice]:
+    """Yield the limits that have kept nobody waiting; `fixed` are models whose calls in flight are set to a number."""
     for ask in limits:
-        if ask.useless and ask.limit != "calls in flight":
-            who = max((one for one in binding if one.model == ask.model), key=lambda one: one.share, default=None)
-            why = f"{who.limit} binds" if who else "it has kept no call waiting"
-            change = f"{ask.limit} of {ask.model}: {ask.more:,} in place of {ask.now:,}"
-            yield Advice(change, "none", None, None, f"More {ask.limit} for {ask.model} changes nothing: {why}.")
+        if ask.useless and (ask.limit != "calls in flight" or ask.model in fixed):
+            tightest = max((one for one in limits if one.model == ask.model), key=lambda one: one.share)
+            why = f"{tightest.limit} binds" if tightest.worth_trying else "it has kept no call waiting"
+            sentence = f"More {ask.limit} for {ask.model}: changes nothing; {why}."
+            yield Advice(ask.change, "none", None, None, sentence)
 
 
 def _sentence(variant: Variant, time: float | None, cost: float | None, seen: Observed) -> str:
     said = [text for text in (_changed(time, "time"), _changed(cost, "money")) if text]
     gains = " and ".join(said) or "about the same time and money"
-    extras = [gains]
-    if variant.batched:
-        extras.append("up to a day for each stage")
-    elif (time or 1.0) <= 1 - _GAIN and (binds := _binding(seen)):
-        extras.append(f"then {binds} binds")
-    return f"{variant.change}: {'; '.join(extras)}."
+    binds = _binding(seen) if time is not None and time <= 1 - _GAIN else ""
+    parts = (gains, variant.note, f"then {binds} binds" if binds else "")
+    return f"{variant.change}: {'; '.join(part for part in parts if part)}."
 
 
 def _changed(ratio: float | None, what: str) -> str:

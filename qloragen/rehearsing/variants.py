@@ -13,11 +13,20 @@ from ..simulator import Model, Simulation
 
 _BOUND = 0.05
 """Share of the time from which on a limit is worth twice as much of it."""
-_FREE = 0.005
+_FREE = 0.02
 """Share of the time below which a limit has kept nobody waiting."""
 _RESERVE = 2
 
 Limit = Literal["RPM", "TPM", "calls in flight"]
+_OTHER_TYPES = "other types may be found"
+_SERVICES: tuple[tuple[str, Mapping[str, object], str], ...] = (
+    ("--flex", {"flex": True, "batch": False}, ""),
+    ("--batch", {"flex": False, "batch": True}, "up to a day for each stage"),
+    ("--classifier decisions", {"classifier": "decisions"}, _OTHER_TYPES),
+    ("--classifier cascade", {"classifier": "cascade"}, _OTHER_TYPES),
+    ("--input evidence", {"input": "evidence"}, "inputs are paragraphs of the article"),
+)
+"""Changes that may be cheaper, as they are set on the command line, and what else they change."""
 _BOUNDS: Mapping[Limit, Bound] = {"RPM": Bound.RPM, "TPM": Bound.TPM, "calls in flight": Bound.CONCURRENCY}
 
 
@@ -34,6 +43,11 @@ class Ask(NamedTuple):
     def more(self) -> int:
         """What is asked for."""
         return _RESERVE * self.now
+
+    @property
+    def change(self) -> str:
+        """What is asked for, in words."""
+        return f"{self.limit} of {self.model}: {self.more:,} in place of {self.now:,}"
 
     @property
     def worth_trying(self) -> bool:
@@ -58,10 +72,13 @@ class Variant:
     """Whether it is meant to save money, and not time."""
     batched: bool = False
     """Its time is the provider's affair, which may be a day for each stage."""
+    note: str = ""
+    """What else it changes."""
 
 
 def asks(models: Mapping[str, ModelStatistics]) -> Iterator[Ask]:
-    """Yield each limit that a run was under, and how much it has bound it."""
+    """Yield each limit that a run was under, and how much it has bound it; of those under `auto`, the calls in flight
+    that it came to."""
     for name, seen in models.items():
         whole_s = sum(seen.bound_s.values())
         limits: Mapping[Limit, int | None] = {"RPM": seen.rpm, "TPM": seen.tpm, "calls in flight": seen.max_in_flight}
@@ -85,7 +102,7 @@ def raised(ask: Ask, settings: Settings, simulation: Simulation) -> Variant:
         case "calls in flight":
             own = own.model_copy(update={"max_concurrency": ask.more})
     return Variant(
-        f"{ask.limit} of {ask.model}: {ask.more:,} in place of {ask.now:,}",
+        ask.change,
         settings.model_copy(update={"models": {**settings.models, ask.model: own}}),
         replace(simulation, models={**simulation.models, ask.model: behaviour}),
     )
@@ -114,17 +131,10 @@ def told(settings: Settings, simulation: Simulation) -> Variant | None:
 
 def services(settings: Settings, simulation: Simulation) -> Iterator[Variant]:
     """Yield the other ways to be served, and the other ways to ask."""
-    knobs: tuple[tuple[str, dict[str, object]], ...] = (
-        ("--flex", {"flex": True, "batch": False}),
-        ("--batch", {"flex": False, "batch": True}),
-        ("--classifier decisions", {"classifier": "decisions"}),
-        ("--classifier cascade", {"classifier": "cascade"}),
-        ("--input evidence", {"input": "evidence"}),
-    )
-    for change, values in knobs:
-        changed = settings.model_copy(update=values)
+    for change, knobs, note in _SERVICES:
+        changed = settings.model_copy(update=knobs)
         if changed != settings:
-            yield Variant(change, changed, simulation, cheaper=True, batched=changed.batch)
+            yield Variant(change, changed, simulation, cheaper=True, batched=changed.batch, note=note)
     if settings.flex or settings.batch:
         standard = settings.model_copy(update={"flex": False, "batch": False})
         yield Variant("the standard tier, at once", standard, simulation)

@@ -1,0 +1,220 @@
+"""What would make a rehearsed run faster or cheaper, and what would not."""
+
+from decimal import Decimal
+
+import pytest
+
+from qloragen.engine.bound import Bound
+from qloragen.engine.statistics import ModelStatistics
+from qloragen.errors import SettingsError
+from qloragen.rehearsing import whole
+from qloragen.rehearsing.advice import advised
+from qloragen.rehearsing.observed import Observed
+from qloragen.settings import load
+from qloragen.simulator import Counts, Latency, Limits, Model, Simulation, Statistics
+from qloragen.types import Article
+
+CALLS, TOKENS, CALL_S = 6_000, 18_000_000, 3.0
+
+
+def settings_of(**knobs):
+    return load(**{"classify_model": "m", "generate_model": "m", "rpm": 600, "tpm": 600_000, **knobs})
+
+
+def provider(rpm=600, tpm=600_000):
+    return Simulation(models={"m": Model(limits=Limits(rpm=rpm, tpm=tpm))})
+
+
+def played(settings, simulation):
+    """Return what a run comes to that takes as long as its tightest limit says, at a dollar for a thousand calls."""
+    limits, served = settings.for_run()["m"], simulation.behaviour("m").limits
+    rpm, tpm = min(limits.rpm, served.rpm or 1e9), min(limits.tpm, served.tpm or 1e9)
+    slots = 64 if limits.max_concurrency == "auto" else limits.max_concurrency
+    times = {
+        Bound.RPM: 60 * CALLS / rpm,
+        Bound.TPM: 60 * TOKENS / tpm,
+        Bound.CONCURRENCY: CALLS * CALL_S / slots,
+    }
+    bound = max(times, key=times.__getitem__)
+    cost = Decimal(6) * (Decimal("0.5") if settings.flex or settings.batch else 1)
+    cost *= Decimal("0.8") if settings.classifier == "decisions" else 1
+    return Observed(
+        articles=900,
+        records=5_000,
+        rejections=0,
+        failures=0,
+        makespan_s=times[bound],
+        stopped=None,
+        models={"m": statistics(limits, slots, {bound: times[bound]}, rejected=40 if served.rpm < limits.rpm else 0)},
+        moments={},
+        usage={},
+        cost_usd=None if settings.models.get("free") else cost,
+        provider=Statistics(Counts(), {}, 0),
+        cpu_s=1.0,
+        peak_bytes=1,
+    )
+
+
+def statistics(limits, slots, bound_s, rejected):
+    return ModelStatistics(
+        waiting=0,
+        in_flight=0,
+        keeping=0,
+        max_in_flight=slots,
+        sent=CALLS,
+        completed=CALLS,
+        rate_limited=rejected,
+        no_capacity=0,
+        retried=0,
+        changed=0,
+        given_up=0,
+        maybe_paid=0,
+        rpm=limits.rpm,
+        tpm=limits.tpm,
+        pause=None,
+        prompt_token_error=None,
+        structure="tools",
+        bound=Bound.IDLE,
+        bound_s=dict.fromkeys(Bound, 0.0) | bound_s,
+        prompt_tokens=0,
+        cached_tokens=0,
+        completion_tokens=0,
+    )
+
+
+def advice_on(settings, simulation, play=played):
+    found = advised(play(settings, simulation), settings, simulation, play)
+    return {advice.change: advice for advice in found}
+
+
+def test_more_of_the_limit_that_binds_is_as_much_faster_as_it_is_rehearsed_to_be():
+    found = advice_on(settings_of(), provider())
+
+    more = found["TPM of m: 1,200,000 in place of 600,000"]
+    assert (more.effect, more.time_ratio, more.cost_ratio) == ("faster", 0.5, 1.0)
+    assert more.sentence == "TPM of m: 1,200,000 in place of 600,000: 50% less time; then TPM of m binds."
+
+
+def test_what_binds_after_a_change_is_said():
+    found = advice_on(settings_of(rpm=250), provider(rpm=250))
+
+    more = found["TPM of m: 1,200,000 in place of 600,000"]
+    assert more.time_ratio == pytest.approx(0.8)
+    assert more.sentence.endswith("20% less time; then RPM of m binds.")
+
+
+def test_more_of_a_limit_that_has_kept_nobody_waiting_changes_nothing_and_is_not_played():
+    asked = []
+
+    def play(settings, simulation):
+        asked.append(settings.for_run()["m"].rpm)
+        return played(settings, simulation)
+
+    found = advice_on(settings_of(), provider(), play)
+
+    useless = found["RPM of m: 1,200 in place of 600"]
+    assert (useless.effect, useless.time_ratio) == ("none", None)
+    assert useless.sentence == "More RPM for m: changes nothing; TPM binds."
+    assert set(asked) == {600}
+
+
+def test_more_calls_in_flight_are_tried_where_they_bind_and_called_useless_where_a_number_is_set():
+    bound = advice_on(settings_of(max_concurrency=4), provider())
+    free = advice_on(settings_of(max_concurrency=400), provider())
+    automatic = advice_on(settings_of(), provider())
+
+    assert bound["calls in flight of m: 8 in place of 4"].time_ratio == pytest.approx(0.5)
+    assert free["calls in flight of m: 800 in place of 400"].effect == "none"
+    assert not any(change.startswith("calls in flight") for change in automatic)
+
+
+def test_cheaper_services_and_classifiers_are_named_with_what_they_save_and_what_else_they_change():
+    found = advice_on(settings_of(), provider())
+
+    assert found["--flex"].effect == "cheaper"
+    assert found["--flex"].cost_ratio == pytest.approx(0.5)
+    assert found["--batch"].time_ratio is None
+    assert found["--batch"].sentence == "--batch: 50% less money; up to a day for each stage."
+    assert found["--classifier decisions"].sentence == (
+        "--classifier decisions: 20% less money; other types may be found."
+    )
+    assert "--classifier cascade" not in found
+
+
+def test_nothing_is_called_cheaper_where_prices_are_unknown():
+    found = advice_on(settings_of(models={"free": {"rpm": 1}}), provider())
+
+    assert {advice.effect for advice in found.values()} == {"faster", "none"}
+
+
+def test_the_greatest_gain_comes_first_and_what_changes_nothing_last():
+    settings, simulation = settings_of(tpm=300_000), provider(tpm=300_000)
+
+    found = advised(played(settings, simulation), settings, simulation, played)
+
+    gains = [min(advice.time_ratio or 1, advice.cost_ratio or 1) for advice in found]
+    assert gains == sorted(gains)
+    assert found[-1].effect == "none"
+
+
+def test_a_run_that_is_refused_is_told_the_limits_of_its_provider():
+    def play(settings, simulation):
+        refused = settings.for_run()["m"].rpm > simulation.behaviour("m").limits.rpm
+        base = played(settings, simulation)
+        return base if not refused else slower(base)
+
+    found = advice_on(settings_of(rpm=2_000), provider(rpm=150), play)
+
+    told = found["the provider's own limits, told to the run: m rpm 150"]
+    assert told.effect == "faster"
+
+
+def slower(seen):
+    return Observed(**{name: getattr(seen, name) for name in Observed.__slots__} | {"makespan_s": 2 * seen.makespan_s})
+
+
+def test_flex_that_has_no_room_is_left_for_the_standard_tier():
+    def play(settings, simulation):
+        return slower(played(settings, simulation)) if settings.flex else played(settings, simulation)
+
+    found = advice_on(settings_of(flex=True), provider(), play)
+
+    assert found["the standard tier, at once"].sentence.startswith(
+        "the standard tier, at once: 50% less time and 2.0 times the money"
+    )
+
+
+def test_what_cannot_be_played_is_not_advised():
+    def play(settings, simulation):
+        if settings.batch:
+            raise SettingsError("No batches here.")
+        return played(settings, simulation)
+
+    assert "--batch" not in advice_on(settings_of(), provider(), play)
+
+
+def test_a_run_without_records_gets_no_advice_that_counts_on_them():
+    def play(settings, simulation):
+        seen = played(settings, simulation)
+        return Observed(**{name: getattr(seen, name) for name in Observed.__slots__} | {"records": 0})
+
+    assert {advice.effect for advice in advice_on(settings_of(), provider(), play).values()} == {"none"}
+
+
+def test_advice_on_a_real_pipeline_names_the_limit_that_was_set_too_low():
+    text = (
+        "# Limits\n\n{n}. A node holds two terabytes at most, and a partition a hundred megabytes. " + "It warns. " * 30
+    )
+    articles = [Article(str(n), text.format(n=n)) for n in range(6)]
+    settings = load(max_concurrency=2, classify_model="gpt-6-luna")
+    simulation = Simulation(models={"*": Model(latency=Latency(2.0))})
+
+    def play(changed, provider):
+        return whole.play(articles, changed, provider)
+
+    found = advised(play(settings, simulation), settings, simulation, play)
+
+    more = next(advice for advice in found if advice.change == "calls in flight of gpt-6-luna: 4 in place of 2")
+    assert more.effect == "faster"
+    assert more.time_ratio == pytest.approx(0.6, abs=0.15)
+    assert more.cost_ratio == pytest.approx(1.0, abs=0.02)
