@@ -28,15 +28,15 @@ from .test_salvage import ARTICLES, CutOff
 BILLED = b'{"error": {"message": "It broke.", "code": 503}, "usage": {"prompt_tokens": 900, "completion_tokens": 7}}'
 """A reply that cannot be used, and is paid for."""
 FAULTS = (
-    Fault("rate_limited", 0.08),
-    Fault("500", 0.06),
-    Fault("reset_after_headers", 0.03),
-    Fault("hang", 0.03),
-    Fault("html_page", 0.03),
-    Fault("billed", 0.05, effect=Effect(raw=BILLED)),
+    Fault("rate_limited", every=11),
+    Fault("500", every=13),
+    Fault("billed", every=14, effect=Effect(raw=BILLED)),
+    Fault("hang", every=17),
+    Fault("reset_after_headers", every=19),
+    Fault("html_page", every=23),
     Fault("length", 0.05),
-    Fault("refusal", 0.05),
-    Fault("content_policy", 0.04),
+    Fault("refusal", 0.3),
+    Fault("content_policy", 0.05),
 )
 SLOW = {"*": Model(latency=Latency(median_s=2.0))}
 USED = "gen_ai.client.inference.usage."
