@@ -37,6 +37,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"({_NAMES}=|[?&](?:key|token|auth|sig)=)[^\s&#\"',;]+", re.IGNORECASE), rf"\1{_HIDDEN}"),
     (re.compile(rf"({_NAMES}([\"'])\s*:\s*([\"'])).+?\3", re.IGNORECASE), rf"\1{_HIDDEN}\3"),
 )
+_SUSPICIOUS = re.compile(r"""[@='"]|sk-|bearer""", re.IGNORECASE)
+"""Each of the secrets has something of it, and few texts of logs do."""
 _LEAST_KEY_CHARS = 16
 """Shorter ones are placeholders for servers that ask for none, and often words."""
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -61,11 +63,20 @@ class Stream(Protocol):
 def redact(text: str) -> str:
     """Return `text` without what looks like an API key, a bearer token, or credentials in an address; and without the
     key of `OPENAI_API_KEY`, whatever it looks like."""
+    return _redacted(text, _key())
+
+
+def _key() -> str | None:
     key = os.environ.get("OPENAI_API_KEY", "").strip()
-    if len(key) >= _LEAST_KEY_CHARS:
+    return key if len(key) >= _LEAST_KEY_CHARS else None
+
+
+def _redacted(text: str, key: str | None) -> str:
+    if key is not None:
         text = text.replace(key, _HIDDEN)
-    for secret, stand_in in _SECRETS:
-        text = secret.sub(stand_in, text)
+    if _SUSPICIOUS.search(text):
+        for secret, stand_in in _SECRETS:
+            text = secret.sub(stand_in, text)
     return text
 
 
@@ -163,17 +174,18 @@ def _free_names(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Leave no secret to a host either: what it does with records is its own affair."""
-    return {key: _redacted(value) for key, value in event.items()}
+    key = _key()
+    return {name: _harmless(value, key) for name, value in event.items()}
 
 
-def _redacted(value: object) -> object:
+def _harmless(value: object, key: str | None) -> object:
     match value:
         case str():
-            return redact(value)
+            return _redacted(value, key)
         case list() | tuple():
-            return [_redacted(item) for item in value]
+            return [_harmless(item, key) for item in value]
         case dict():
-            return {key: _redacted(item) for key, item in value.items()}
+            return {name: _harmless(item, key) for name, item in value.items()}
         case _:
             return value
 
@@ -185,25 +197,26 @@ def _at_caller(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Make every value short, printable and free of secrets; a traceback keeps its lines."""
-    return {key: _traceback(value) if key == "exception" else _plain(value) for key, value in event.items()}
+    secret = _key()
+    return {name: _traceback(value) if name == "exception" else _plain(value, secret) for name, value in event.items()}
 
 
 def _traceback(value: object) -> str:
     return "\n".join(escape(line) for line in redact(str(value)).split("\n"))
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, secret: str | None) -> object:
     match value:
         case None | bool() | float():
             return value
         case int() if abs(value) <= _LARGEST:
             return value
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [_plain(item, secret) for item in value]
         case dict():
-            return {escape(str(key)): _plain(item) for key, item in value.items()}
+            return {escape(str(name)): _plain(item, secret) for name, item in value.items()}
         case _:
-            text = escape(redact(str(value)))
+            text = escape(_redacted(str(value), secret))
             return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
