@@ -25,6 +25,7 @@ from .pipeline.chronicle import named
 from .pipeline.plan import Plan
 from .pipeline.shared import Shared, limited
 from .pipeline.tally import Tally
+from .pipeline.workload import Sizes
 from .settings import Settings, load
 from .sinks import Sink
 from .sinks.named import sinks_of
@@ -33,6 +34,7 @@ from .store.ledger import Bill
 from .summary import Summary, going_on, summarise
 from .types import Article, Record, Skip
 from .view import View
+from .watching.remaining import Expected
 from .work import open_work
 
 Source = str | Path | Iterable[str | Path | Mapping[str, object] | Article] | AsyncIterable[object]
@@ -219,7 +221,28 @@ class Session:
         """Read all of `source` and count what is still to be paid for, and what of it for the second time, because
         something has changed; makes no call."""
         async with aclosing(self._read(source)) as items:
-            return await self._work.consent.plan(self._until_stopped(limited(items, limit)))
+            plan = await self._work.consent.plan(self._until_stopped(limited(items, limit)))
+        if not self._work.begun.is_set():
+            self._work.lookout.expected = Expected(
+                plan.articles, None, plan.classifications, plan.generations, plan.foreseen
+            )
+        return plan
+
+    async def count(self, source: Source, *, limit: int | None = None) -> int:
+        """Read all of `source` and return how many articles it holds, at most `limit`; from then on `view` tells when
+        they will be done. Beside `process` it delays nothing; several sources are counted one after the other.
+
+        Raises:
+            SourceError: The source cannot be read.
+            RunStopped: The session takes no more work.
+        """
+        sizes = Sizes()
+        async with aclosing(self._read(source)) as items:
+            async for item in self._until_stopped(limited(items, limit)):
+                if isinstance(item, Article):
+                    sizes.add(len(item.content))
+        self._work.lookout.expect(sizes)
+        return sizes.articles
 
     def accept_changes(self) -> None:
         """Go on in spite of all that has changed since earlier sessions; the caller has looked at a `plan`."""

@@ -43,6 +43,7 @@ from .store.names import SINK
 from .store.run import open_run
 from .telemetry import observer_of
 from .types import Article
+from .watching.eta import terms_of
 from .watching.lookout import Lookout, Scene
 
 
@@ -87,6 +88,7 @@ class Work:
                 missing_in_sinks=lambda: self.delivery.missing,
                 stopped=lambda: self.flow.stopped,
                 now=utc_now,
+                terms=None if self.batches else terms_of(self.engine, {"generate": self.settings.generate_model}),
             )
         )
 

@@ -30,7 +30,9 @@ from ..store.handle import Run
 from ..store.ledger import Bill
 from ..summary import going_on, summarise
 from ..view import View
+from ..watching.eta import terms_of
 from ..watching.lookout import Lookout, Scene
+from ..watching.remaining import Expected
 from .drawing import Task
 from .flow import Bundle, JudgeFlow
 from .judge import Case, Judge, case_of
@@ -89,9 +91,11 @@ class Judging:
                 missing_in_sinks=dict,
                 stopped=lambda: self._flow.stopped,
                 now=utc_now,
+                terms=None if self._batches else terms_of(self._equipment.engine, {}),
             )
         )
-        self.lookout.expected_articles = self.look.plan.left.articles()
+        plan = self.look.plan
+        self.lookout.expected = Expected(plan.left.articles(), judgements=plan.calls)
 
     # ------------------------------------------------------------------------------------- for signals and progress
 

@@ -198,7 +198,7 @@ class Flow:
             self._run.add_types(cell, settled.answer, settled.refused)
         await self._keeper.kept()
         types = self._run.state.types_of(cell.key) or ()
-        self.tally.work.type(len(self._job.applicable(types, opened.article)))
+        self.tally.work.typed.add(len(opened.article.content), len(self._job.applicable(types, opened.article)))
 
     async def _read_classification(self, replies: list[Reply]) -> tuple[int, ...] | Invalid:
         return self._job.read_classification(replies)

@@ -6,8 +6,60 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import log
 
 from ..types import Article, Cell, Completion, Stage
+
+
+@dataclass(slots=True)
+class Sizes:
+    """Articles and how long their texts are, in characters."""
+
+    articles: int = 0
+    chars: int = 0
+    log_chars: float = 0.0
+    """Sum of the logarithms."""
+
+    def add(self, chars: int) -> None:
+        """Take in an article."""
+        self.articles += 1
+        self.chars += chars
+        self.log_chars += log(max(chars, 1))
+
+    def plus(self, other: Sizes) -> Sizes:
+        """Return both together."""
+        return Sizes(self.articles + other.articles, self.chars + other.chars, self.log_chars + other.log_chars)
+
+
+@dataclass(slots=True)
+class Types:
+    """How many types apply to articles, and how that goes with the logarithm of their size."""
+
+    sizes: Sizes = field(default_factory=Sizes)
+    types: int = 0
+    _squares: float = 0.0
+    _products: float = 0.0
+
+    def add(self, chars: int, types: int) -> None:
+        """Take in an article that was classified."""
+        self.sizes.add(chars)
+        self.types += types
+        size = log(max(chars, 1))
+        self._squares += size * size
+        self._products += size * types
+
+    def expected(self, log_chars: float | None, caution: float) -> float:
+        """Return how many types to expect of an article of that size; None: of one like those seen.
+
+        `caution` is how many articles of another opinion stand against a slope that so few show.
+        """
+        count = self.sizes.articles
+        mean, usual = self.types / count, self.sizes.log_chars / count
+        if log_chars is None:
+            return mean
+        variance = self._squares / count - usual * usual
+        slope = (self._products / count - usual * mean) * count / (variance * count + caution)
+        return min(max(mean + slope * (log_chars - usual), mean / 2), 2 * mean)
 
 
 @dataclass(slots=True)
@@ -21,10 +73,9 @@ class Calls:
     latency_s2: float = 0.0
     tokens: int = 0
     """Prompt and completion."""
-    chars: int = 0
-    """Of the articles that they were about; and, with it, what a regression of tokens on characters needs."""
-    chars2: int = 0
-    chars_tokens: int = 0
+    _chars: int = 0
+    _chars2: int = 0
+    _chars_tokens: int = 0
 
     def add(self, completion: Completion, chars: int, *, first: bool) -> None:
         """Count a reply about an article of so many characters."""
@@ -34,9 +85,28 @@ class Calls:
         self.latency_s += completion.latency_s
         self.latency_s2 += completion.latency_s**2
         self.tokens += tokens
-        self.chars += chars
-        self.chars2 += chars * chars
-        self.chars_tokens += chars * tokens
+        self._chars += chars
+        self._chars2 += chars * chars
+        self._chars_tokens += chars * tokens
+
+    @property
+    def variance_s2(self) -> float:
+        """Of the latencies."""
+        return max(0.0, self.latency_s2 / self.replies - (self.latency_s / self.replies) ** 2)
+
+    def tokens_at(self, chars: float | None) -> float:
+        """Return how many tokens to expect of a call about an article of that size; None: of one like those seen."""
+        count = self.replies
+        mean, usual = self.tokens / count, self._chars / count
+        variance = self._chars2 / count - usual * usual
+        if chars is None or count < _FEW or variance < 1:
+            return mean
+        slope = (self._chars_tokens / count - usual * mean) / variance
+        return max(1.0, mean + min(max(slope, 0.0), 1.0) * (chars - usual))
+
+
+_FEW = 5
+"""Replies that show no slope."""
 
 
 @dataclass(slots=True)
@@ -47,28 +117,25 @@ class Workload:
     """Cells that had no result when their article was taken."""
     ended: Counter[Stage] = field(default_factory=Counter)
     """Those of them that have come to one, or were given up."""
-    classified: int = 0
-    """Articles that were classified by this process, so that their generations are known."""
-    typed: int = 0
-    """Generations that these have brought."""
-    chars: int = 0
-    """Of the articles that were taken."""
+    typed: Types = field(default_factory=Types)
+    """Of the articles that this process has classified: their generations are among those found."""
+    taken: Sizes = field(default_factory=Sizes)
+    """Of the articles that were taken from the source."""
     calls: dict[tuple[Stage, str], Calls] = field(default_factory=dict)
     """By stage and model."""
     _open: dict[str, int] = field(default_factory=dict)
     """Articles that are worked on, and their characters."""
 
-    def type(self, generations: int) -> None:
-        """Count an article that was classified just now, and the generations that this has brought."""
-        self.classified += 1
-        self.typed += generations
+    @property
+    def open_chars(self) -> float | None:
+        """Mean size of the articles that are worked on; None where there are none."""
+        return sum(self._open.values()) / len(self._open) if self._open else None
 
     @contextmanager
     def about(self, article: Article) -> Iterator[None]:
         """Know the size of an article while it is worked on."""
-        size = len(article.content)
-        self.chars += size
-        self._open[article.id] = size
+        size = self._open[article.id] = len(article.content)
+        self.taken.add(size)
         try:
             yield
         finally:

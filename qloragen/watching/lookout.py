@@ -20,10 +20,13 @@ from ..errors import Interrupted, RunStopped
 from ..logs import get_logger
 from ..observing import Observer, Watcher
 from ..pipeline.tally import Tally
+from ..pipeline.workload import Sizes
 from ..store.ledger import Bill
 from ..view import Allowance, BatchView, ModelView, Paused, Spent, View
+from .eta import Forecast, Terms
 from .file import write_view
 from .meter import Meter
+from .remaining import Expected
 
 EVERY_S = 1.0
 """How old `progress.json` may be, and how far apart the counts are noted that rates are made of."""
@@ -49,6 +52,8 @@ class Scene:
     stopped: Callable[[], RunStopped | None]
     now: Callable[[], datetime]
     """The time of day."""
+    terms: Terms | None
+    """What a forecast rests on; None where none can be made, as of batches."""
 
 
 class Lookout:
@@ -56,12 +61,14 @@ class Lookout:
 
     def __init__(self, scene: Scene, clock: Callable[[], float] = monotonic) -> None:
         """`clock` tells real seconds: the file is for others, who do not live in the event loop's time."""
-        self.expected_articles: int | None = None
-        """How many articles the source holds, once anybody has counted them."""
+        self.expected: Expected | None = None
+        """What is to be done in all, once anybody has counted it."""
         self._scene = scene
         self._clock = clock
         self._started, self._started_s = scene.now(), _now_s()
         self._begun = anyio.Event()
+        self._forecast = Forecast(scene.terms, self._started_s) if scene.terms else None
+        self._noted_s = self._started_s
         self._watcher: Watcher | None = None
         self._requests: dict[str, Meter] = {}
         self._tokens: dict[str, Meter] = {}
@@ -77,6 +84,14 @@ class Lookout:
         """Let other processes see the session from now on: it has something to do."""
         self._begun.set()
 
+    def expect(self, sizes: Sizes) -> None:
+        """Take in that there are so many more articles to be worked on, unless a plan has said more of them."""
+        if self.expected is None:
+            self.expected = Expected(sizes.articles, sizes)
+        elif self.expected.sizes is not None:
+            whole = self.expected.sizes.plus(sizes)
+            self.expected = Expected(whole.articles, whole)
+
     def view(self) -> View:
         """Return what there is to see at this moment. It is made anew each time, in a tenth of a millisecond."""
         scene, now_s = self._scene, _now_s()
@@ -90,7 +105,7 @@ class Lookout:
             elapsed_s=now_s - self._started_s,
             articles=tally.articles,
             finished_articles=tally.finished_articles,
-            expected_articles=self.expected_articles,
+            expected_articles=self.expected.articles if self.expected else None,
             made=tally.records,
             adopted=tally.adopted,
             rejections=dict(tally.rejected),
@@ -136,7 +151,10 @@ class Lookout:
                 await anyio.to_thread.run_sync(self._write, replace(self.view(), ended=True))
 
     def _note(self, now_s: float) -> None:
-        for name, counts in self._scene.engine.statistics.items():
+        models, self._noted_s = self._scene.engine.statistics, now_s
+        if self._forecast:
+            self._forecast.note(now_s, models)
+        for name, counts in models.items():
             self._requests.setdefault(name, Meter(self._started_s)).note(now_s, counts.sent)
             self._tokens.setdefault(name, Meter(self._started_s)).note(now_s, _tokens(counts))
 
@@ -165,10 +183,10 @@ class Lookout:
         )
 
     def _eta_s(self, now_s: float) -> float | None:
-        done = self._scene.tally.finished_articles
-        if not done or self.expected_articles is None:
+        if self._forecast is None or self.expected is None:
             return None
-        return (now_s - self._started_s) / done * max(0, self.expected_articles - done)
+        left_s = self._forecast.left_s(self._scene.tally.work, self.expected, self._scene.engine.statistics)
+        return None if left_s is None else max(0.0, left_s - (now_s - self._noted_s))
 
     def _write(self, view: View) -> None:
         try:
