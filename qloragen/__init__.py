@@ -28,6 +28,8 @@ from .estimation import Estimate, aestimate, estimate
 from .judging.command import ajudge, judge
 from .judging.result import Assessment
 from .oneshot import Outcome, agenerate, generate, reparse, summary
+from .rehearsing.making import arehearse, rehearse
+from .rehearsing.result import Rehearsal
 from .report.gather import quality_report
 from .report.values import Report
 from .session import Session
@@ -56,6 +58,7 @@ __all__ = [
     "QloragenError",
     "QuotaExhausted",
     "Record",
+    "Rehearsal",
     "Report",
     "RequestFailed",
     "RunLocked",
@@ -76,6 +79,7 @@ __all__ = [
     "aestimate",
     "agenerate",
     "ajudge",
+    "arehearse",
     "calibrate",
     "deliver",
     "estimate",
@@ -84,6 +88,7 @@ __all__ = [
     "judge",
     "quality_report",
     "rebuild",
+    "rehearse",
     "reparse",
     "retry",
     "summary",

@@ -14,14 +14,17 @@ _WORTH_SAYING = 0.02
 
 
 def bindings_of(observed: Observed, cpu: Cpu) -> tuple[Binding, ...]:
-    """Return what kept calls waiting, and for which share of the makespan, the most important first.
+    """Return what kept calls from being sent, and for which share of the makespan, the most important first.
 
-    Models wait at the same time, so that shares add up for each of them alone.
+    Models wait at the same time, so shares add up for each of them alone. Latency binds for no longer than the busiest
+    model has nothing to send.
     """
-    found = [*_of_models(observed)]
-    if cpu.share >= _BUSY:
-        found.append(Binding(None, None, min(cpu.share, 1.0)))
-    return tuple(sorted(found, key=_weight, reverse=True))
+    found = sorted(_of_models(observed), key=lambda one: one.share, reverse=True)
+    idle = [binding for binding in found if binding.bound is Bound.IDLE]
+    busiest = idle[-1:] if len(idle) == len(observed.models) else []
+    first = [binding for binding in found if binding not in idle or binding in busiest]
+    slow = [Binding(None, None, min(cpu.share, 1.0))] if cpu.share >= _BUSY else []
+    return (*slow, *first, *(binding for binding in idle if binding not in busiest))
 
 
 def _of_models(observed: Observed) -> Iterator[Binding]:
@@ -30,8 +33,3 @@ def _of_models(observed: Observed) -> Iterator[Binding]:
             share = seconds / observed.makespan_s if observed.makespan_s else 0.0
             if share >= _WORTH_SAYING:
                 yield Binding(model, bound, min(share, 1.0))
-
-
-def _weight(binding: Binding) -> tuple[bool, bool, float]:
-    """A core that is too slow comes first; that nobody waits comes after everything that somebody waits for."""
-    return binding.bound is None, binding.bound is not Bound.IDLE, binding.share

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from time import process_time
 
 import anyio
+from structlog.contextvars import bound_contextvars
 
 from ..background import background
 from ..observing import Observer
@@ -37,7 +38,7 @@ def play(
     watch: Watch = nobody_watches,
 ) -> Observed:
     """Play a run of `articles` in a directory of its own, which is gone afterwards, and return what was seen of it.
-    `observer` looks on.
+    `observer` looks on; events of the log have `rehearsal`.
 
     `settings` may be those of any run: nothing is reported or delivered anywhere, and no call leaves this process. It
     blocks, and runs an event loop of its own: call it where none is running. The same arguments bring the same result,
@@ -46,7 +47,7 @@ def play(
     Raises:
         SetupError: Settings or pack cannot be used.
     """
-    with TemporaryDirectory(prefix="qloragen-rehearsal-") as folder:
+    with TemporaryDirectory(prefix="qloragen-rehearsal-") as folder, bound_contextvars(rehearsal=True):
         return run_virtually(_play(Path(folder) / "run", articles, fit(settings), simulation, observer, watch))
 
 
