@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from math import inf
 from urllib.parse import urlencode
-
-import anyio
 
 from ..engine.client import ConnectionLost, HttpReply
 from .ask import Ask, route_of
@@ -38,7 +37,7 @@ class SimulatedClient:
         Raises:
             ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
         """
-        return await self._act_out(self._provider.arrive(body, self._headers, anyio.current_time()), timeout_s)
+        return await self._act_out(self._provider.arrive(body, self._headers, _now_s()), timeout_s)
 
     async def decide(self, body: bytes, *, timeout_s: float) -> HttpReply:
         """Make one attempt at `POST /decisions` with a JSON body.
@@ -46,7 +45,7 @@ class SimulatedClient:
         Raises:
             ConnectionLost: the reply broke on its way, or takes longer than `timeout_s`.
         """
-        plan = self._provider.arrive(body, self._headers, anyio.current_time(), "decisions")
+        plan = self._provider.arrive(body, self._headers, _now_s(), "decisions")
         return await self._act_out(plan, timeout_s)
 
     async def get(self, path: str, query: Mapping[str, str], *, timeout_s: float) -> HttpReply:
@@ -57,7 +56,7 @@ class SimulatedClient:
         """
         if route_of(path) is not None:
             return await self.ask(Ask("GET", path, urlencode(query)), timeout_s=timeout_s)
-        now_s = anyio.current_time()
+        now_s = _now_s()
         kept_out = self._provider.look(self._headers, now_s)
         if kept_out is not None and kept_out.wire is not Wire.WHOLE:
             raise ConnectionLost(_LOST[kept_out.wire], maybe_paid=False)
@@ -75,7 +74,7 @@ class SimulatedClient:
         route = route_of(ask.path)
         if route is None:
             raise ValueError(f"{ask.path} is neither of files nor of batches")
-        return await self._act_out(self._provider.manage(ask, route, self._headers, anyio.current_time()), timeout_s)
+        return await self._act_out(self._provider.manage(ask, route, self._headers, _now_s()), timeout_s)
 
     async def upload(self, content: bytes, filename: str, *, timeout_s: float) -> HttpReply:
         """Make one attempt at `POST /files` with the file of a batch.
@@ -92,15 +91,19 @@ class SimulatedClient:
             await _wait(plan, timeout_s)
             whole = True
         finally:
-            self._provider.end(plan, anyio.current_time(), whole=whole)
+            self._provider.end(plan, _now_s(), whole=whole)
         return HttpReply(plan.status, plan.body, plan.headers)
 
 
 async def _wait(plan: Plan, timeout_s: float) -> None:
     lost = _LOST.get(plan.wire)
     ends_s = plan.first_s if lost else inf if plan.wire in _ENDLESS else plan.last_s
-    await anyio.sleep(min(ends_s, timeout_s))
+    await asyncio.sleep(min(ends_s, timeout_s))
     if ends_s > timeout_s:
         raise ConnectionLost(f"no whole reply within {timeout_s:g} s", timed_out=True)
     if lost:
         raise ConnectionLost(lost, maybe_paid=plan.wire is not Wire.REFUSED)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

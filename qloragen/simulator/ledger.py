@@ -83,8 +83,9 @@ class Account:
         self._calls = 0
         self._peak = 0
         self._outcomes: Counter[str] = Counter()
-        self._billed = Usage()
-        self._undelivered = Usage()
+        self._billed = [0] * len(_NOTHING)
+        self._undelivered = [0] * len(_NOTHING)
+        """Both as `Usage`, field by field: sums are made of every call."""
 
     def begin(self) -> None:
         """Count a call that has come."""
@@ -98,9 +99,9 @@ class Account:
         self._outcomes[outcome] += 1
         if usage is None:
             return
-        self._billed = self._billed.plus(usage)
+        _add(self._billed, usage)
         if not delivered:
-            self._undelivered = self._undelivered.plus(usage)
+            _add(self._undelivered, usage)
 
     def note(self, outcome: str, usage: Usage | None) -> None:
         """Count a call that is answered at once, and of which nothing has been delivered yet."""
@@ -110,12 +111,18 @@ class Account:
 
     def deliver(self, usage: Usage) -> None:
         """Count as delivered what was not until now."""
-        self._undelivered = Usage(*map(sub, self._undelivered, usage))
+        self._undelivered = list(map(sub, self._undelivered, usage))
 
     def counts(self) -> Counts:
         """Return the counts until now."""
         outcomes = dict(self._outcomes.most_common())
-        return Counts(self._calls, outcomes, self._billed, self._undelivered, self.in_flight, self._peak)
+        billed, undelivered = Usage(*self._billed), Usage(*self._undelivered)
+        return Counts(self._calls, outcomes, billed, undelivered, self.in_flight, self._peak)
+
+
+def _add(sums: list[int], usage: Usage) -> None:
+    for at, tokens in enumerate(usage):
+        sums[at] += tokens
 
 
 class Ledger:

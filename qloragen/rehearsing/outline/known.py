@@ -84,24 +84,17 @@ playing: ContextVar[Playing] = ContextVar("playing")
 """To be set by whoever makes a call."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Prompt:
     """See `simulator.prompts.Measured`."""
 
-    form: Form
-    article: int
+    __slots__ = ("article", "breakpoints", "characters", "form", "tokens")
 
-    @property
-    def characters(self) -> int:
-        return self.form.characters
-
-    @property
-    def tokens(self) -> int:
-        return self.form.tokens
-
-    @property
-    def breakpoints(self) -> Sequence[Breakpoint]:
-        return self.form.breakpoints
+    def __init__(self, form: Form, article: int) -> None:
+        self.form = form
+        self.article = article
+        self.characters = form.characters
+        self.tokens = form.tokens
+        self.breakpoints = form.breakpoints
 
     @property
     def ends(self) -> Sequence[End]:

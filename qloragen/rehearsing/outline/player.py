@@ -46,10 +46,16 @@ class Player:
     def __init__(self, engine: Engine) -> None:
         self.finished = self.records = self.rejections = self.failures = 0
         self.stopped: RunStopped | None = None
-        self.usage: dict[str, Usage] = {}
+        self._usage: dict[str, list[int]] = {}
+        """By model, the fields of `Usage`."""
         self.cost_usd: Decimal | None = Decimal(0)
         """None once the cost of a call is unknown."""
         self._engine = engine
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What was billed, by model."""
+        return {model: Usage(*sums) for model, sums in self._usage.items()}
 
     async def work(self, crew: Crew, articles: Iterator[tuple[int, ArticlePart]]) -> None:
         """Play one article after the other, as long as there are any and the crew needs this worker.
@@ -77,7 +83,7 @@ class Player:
         async with asyncio.TaskGroup() as tasks:
             for cell in article.records:
                 tasks.create_task(self._record(number, cell, prefix))
-                if prefix.shared:
+                if prefix.shared and not prefix.written:
                     await prefix.decided()
         if self.stopped:
             raise self.stopped
@@ -143,7 +149,9 @@ class Player:
             self._pay(call.model, call.usage, call.cost_usd)
 
     def _pay(self, model: str, usage: Usage, cost_usd: Decimal | None) -> None:
-        self.usage[model] = self.usage.get(model, Usage()).plus(usage)
+        sums = self._usage.setdefault(model, [0] * len(usage))
+        for at, tokens in enumerate(usage):
+            sums[at] += tokens
         if cost_usd is None or self.cost_usd is None:
             self.cost_usd = None
         else:

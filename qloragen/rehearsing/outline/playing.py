@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -20,14 +23,15 @@ from ...pipeline.job import Job
 from ...settings import Settings
 from ...simulator import Provider, SimulatedClient, Simulation
 from ...store.ledger import Ledger
-from ...testing import run_virtually
 from ...types import Request
 from ..fitting import fit
 from ..observed import Observed
 from ..timeline import Recorder, Watch, nobody_watches
 from ..whole import peak_bytes
+from .bodies import Bodies
 from .dealing import dealt
 from .known import Known, KnownCalls
+from .loop import TimerLoop
 from .player import ArticlePart, CellPart, Player
 from .shapes import ArticleShape, CellShape, Shapes
 
@@ -49,7 +53,8 @@ def play(
         raise SettingsError("Batches are rehearsed by the whole pipeline alone: rehearse fewer articles, or no batch.")
     if not shapes.articles:
         raise SettingsError("A sample without articles says nothing about others: rehearse some that can be read.")
-    return run_virtually(_play(shapes, fit(settings), simulation, articles, watch))
+    with asyncio.Runner(loop_factory=TimerLoop) as runner:
+        return runner.run(_play(shapes, fit(settings), simulation, articles, watch))
 
 
 async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, articles: int, watch: Watch) -> Observed:
@@ -59,14 +64,18 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
     budget = budget_of(settings, Ledger())
     engine = engine_of(settings, SimulatedClient(provider), specs_of(settings, job.classifier.models), budget)
     engine.shared.random.seed(simulation.seed)
+    bodies = Bodies()
+    for model in engine.statistics:
+        engine.lane(model).write = bodies.write
     parts = _parts(shapes.articles, job)
     calls.foresee([[(known, _body(engine, known.ask.request)) for known in _calls(part)] for part in parts])
     player, recorder = Player(engine), Recorder(lambda: engine.statistics, watch)
     start_s = anyio.current_time()
-    async with background(recorder.keep), anyio.create_task_group() as workers:
-        crew = Crew(workers, partial(open_articles, settings, engine, in_batches=False))
-        order = enumerate(parts[one] for one in dealt(len(parts), articles, simulation.seed))
-        crew.hire(partial(player.work, crew, order))
+    with _left_alone():
+        async with background(recorder.keep), anyio.create_task_group() as workers:
+            crew = Crew(workers, partial(open_articles, settings, engine, in_batches=False))
+            order = enumerate(parts[one] for one in dealt(len(parts), articles, simulation.seed))
+            crew.hire(partial(player.work, crew, order))
     end_s = anyio.current_time()
     models = engine.statistics
     sent = sum(model.sent for model in models.values())
@@ -85,6 +94,17 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
         cpu_s=shapes.cpu_s * sent / max(shapes.calls, 1),
         peak_bytes=peak_bytes(),
     )
+
+
+@contextmanager
+def _left_alone() -> Iterator[None]:
+    """Keep the search for garbage away from the sample, which is large and stays to the end."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _parts(shapes: Sequence[ArticleShape], job: Job) -> list[ArticlePart]:
