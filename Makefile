@@ -37,6 +37,8 @@ check: lint test  ## everything that CI runs
 bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks/README.md has figures of the long ones
 	$(BIN)/python benchmarks/headline.py --short
 	$(BIN)/python benchmarks/estimates.py --short
+	$(BIN)/python benchmarks/rehearsal_agreement.py --short
+	$(BIN)/python benchmarks/tuning.py --short
 	$(BIN)/python benchmarks/simulator_speed.py --short
 	$(BIN)/python benchmarks/main_job.py --articles 40
 	$(BIN)/python benchmarks/sharing.py
