@@ -122,6 +122,9 @@ async def test_a_request_is_answered_by_a_batch_at_its_price():
     assert sorted(completion.request_id for completion in outcomes.values()) == [f"batch_0:id-{n}" for n in range(3)]
     assert setting.engine.spent_usd == sum(completion.cost_usd for completion in outcomes.values())
     assert setting.engine.reserved_usd == 0
+    model = setting.engine.statistics["gpt-6-luna"]
+    assert model.prompt_tokens == sum(completion.usage.prompt_tokens for completion in outcomes.values()) > 0
+    assert model.completion_tokens == sum(completion.usage.completion_tokens for completion in outcomes.values()) > 0
 
 
 @pytest.mark.parametrize(("room", "sizes"), [(Room(requests=4), [4, 4, 2]), (Room(bytes=500), [2, 2, 2, 2, 2])])
