@@ -1,4 +1,12 @@
-"""What may look on while a run is made: a seam for traces and metrics. Without an observer it costs one comparison."""
+"""What may look on while a run is made: a seam for traces and metrics. Public.
+
+    async with Session(out="runs/a", observer=mine) as session:
+        ...
+
+`mine` is any object with the methods of `Observer`, and where it likes that of `Watcher`; `examples/observer.py` is a
+whole program. OpenTelemetry's is there already: the setting `telemetry`. Without an observer all this costs one
+comparison for each call.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +15,24 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from .types import Article, Cell, Completion, Request, Usage
-from .view import View
+from .view import Allowance, BatchView, ModelView, Paused, Spent, View
+
+__all__ = [
+    "Allowance",
+    "Article",
+    "AttemptObserver",
+    "BatchView",
+    "Cell",
+    "Completion",
+    "ModelView",
+    "Observer",
+    "Paused",
+    "Request",
+    "Spent",
+    "Usage",
+    "View",
+    "Watcher",
+]
 
 
 class AttemptObserver(Protocol):

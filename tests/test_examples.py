@@ -298,6 +298,17 @@ def test_the_sink_of_ones_own_has_each_record_of_a_run_in_a_folder_for_its_type(
     assert [*(tmp_path / "kept").glob("*/*")] == []
 
 
+def test_the_observer_example_adds_up_the_bill_by_type(tmp_path, server, example):
+    done = example("observer.py", EXAMPLES / "articles", tmp_path / "run", base_url=server.base_url)
+
+    assert (done.code, done.stderr) == (0, "")
+    costs = [float(usd) for usd in re.findall(r"^\S+ +\$([\d.]+)$", done.stdout, re.MULTILINE)]
+    assert sum(costs) == pytest.approx(float(qloragen.summary(tmp_path / "run").cost_usd or 0), abs=1e-5)
+    assert len(costs) > 2
+    records = len(lines_of(tmp_path / "run/records.jsonl"))
+    assert f" articles, {records} records, 0 calls in flight\n" in done.stdout
+
+
 def test_the_pack_for_another_field_is_whole_and_makes_records_of_its_own_types(tmp_path, serve, capsys):
     server = serve(classify=lambda _: "1, 2, 3, 4, 5, 6, 7, 8")
     pack = EXAMPLES / "packs/cooking"

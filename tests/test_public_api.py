@@ -13,6 +13,7 @@ import qloragen.astra
 import qloragen.classifiers
 import qloragen.engine
 import qloragen.errors
+import qloragen.observing
 import qloragen.simulator
 import qloragen.sinks
 import qloragen.testing
@@ -147,6 +148,25 @@ def test_the_public_names_for_classifiers_are_these():
     }
 
 
+def test_the_public_names_for_observers_are_these():
+    assert set(qloragen.observing.__all__) == {
+        "Allowance",
+        "Article",
+        "AttemptObserver",
+        "BatchView",
+        "Cell",
+        "Completion",
+        "ModelView",
+        "Observer",
+        "Paused",
+        "Request",
+        "Spent",
+        "Usage",
+        "View",
+        "Watcher",
+    }
+
+
 def test_the_public_names_for_sinks_are_these():
     assert set(qloragen.sinks.__all__) == {"Emptiable", "Sink", "SqliteSink", "fields_of", "sink_of"}
 
@@ -197,6 +217,7 @@ def test_the_public_names_for_astra_are_these():
         qloragen.astra,
         qloragen.classifiers,
         qloragen.engine,
+        qloragen.observing,
         qloragen.simulator,
         qloragen.sinks,
         qloragen.testing,
