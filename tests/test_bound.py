@@ -146,15 +146,15 @@ async def test_the_tier_binds_while_it_has_no_room():
     assert model.bound_s[Bound.CAPACITY] > 300
 
 
-async def test_tokens_that_come_back_end_the_wait_for_them_at_once():
-    client = ScriptedClient(lambda _body: reply(usage=(20, 10)))
+async def test_tokens_that_come_back_shorten_the_wait_for_them_at_once():
+    client = ScriptedClient(lambda _body: reply(usage=(4_990, 10)))
     engine = engine_for(client, spec(tpm=60_000))
 
     model = await run_of(engine, 2, request_for(cap=30_000))
 
-    # The first one was taken for thirty seconds' tokens, and gives nearly all of them back after one.
-    assert [call.started_s for call in client.calls] == pytest.approx([0, 1], abs=0.1)
-    assert model.bound_s[Bound.TPM] == pytest.approx(1, abs=0.1)
+    # The first one was taken for thirty seconds' tokens and some more, and gives all but five seconds' back after one.
+    assert [call.started_s for call in client.calls] == pytest.approx([0, 5.6], abs=0.1)
+    assert model.bound_s[Bound.TPM] == pytest.approx(5.6, abs=0.1)
 
 
 async def test_what_binds_is_told_at_each_moment():
