@@ -36,16 +36,15 @@ def plainly(source, **wish):
 
 def test_a_rehearsal_is_what_the_run_comes_to(tmp_path):
     articles, provider = some_articles(12), a_provider(rpm=60, p99_s=4.0)
-    knobs = {"rpm": 60, "max_concurrency": 16}
 
     async def run():
-        async with Session(tmp_path / "run", client=SimulatedClient(Provider(provider)), **knobs) as session:
+        async with Session(tmp_path / "run", client=SimulatedClient(Provider(provider)), rpm=60) as session:
             start_s = anyio.current_time()
             await session.process(articles)
             return session.summary, anyio.current_time() - start_s
 
     summary, seconds = run_virtually(run())
-    rehearsal = plainly(articles, provider=provider, **knobs)
+    rehearsal = plainly(articles, provider=provider, rpm=60)
 
     assert rehearsal.makespan_s == pytest.approx(seconds, rel=0.01)
     assert rehearsal.records == summary.records > 20

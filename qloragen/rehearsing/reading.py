@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
+from random import Random
 from typing import Generic, TypeVar
 
 import anyio.to_thread
@@ -25,6 +26,8 @@ from ..types import Article, Skip
 
 FULL = 10_000
 """Up to so many articles are read in full."""
+_ENOUGH = 1_000
+"""Of a larger source at least so many are read, to say how many of the others are articles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +86,54 @@ Item = TypeVar("Item")
 
 
 class Evenly(Generic[Item]):
-    """A sample of a stream of unknown length, from everywhere in it, in flat memory: every n-th, with a growing n."""
+    """A sample of a stream of unknown length, from everywhere in it, in flat memory.
+
+    The stream is cut into blocks that grow with it, and one item of each is drawn by chance: whatever repeats itself in
+    it, as every tenth line may be a menu, is in the sample as often as in the stream. The same stream gives the same.
+    """
 
     def __init__(self, most: int) -> None:
         self.seen = 0
         self._most = most
-        self._step = 1
+        self._random = Random(_SEED)  # noqa: S311 - a sample, not a secret
+        self._block = 1
+        self._in_block: list[Item] = []
+        """What is drawn from the block that is not full yet."""
+        self._seen_in_block = 0
         self._kept: list[Item] = []
 
     def add(self, item: Item) -> None:
         """Take note of an item."""
-        if self.seen % self._step == 0:
-            self._kept.append(item)
-            if len(self._kept) > 4 * self._most:
-                self._kept = self._kept[::2]
-                self._step *= 2
         self.seen += 1
+        self._seen_in_block += 1
+        if self._random.random() * self._seen_in_block < 1:
+            self._in_block = [item]
+        if self._seen_in_block == self._block:
+            self._kept += self._in_block
+            self._seen_in_block = 0
+            if len(self._kept) == 4 * self._most:
+                self._kept = _one_of_each(self._kept, 2 * self._most, self._random)
+                self._block *= 2
 
     def drawn(self) -> tuple[Item, ...]:
         """Return at most as many as were wished, all if there are no more, in order."""
-        return _thinned(self._kept, self._most)
+        part = self._random.random() < self._seen_in_block / self._block
+        kept = [*self._kept, *(self._in_block if part else ())]
+        return tuple(kept if len(kept) <= self._most else _one_of_each(kept, self._most, self._random))
 
 
-def _thinned(items: Sequence[Item], most: int) -> tuple[Item, ...]:
-    count = len(items)
-    if count <= most:
-        return tuple(items)
-    return tuple(items[(2 * at + 1) * count // (2 * most)] for at in range(most))
+_SEED = 0
+
+
+def _one_of_each(items: Sequence[Item], count: int, random: Random) -> list[Item]:
+    """Return one item of each of so many parts, which are as large as one another."""
+    ends = [at * len(items) // count for at in range(count + 1)]
+    return [items[random.randrange(*edges)] for edges in pairwise(ends)]
 
 
 def _counted(paths: Sequence[Path], options: Options, limit: int | None, most: int) -> tuple[Sequence[Article], int]:
     """Return uncleaned articles, drawn evenly, enough to make `most` of, and how many there are."""
-    sample = Evenly[Candidate](2 * most)
+    sample = Evenly[Candidate](max(2 * most, _ENOUGH))
     for found in islice(candidates(paths, options), limit):
         sample.add(found)
     return [uncleaned(found) for found in sample.drawn()], sample.seen
@@ -123,10 +142,13 @@ def _counted(paths: Sequence[Path], options: Options, limit: int | None, most: i
 async def _estimated(raw: Iterable[Article], count: int, options: Options, most: int) -> Found:
     """Return what a source of so many comes to if all of it is like what was drawn."""
     async with aclosing(read_items(raw, options)) as items:
-        read_of_it = await _found_in(items, 4 * most, lambda _: False)
+        read_of_it = await _found_in(items, FULL, lambda _: False)
         units = items.summary.units
     total = round(count * read_of_it.total / max(units, 1))
-    return Found(_thinned(read_of_it.articles, most), total, read_of_it.skips, counted=True)
+    sample = Evenly[Article](most)
+    for article in read_of_it.articles:
+        sample.add(article)
+    return Found(sample.drawn(), total, read_of_it.skips, counted=True)
 
 
 async def _found_in(items: AsyncIterator[Article | Skip], most: int, is_done: Callable[[Article], bool]) -> Found:
