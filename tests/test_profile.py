@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qloragen.cli import main
 from qloragen.errors import SettingsError, SetupError
 from qloragen.rehearsing.profile import Profile, learn, read_profile
 from qloragen.rehearsing.speed import SAMPLE, Sample, latency_of
@@ -305,3 +306,45 @@ def test_a_run_that_is_rehearsed_with_what_it_taught_goes_as_it_went(tmp_path):
     for kind in ("503", "hang"):
         assert again.total.outcomes[kind] == pytest.approx(real.total.outcomes[kind], rel=1.0)
     assert orjson.loads(profile.to_json())["learned_from"] == str(tmp_path / "real")
+
+
+def test_a_profile_is_saved_by_the_command_and_read_in_the_place_of_its_run(tmp_path, capsys):
+    run, file = tmp_path / "run", tmp_path / "profile.json"
+    played(run, Simulation(models={"*": Model(latency=SLOW)}), articles=3)
+    source = tmp_path / "some.md"
+    source.write_text(LIMITS.format(n=1))
+
+    assert main(["rehearse", str(source), "--no-advice", "--profile", str(run), "--save-profile", str(file)]) == 0
+    first = capsys.readouterr().out
+    assert main(["rehearse", str(source), "--no-advice", "--profile", str(file)]) == 0
+
+    assert read_profile(file) == learn(run)
+    assert "Learned from 12 replies of" in first
+    assert timeless(capsys.readouterr().out) == timeless(first)
+
+
+def timeless(report):
+    """Return a report without what depends on this machine."""
+    return [line for line in report.splitlines() if not line.startswith(("CPU", "memory"))]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--save-profile", "profile.json"), "give both"),
+        (
+            ("--save-profile", "nowhere/profile.json", "--profile", "given.json"),
+            "nowhere/profile.json: cannot be written",
+        ),
+        (("--save-profile", "profile.json", "--config", "given.toml"), "cannot be used with --config"),
+    ],
+)
+def test_a_profile_that_cannot_be_saved_is_refused_before_anything_is_played(
+    tmp_path, monkeypatch, capsys, flags, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "given.json").write_bytes(Profile({"m": Traits(replies=99, latency=SLOW)}).to_json())
+    (tmp_path / "some.md").write_text(LIMITS.format(n=1))
+
+    assert main(["rehearse", "some.md", *flags]) == 2
+    assert said in capsys.readouterr().err

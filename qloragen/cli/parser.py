@@ -181,6 +181,12 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
         "--profile", metavar="DIR", help="a run directory: the provider is as it was there; or a file with its profile"
     )
     parser.add_argument(
+        "--save-profile",
+        type=Path,
+        metavar="FILE",
+        help="write what --profile tells to a file, as JSON: it holds no text, and is read at once",
+    )
+    parser.add_argument(
         "--no-advice",
         action="store_false",
         dest="advice",
@@ -234,7 +240,12 @@ def _judge(parser: argparse.ArgumentParser) -> None:
 
 def _status(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="show what another process does there, until it ends; waits for one if there is none",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for programs; with --follow, line by line")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from shutil import get_terminal_size
 from time import monotonic
 from typing import TextIO
@@ -14,6 +15,7 @@ from ..errors import SettingsError
 from ..logs import configure
 from ..loop import block_on
 from ..rehearsing.making import Wish, rehearsed
+from ..rehearsing.profile import read_profile
 from ..rehearsing.provider import Said
 from ..rehearsing.text import PLAIN, spell
 from ..rehearsing.timeline import NOBODY
@@ -31,8 +33,8 @@ _EVERY_S = 0.2
 def rehearse(arguments: argparse.Namespace) -> int:
     """Play the run, and print what it is like; what is said meanwhile goes to standard error."""
     settings = load(**knobs_of(arguments))
-    # The events of a run that is not one are nobody's news; what is wrong with the settings is.
-    configure(settings.log_format, "error" if settings.log_level == "info" else settings.log_level, None)
+    if settings.log_level != "info":  # what happens in a run that is none is only news for those who ask for it
+        configure(settings.log_format, settings.log_level, None)
     refuse_strangers(arguments, settings)
     wish = Wish(
         out=arguments.out,
@@ -82,14 +84,27 @@ class _Onlooker:
 
 def _provider(arguments: argparse.Namespace) -> Simulation | str | None:
     if arguments.config is None:
-        profile: str | None = arguments.profile
-        return profile
-    if arguments.profile is not None:
+        return _profile(arguments.profile, arguments.save_profile)
+    if arguments.profile is not None or arguments.save_profile is not None:
         raise SettingsError("--profile cannot be used with --config: a file says all of the provider.")
     parser = argparse.ArgumentParser()
     add_rehearsed_provider(parser.add_argument)
     refuse_beside_a_file(arguments, parser)
     return read_simulation(arguments.config)
+
+
+def _profile(place: str | None, file: Path | None) -> str | None:
+    """Return where the profile is; one that is to be saved is read from its file then, and not learned twice."""
+    if file is None:
+        return place
+    if place is None:
+        raise SettingsError("--save-profile writes what --profile tells: give both.")
+    content = read_profile(Path(place)).to_json()
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise SettingsError(f"--save-profile {file}: cannot be written ({error.strerror}).") from error
+    return str(file)
 
 
 def _said(arguments: argparse.Namespace) -> Said:

@@ -42,7 +42,6 @@ _STILL = 0.02
 _LEAST_VARIANCE = 1e-6
 """Of the logarithm of a time: journals round to milliseconds."""
 _ROUNDS, _PASSES = 60, 3
-_DIGITS = 6
 
 Pair = tuple[int, float]
 """Completion tokens of a reply, and seconds that it took."""
@@ -104,9 +103,14 @@ def _tell_tokens(pairs: Sequence[Pair]) -> bool:
 def _quantiles(mean_s: float, spread: float) -> tuple[float, float | None]:
     """Return median and 99th percentile of a lognormal time; of a fixed one, the time alone."""
     if spread < _STILL:
-        return round(mean_s, _DIGITS), None
+        return _rounded(mean_s), None
     median_s = mean_s * exp(-(spread**2) / 2)
-    return round(median_s, _DIGITS), round(median_s * exp(_Z99 * spread), _DIGITS)
+    return _rounded(median_s), _rounded(median_s * exp(_Z99 * spread))
+
+
+def _rounded(seconds: float) -> float:
+    """Return a time in as many digits as a sample tells of it."""
+    return float(f"{seconds:.3g}")
 
 
 def _levelled(times: _Times, pairs: Sequence[Pair]) -> _Times:
