@@ -81,6 +81,19 @@ def test_faults_outages_and_latencies_are_said_by_flags(articles, capsys):
     assert troubled["makespan_s"] > 40 > quick["makespan_s"]
 
 
+def test_what_happens_in_it_is_news_only_for_those_who_ask(articles, capsys):
+    quiet = main(["rehearse", articles, "--no-advice", "--fault", "unauthorized=1"])
+    of_quiet = capsys.readouterr()
+    main(["rehearse", articles, "--no-advice", "--fault", "unauthorized=1", "--log-level", "warning"])
+    of_loud = capsys.readouterr()
+
+    assert quiet == 0
+    assert "ends early" in of_quiet.out
+    assert of_quiet.err == ""
+    assert "run_stopping" in of_loud.err
+    assert "rehearsal=True" in of_loud.err
+
+
 def test_the_same_command_prints_the_same(articles, capsys):
     one, other = (rehearsed(capsys, articles, "--ttft-median-s", "1", "--ttft-p99-s", "9") for _ in range(2))
 

@@ -232,10 +232,11 @@ async def test_a_source_that_is_not_large_is_read_in_full(tmp_path):
     assert len(found.articles) == 10
 
 
-async def test_a_limit_is_one_of_articles_and_spares_the_reading_of_all(tmp_path):
-    found = await surveyed(lines_of(tmp_path, FULL + 1_000), Options(), 20, 10)
+@pytest.mark.parametrize(("limit", "counted"), [(20, False), (FULL + 500, True)])
+async def test_a_limit_is_one_of_articles_and_spares_the_reading_of_all(tmp_path, limit, counted):
+    found = await surveyed(lines_of(tmp_path, FULL + 1_000), Options(), limit, 10)
 
-    assert (found.counted, found.total, len(found.articles)) == (False, 20, 10)
+    assert (found.counted, found.total, len(found.articles)) == (counted, limit, 10)
 
 
 async def test_a_stream_of_articles_is_read_once():

@@ -60,7 +60,8 @@ def add_provider(add: Add) -> None:
 def add_rehearsed_provider(add: Add) -> None:
     """Add the flags of a provider that is only rehearsed against; what is left out is None."""
     for flag in _OF_LIMITS:
-        text = f"{flag.text}, as the provider sees it; that of the run (--{flag.name}) when left out"
+        left_out = flag.left_out if flag.name == "concurrency" else f"as --{flag.name}"
+        text = f"{flag.text}, at the provider; {left_out} when left out"
         add(f"--server-{flag.name}", type=flag.kind, metavar=flag.metavar, help=text)
     for flag in _OTHERS:
         add(f"--{flag.name}", type=flag.kind, metavar=flag.metavar, help=flag.text)

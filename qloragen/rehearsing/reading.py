@@ -7,13 +7,13 @@ files only what is drawn is cleaned; the others are counted as they stand there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 
@@ -54,9 +54,9 @@ async def surveyed(source: Source, options: Options, limit: int | None, most: in
     """
     paths = paths_of(source)
     if paths is not None and (limit is None or limit > FULL):
-        raw, count = await anyio.to_thread.run_sync(_counted, paths, options, limit, most, abandon_on_cancel=True)
-        if count > FULL:
-            return await _estimated(raw, count, options, most)
+        raw = await anyio.to_thread.run_sync(_counted, paths, options, limit, most, abandon_on_cancel=True)
+        if raw.seen > FULL:
+            return await _estimated(raw, options, most)
     return await read_through(source, options, limit, most, lambda _: False)
 
 
@@ -131,24 +131,34 @@ def _one_of_each(items: Sequence[Item], count: int, random: Random) -> list[Item
     return [items[random.randrange(*edges)] for edges in pairwise(ends)]
 
 
-def _counted(paths: Sequence[Path], options: Options, limit: int | None, most: int) -> tuple[Sequence[Article], int]:
-    """Return uncleaned articles, drawn evenly, enough to make `most` of, and how many there are."""
+class _Raw(NamedTuple):
+    sample: Sequence[Article]
+    """Not cleaned."""
+    seen: int
+    """How many there are of them, up to the limit."""
+    more: bool
+    """Whether there are others behind the limit."""
+
+
+def _counted(paths: Sequence[Path], options: Options, limit: int | None, most: int) -> _Raw:
+    """Count what may be articles, and draw enough of it to make `most` articles."""
     sample = Evenly[Candidate](max(2 * most, _ENOUGH))
-    for found in islice(candidates(paths, options), limit):
-        sample.add(found)
-    return [uncleaned(found) for found in sample.drawn()], sample.seen
+    found = candidates(paths, options)
+    for candidate in islice(found, limit):
+        sample.add(candidate)
+    return _Raw([uncleaned(candidate) for candidate in sample.drawn()], sample.seen, next(found, None) is not None)
 
 
-async def _estimated(raw: Iterable[Article], count: int, options: Options, most: int) -> Found:
-    """Return what a source of so many comes to if all of it is like what was drawn."""
-    async with aclosing(read_items(raw, options)) as items:
-        read_of_it = await _found_in(items, FULL, lambda _: False)
-        units = items.summary.units
-    total = round(count * read_of_it.total / max(units, 1))
+async def _estimated(raw: _Raw, options: Options, most: int) -> Found:
+    """Return what a source comes to if all of it is like what was drawn."""
+    async with aclosing(read_items(raw.sample, options)) as items:
+        of_sample = await _found_in(items, FULL, lambda _: False)
+    share = of_sample.total / len(raw.sample)
     sample = Evenly[Article](most)
-    for article in read_of_it.articles:
+    for article in of_sample.articles:
         sample.add(article)
-    return Found(sample.drawn(), total, read_of_it.skips, counted=True)
+    total = raw.seen if raw.more else round(raw.seen * share)
+    return Found(sample.drawn(), total, of_sample.skips, counted=True)
 
 
 async def _found_in(items: AsyncIterator[Article | Skip], most: int, is_done: Callable[[Article], bool]) -> Found:
