@@ -18,12 +18,13 @@ from qloragen.rehearsing.traits import FEW, Traits
 from qloragen.session import Session
 from qloragen.simulator import Fault, Flex, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.simulator.draws import lognormal
+from qloragen.store.frame import framed
 from qloragen.store.lines import reply_line, types_line
 from qloragen.store.money import Paid
 from qloragen.testing import run_virtually
 from qloragen.types import Usage
 
-from .values import a_cell, a_classification, a_reply
+from .values import a_cell, a_classification, a_reply, key
 
 LIMITS = (
     "# Limits\n\n{n}. A node holds two terabytes at most, and a partition a hundred megabytes. " + "It warns. " * 30
@@ -165,6 +166,14 @@ def test_damaged_and_unfinished_lines_count_as_absent(tmp_path):
     write(tmp_path, *whole[:30], whole[30].replace(b"1.5", b"9.5"), b"\x00" * 99, *whole[31:])
     with (tmp_path / "journal.jsonl").open("ab") as journal:
         journal.write(replies(1)[0])
+
+    assert learn(tmp_path).replies == 34
+
+
+def test_lines_of_other_versions_tell_what_they_can(tmp_path):
+    stranger = framed(key("s"), "reply", {"of": "another program"})
+    older = {name: value for name, value in orjson.loads(replies(1)[0]).items() if name not in {"k", "t", "c", "tier"}}
+    write(tmp_path, *replies(33), stranger, framed(key("o"), "reply", older))
 
     assert learn(tmp_path).replies == 34
 

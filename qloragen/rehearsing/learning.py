@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class _Seen:
                 self.refused[reason] += calls
 
     def _reply(self, fields: Mapping[str, Any]) -> None:
-        usage, tier = fields["usage"], fields["tier"]
+        usage, tier = fields["usage"], fields.get("tier")
         self.structured += fields["structure"] is not None
         if tier == "batch":
             self.batched += 1
@@ -110,22 +111,24 @@ def traits_of(folder: Path) -> dict[str, Traits]:
         SetupError: There is no run in `folder`, or it cannot be read.
     """
     seen: dict[str, _Seen] = {}
-    for kind, fields in _read(folder):
-        seen.setdefault(fields["model"], _Seen()).take(kind, fields)
+    for kind, line in _read(folder):
+        with suppress(ValueError, KeyError, TypeError):  # a line of another program says nothing
+            fields = orjson.loads(line)
+            seen.setdefault(fields["model"], _Seen()).take(kind, fields)
     last = glimpse(folder).view
     views = last.models if last else {}
     found = ((name, of_model.traits(views.get(name))) for name, of_model in seen.items())
     return {name: traits for name, traits in found if traits is not None}
 
 
-def _read(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield kind and fields of the lines that say something of a model; those that are damaged count as absent."""
+def _read(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the lines that say something of a model, after their kinds; those that are damaged count as absent."""
     refuse_absent(folder)
     try:
         with (folder / JOURNAL).open("rb") as journal:
             for _, line, ended in lines(Disk(), journal.fileno()):
                 if ended and is_whole(line) and (kind := kind_of(line)) in _KINDS:
-                    yield kind, orjson.loads(line)
+                    yield kind, line
     except OSError as error:
         raise SetupError(f"The run in {folder} cannot be read ({error.strerror}).") from error
 
