@@ -48,18 +48,22 @@ class Types:
         self._squares += size * size
         self._products += size * types
 
-    def expected(self, log_chars: float | None, caution: float) -> float:
-        """Return how many types to expect of an article of that size; None: of one like those seen.
-
-        `caution` is how many articles of another opinion stand against a slope that so few show.
-        """
+    def expected(self, log_chars: float | None) -> float:
+        """Return how many types to expect of an article of that size; None: of one like those seen."""
         count = self.sizes.articles
         mean, usual = self.types / count, self.sizes.log_chars / count
         if log_chars is None:
             return mean
-        variance = self._squares / count - usual * usual
-        slope = (self._products / count - usual * mean) * count / (variance * count + caution)
+        variance, covariance = self._squares / count - usual * usual, self._products / count - usual * mean
+        slope = (covariance * count + _POWER * mean * _CAUTION) / (variance * count + _CAUTION)
         return min(max(mean + slope * (log_chars - usual), mean / 2), 2 * mean)
+
+
+_POWER = 0.3
+"""Types are taken to grow with the size to this power, until articles of several sizes were seen: of 150 articles of a
+corpus they do to 0.2, of 150 that were put together from its paragraphs to 0.4 (measured on 2026-11-29)."""
+_CAUTION = 4.0
+"""How much that assumption weighs: as an article whose logarithm of the size is 2 from the mean."""
 
 
 @dataclass(slots=True)

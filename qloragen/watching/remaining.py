@@ -9,12 +9,10 @@ from ..pipeline.workload import Calls, Sizes, Workload
 from ..types import Stage
 
 _FEW_CLASSIFIED = 3
-_CAUTION = 4.0
-"""Against a slope of types over sizes: the squared logarithms that it takes to be believed by half."""
-_USUAL_ASKS, _USUAL_WEIGHT = 1.08, 10.0
+_FORESEEN_WEIGHT = 5.0
+"""Articles by which what earlier sessions have brought is to be outweighed."""
+_USUAL_ASKS, _USUAL_WEIGHT = 1.08, 3.0
 """Calls that a cell takes, as long as no others have shown, and by how many cells that is to be outweighed."""
-_HALF = 0.5
-"""Calls that a cell still takes which was answered and has not ended: its reply is being read, or was refused."""
 _LATER_IS_SLOWER = 1.3
 """Replies of a stage that has not begun, against those heard so far: generations are longer than classifications."""
 _EARLY_WEIGHT = 3.0
@@ -84,12 +82,14 @@ def _types(work: Workload, expected: Expected, unclassified: float) -> float | N
     count = seen.sizes.articles
     if unclassified <= 0:
         return 0.0
+    if expected.foreseen is not None and expected.classifications:
+        before = expected.foreseen / expected.classifications
+        return (seen.types + before * _FORESEEN_WEIGHT) / (count + _FORESEEN_WEIGHT)
     if count < _FEW_CLASSIFIED:
-        known = expected.foreseen is not None and expected.classifications
-        return (expected.foreseen or 0) / (expected.classifications or 1) if known else None
+        return None
     if sizes is None or sizes.articles <= count:
-        return seen.expected(None, _CAUTION)
-    return seen.expected((sizes.log_chars - seen.sizes.log_chars) / (sizes.articles - count), _CAUTION)
+        return seen.expected(None)
+    return seen.expected((sizes.log_chars - seen.sizes.log_chars) / (sizes.articles - count))
 
 
 def loads(
@@ -136,8 +136,9 @@ def _left(work: Workload, stage: Stage, total: float) -> _Left:
     heard = [calls for (of, _), calls in work.calls.items() if of == stage]
     first, replies = sum(calls.first for calls in heard), sum(calls.replies for calls in heard)
     answered = max(first, work.ended[stage])
-    asks = (replies + _USUAL_ASKS * _USUAL_WEIGHT) / (first + _USUAL_WEIGHT)
-    calls = max(0.0, total - answered) * asks + _HALF * max(0, first - work.ended[stage])
+    again = max(0, first - work.ended[stage])  # answered, and not ended: the reply was refused, and is asked for anew
+    asks = (replies + again + _USUAL_ASKS * _USUAL_WEIGHT) / (first + _USUAL_WEIGHT)
+    calls = max(0.0, total - answered) * asks + again
     return _Left(calls, min(calls, max(0.0, (work.found[stage] - answered) * asks)))
 
 

@@ -18,7 +18,7 @@ _STEPS = 100
 """Moments that are remembered of it."""
 _LITTLE_S = 3.0
 """So long is a window taken to have been used in full, before anything is known."""
-_FEW = 10
+_FEW = 3
 _REFUSED = 0.02
 """Share of refusals from which on the server, and not what is known of its limits, sets the pace."""
 
@@ -56,6 +56,7 @@ class Track:
         """Take in the counts of a moment."""
         passed_s, self._seen_s = now_s - self._seen_s, now_s
         if counts.pause is not None and counts.pause.cause in (Cause.OUTAGE, Cause.HELD):
+            self._rewind()
             return
         self._active_s += passed_s
         self._in_flight_s += passed_s * counts.in_flight
@@ -71,7 +72,7 @@ class Track:
     @property
     def unsent_for_s(self) -> float:
         """How long nothing was sent."""
-        return self._active_s - self._sent_at_s
+        return max(0.0, self._active_s - self._sent_at_s)
 
     def unanswered_s(self, answered_s: float) -> float:
         """Return how long the calls that are in flight have taken so far, all together; `answered_s` is the latency of
@@ -128,6 +129,15 @@ class Track:
             refused=counts.rate_limited,
             tokens=counts.prompt_tokens + counts.completion_tokens,
         )
+
+    def _rewind(self) -> None:
+        """Forget what has passed since the last good reply: an outage begins before it is known as one."""
+        window = self._window
+        while len(window) > 1 and window[-2].completed == window[-1].completed:
+            window.pop()
+        if window:
+            last = window[-1]
+            self._active_s, self._in_flight_s, self._limit_s = last.at_s, last.in_flight_s, last.limit_s
 
     def _remember(self, moment: Moment) -> None:
         span_s = max(_LEAST_S, _SHARE * self._active_s)
