@@ -62,6 +62,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/checks_speed.py --short
 	$(BIN)/python benchmarks/unique_memory.py --short
 	$(BIN)/python benchmarks/first_pass.py --short
+	$(BIN)/python benchmarks/telemetry.py --short
 	$(BIN)/python benchmarks/report_speed.py --short
 
 requirements:  ## pin again; needs uv

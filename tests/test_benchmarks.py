@@ -189,6 +189,14 @@ def test_of_the_honest_records_hardly_one_is_refused(tmp_path):
     assert found["refused"] <= 0.04 * found["records"]
 
 
+def test_telemetry_is_timed_where_it_is_off_and_where_it_is_on(tmp_path):
+    found = run("telemetry.py", tmp_path, "--articles", "1", "--calls", "300", "--repeat", "1")
+
+    for rows in found.values():
+        assert [row["telemetry"] for row in rows] == ["off", "no provider", "spans, metrics"]
+        assert min(row["us per call"] for row in rows) > 0
+
+
 def run(script, folder, *options):
     """Run a script and return the numbers that it wrote."""
     path = folder / "numbers.json"
