@@ -46,9 +46,8 @@ class _Entry(NamedTuple):
 
     def renewed(self, other: _Entry) -> _Entry:
         """Return what is left when `other` is written over it: visible as early, and for as long, as either."""
-        return self._replace(
-            visible_s=min(self.visible_s, other.visible_s), expires_s=max(self.expires_s, other.expires_s)
-        )
+        visible_s, expires_s = min(self.visible_s, other.visible_s), max(self.expires_s, other.expires_s)
+        return _Entry(visible_s, expires_s, self.ttl_s, self.tokens)
 
 
 class Memory:

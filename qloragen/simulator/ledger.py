@@ -133,6 +133,8 @@ class Ledger:
         self._models: dict[str, Account] = {}
         self._services: dict[tuple[str, str], Account] = {}
         self._endpoints: dict[str, Account] = {}
+        self._together: dict[tuple[str, str], tuple[Account, ...]] = {}
+        """By service and model: all accounts that such a plan is on."""
         self._answered = Repetitions(remembered_calls)
         self._duplicates = 0
 
@@ -175,7 +177,11 @@ class Ledger:
         if plan.model is None:
             return (self._total,)
         service = plan.service, plan.model
-        return self._total, _opened(self._models, plan.model), _opened(self._services, service)
+        accounts = self._together.get(service)
+        if accounts is None:
+            accounts = self._total, _opened(self._models, plan.model), _opened(self._services, service)
+            self._together[service] = accounts
+        return accounts
 
     def statistics(self) -> Statistics:
         """Return what was seen until now."""

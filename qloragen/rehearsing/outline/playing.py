@@ -96,14 +96,22 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
     )
 
 
+_GARBAGE = 500_000
+"""Objects more than before after which garbage is looked for: those of some thousand calls; else it is done every few.
+"""
+
+
 @contextmanager
 def _left_alone() -> Iterator[None]:
-    """Keep the search for garbage away from the sample, which is large and stays to the end."""
+    """Look for garbage seldom, and never in the sample, which is large and stays to the end: that took a tenth."""
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_GARBAGE, *before[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*before)
         gc.unfreeze()
 
 
