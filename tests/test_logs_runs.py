@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from qloragen import Session
-from qloragen.errors import BudgetReached, QuotaExhausted, SinkFailed
+from qloragen.errors import RunStopped
 from qloragen.judging.opening import judging
 from qloragen.judging.planning import Wish
 from qloragen.logs import configure, get_logger
@@ -66,7 +66,7 @@ async def worked(folder, simulation=None, sinks=(), **knobs):
     client = SimulatedClient(Provider(simulation or storm()))
     settings = load(**{"max_attempts": 4, "timeout_s": 60, "max_concurrency": 8, **knobs})
     async with Session(folder, client=client, settings=settings, sinks=sinks) as session:
-        with suppress(BudgetReached, QuotaExhausted, SinkFailed):
+        with suppress(RunStopped):
             await session.process([*ARTICLES, {"id": "bad", "content": ""}, *ARTICLES[:1]])
     return session
 
@@ -228,6 +228,17 @@ def test_no_text_of_articles_and_replies_and_no_secret_is_logged_at_any_level(tm
     assert said.count("call_answered") > 80
     assert MARK not in said
     assert KEY not in said
+
+
+def test_a_key_in_the_words_by_which_a_provider_ends_a_run_is_not_repeated(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    with listening() as heard:
+        run_virtually(worked(tmp_path / "run", Simulation(faults=(Fault("503", effect=_telling("503")),))))
+
+    assert "went wrong with ***" in heard.of("run_stopping")[0]["why"]
+    assert "went wrong with ***" in heard.of("run_ended")[0]["status"]
+    assert KEY not in str([vars(record) for record in heard.records])
 
 
 def test_a_secret_in_an_event_is_hidden_from_hosts_too(monkeypatch):

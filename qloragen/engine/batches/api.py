@@ -228,7 +228,7 @@ class BatchApi:
                 f"The Batch API has given nothing but failures for {patience_s:g} s, the last one was "
                 f"{described(failure)}; run the same command again when the provider is well."
             )
-        log.info("batch_call_failed", reason=row.reason, status=failure.status, failures=failures.count)
+        log.warning("batch_call_failed", reason=row.reason, status=failure.status, failures=failures.count)
         await self._halt.sleep(policy.delay_s(failures.count, self._random, at_least_s=failure.retry_after_s))
 
 
