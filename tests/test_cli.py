@@ -1,7 +1,6 @@
 """The command line as a person uses it: real processes, real terminals."""
 
 import os
-import pty
 import subprocess
 import sys
 
@@ -145,33 +144,6 @@ def test_a_killed_run_goes_on_and_repeats_no_more_than_what_was_in_flight(tmp_pa
     assert len(server.calls) <= 8 * 4 + 8
     records = lines_of(tmp_path / "run/records.jsonl")
     assert len(records) == len({record["id"] for record in records}) == 24
-
-
-def test_a_terminal_shows_one_live_line(tmp_path, serve, source):
-    server = serve(delay_s=0.1)
-    terminal, side = pty.openpty()
-    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
-
-    process = subprocess.Popen([*QLORAGEN, *map(str, command)], stdout=subprocess.PIPE, stderr=side)
-    os.close(side)
-    shown = b""
-    while block := _read(terminal):
-        shown += block
-    os.close(terminal)
-    output, _ = process.communicate(timeout=60)
-
-    assert process.returncode == 0
-    assert output == b""
-    assert b"\rarticles" in shown.replace(b"\x1b[K", b"")
-    assert b"articles 8/8" in shown
-    assert b"records 24" in shown
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
 
 
 def test_log_lines_are_json_when_asked_for(tmp_path, serve, source):

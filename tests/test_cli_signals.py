@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
 import signal
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import pytest
 
 from qloragen.simulator import Call, Effect
 
-from .test_cli import QLORAGEN, _read, qloragen
+from .test_cli import QLORAGEN, qloragen
 
 COMMAND = Path(__file__).resolve().parents[1] / "scripts/command.py"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -144,28 +142,6 @@ def test_calls_that_outlast_the_grace_period_are_cancelled(tmp_path, source, stu
     assert code == 128 + number
     assert said.startswith(f"qloragen: Left 0.2 s after {number.name}, as grace_s says: ")
     assert "calls in flight were cancelled and may be paid for again" in said
-
-
-def test_a_terminal_says_what_the_end_waits_for_and_how_to_leave(tmp_path, source, stuck):
-    server, waiting = stuck
-    terminal, side = pty.openpty()
-    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url]
-    process = subprocess.Popen([*QLORAGEN, *map(str, command)], stdout=subprocess.DEVNULL, stderr=side)
-    os.close(side)
-    waiting.wait()
-
-    process.send_signal(signal.SIGINT)
-    shown = b""
-    while b"Ctrl-C again leaves at once)" not in shown:
-        shown += os.read(terminal, 4096)
-    process.send_signal(signal.SIGINT)
-    while block := _read(terminal):
-        shown += block
-    os.close(terminal)
-
-    assert process.wait() == 130
-    assert re.search(rb"stopping: \d+ calls in flight are finished first \(up to (60|59) s; Ctrl-C again", shown)
-    assert b"Left at once by a second signal" in shown
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -15,6 +15,8 @@ import orjson
 import pytest
 
 import qloragen
+from qloragen.display.layout import Place
+from qloragen.display.panel import panel
 from qloragen.engine.pricing import lookup
 from qloragen.simulator import Answer, Provider, SimulatorServer
 from qloragen.simulator.answers import answer
@@ -23,6 +25,7 @@ from qloragen.store.run import read_records
 from .astra_api import TOKEN, AstraApi
 from .documents import ROOT, Block, Reader, blocks_of, commands_of
 from .judges import QUESTIONS, Oracle
+from .views import BUSY
 
 README = (ROOT / "README.md").read_text("utf-8")
 ARTICLES = ("async-paging-python.md", "consistency-and-hints.md", "time-series-tutorial.md")
@@ -62,7 +65,12 @@ def has_targets_of_the_makefile(shown: str, reader: Reader) -> None:
     reader.execute(Block(0, "sh", shown))
 
 
+def is_a_panel_as_it_is_drawn(shown: str, _reader: Reader) -> None:
+    assert shown.splitlines() == [row.plain for row in panel(BUSY, "runs/a", Place(81, 40))]
+
+
 SHOWN = {
+    "── runs/a": is_a_panel_as_it_is_drawn,
     "make demo ": has_targets_of_the_makefile,
     "model, purpose  ": is_a_part_of_what_was_printed,
     "runs/a/\n": names_the_files_of_the_run,

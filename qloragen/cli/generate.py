@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..display.screen import Paper, Screen
+from ..display.showing import display_of, said_on, shown
+from ..errors import RunStopped, SourceError
 from ..logs import configure, get_logger
 from ..loop import block_on
 from ..oneshot import reparse as reparse_run
-from ..progress import Line, Progress, shown
 from ..session import Session
 from ..settings import load
 from ..signals import stop_on_signals
+from ..telemetry import exporting
 from .bounds import refuse_strangers
 from .exits import SOME_FAILED, leave_at_once
 from .parser import knobs_of
@@ -25,14 +30,26 @@ WORTH_A_LOOK = ("malformed", "id_conflict")
 """Skips that mean that a row is missing which somebody meant to be there."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be worked through, and where what is said goes."""
+
+    source: list[Path]
+    limit: int | None
+    folder: Path
+    """The run directory, as it was typed."""
+    out: Screen | Paper
+
+
 def generate(arguments: argparse.Namespace) -> int:
     """Run the main job; everything for people goes to standard error, so that standard output stays free for data."""
     settings = load(**knobs_of(arguments))
     refuse_strangers(arguments, settings)
-    line = Line(sys.stderr) if sys.stderr.isatty() else None
-    configure(settings.log_format, settings.log_level, line)
+    out = said_on(sys.stderr, settings)
+    configure(settings.log_format, settings.log_level, out)
     session = Session(arguments.out, settings=settings)
-    return block_on(_generate, session, arguments.source, arguments.limit, line)
+    with exporting(settings):
+        return block_on(_generate, session, _Job(arguments.source, arguments.limit, arguments.out, out))
 
 
 def reparse(arguments: argparse.Namespace) -> int:
@@ -41,26 +58,30 @@ def reparse(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _generate(session: Session, source: list[Path], limit: int | None, line: Line | None) -> int:
+async def _generate(session: Session, job: _Job) -> int:
     async with stop_on_signals(session.settings.grace_s, leave_at_once) as stopping, session:
-        progress = Progress(session, await planned(session, source, limit, line or sys.stderr))
+        plan = await planned(session, job.source, job.limit, job.out)
         stopping.finish_first(session, lambda: session.owed)
         try:
-            await _process(session, source, limit, progress, line)
+            await _process(session, job, counted=plan is not None)
         finally:
-            _report_at_end(session, line)
+            _report_at_end(session, job.out)
         return _verdict(session)
     raise AssertionError("unreachable")
 
 
-async def _process(
-    session: Session, source: list[Path], limit: int | None, progress: Progress, line: Line | None
-) -> None:
-    async with shown(progress, line) as tasks:
-        if progress.total_articles is None:
+async def _process(session: Session, job: _Job, *, counted: bool) -> None:
+    async with shown(session.view, display_of(job.out, session.settings, str(job.folder))) as tasks:
+        if not counted:
             # Counting must not hold the first call back, so a new run does both at once.
-            tasks.start_soon(progress.count, session, source, limit)
-        await session.process(source, limit=limit)
+            tasks.start_soon(_count, session, job)
+        await session.process(job.source, limit=job.limit)
+
+
+async def _count(session: Session, job: _Job) -> None:
+    """Find out how much there is to do; a source that cannot be read, and a stop, are left to who processes it."""
+    with suppress(SourceError, RunStopped):
+        await session.count(job.source, limit=job.limit)
 
 
 def _verdict(session: Session) -> int:
@@ -69,11 +90,12 @@ def _verdict(session: Session) -> int:
     return SOME_FAILED if bad_rows or session.tally.missing else 0
 
 
-def _report_at_end(session: Session, line: Line | None) -> None:
+def _report_at_end(session: Session, out: Screen | Paper) -> None:
     if session.settings.log_format == "json":
         log.info("run_summary", **session.summary.as_dict())
     else:
-        _say(_report(session), line)
+        out.write(f"{_report(session)}\n")
+        out.flush()
 
 
 def _report(session: Session) -> str:
@@ -83,7 +105,3 @@ def _report(session: Session) -> str:
     lines = ["skipped:", *shown_skips[:LISTED_SKIPS]] if skips else []
     lines += [f"  and {more} more; --log-level info lists all"] if more > 0 else []
     return "\n".join([*lines, "", str(session.summary)])
-
-
-def _say(text: str, line: Line | None) -> None:
-    (line or sys.stderr).write(f"{text}\n")

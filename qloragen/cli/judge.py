@@ -7,13 +7,18 @@ import sys
 
 import orjson
 
+from ..display.screen import Paper, Screen
+from ..display.showing import display_of, said_on, shown
+from ..errors import BudgetReached
 from ..judging.command import Wanted, Work, assessed, processed, work_of
 from ..judging.opening import judging
+from ..judging.reading import judge_folder
 from ..judging.result import Assessment
+from ..judging.session import Judging
 from ..logs import configure, escape
 from ..loop import block_on
-from ..progress import Line, Progress, shown
 from ..signals import stop_on_signals
+from ..telemetry import exporting
 from .bounds import refuse_strangers
 from .exits import BUDGET, SOME_FAILED, leave_at_once
 from .parser import knobs_of
@@ -24,10 +29,11 @@ def judge(arguments: argparse.Namespace) -> int:
     wanted = Wanted(arguments.sample, arguments.limit)
     work = work_of(arguments.folder, wanted, None, knobs_of(arguments))
     settings = work.settings
-    line = Line(sys.stderr) if sys.stderr.isatty() else None
-    configure(settings.log_format, settings.log_level, line)
+    out = said_on(sys.stderr, settings)
+    configure(settings.log_format, settings.log_level, out)
     refuse_strangers(arguments, settings, [settings.judge_model] if settings.judge_model else [])
-    found = block_on(_judge, work, line)
+    with exporting(settings):
+        found = block_on(_judge, work, out)
     print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode() if arguments.json else found)
     if found.stopped:
         print(f"qloragen: {found.stopped}", file=sys.stderr)
@@ -35,13 +41,18 @@ def judge(arguments: argparse.Namespace) -> int:
     return SOME_FAILED if found.rejected or found.failed else 0
 
 
-async def _judge(work: Work, line: Line | None) -> Assessment:
+async def _judge(work: Work, out: Screen | Paper) -> Assessment:
     async with stop_on_signals(work.settings.grace_s, leave_at_once) as stopping:
         async with judging(work.folder, work.settings, work.wish) as opened:
-            (line or sys.stderr).write(f"{escape(str(opened.look))}\n")
+            out.write(f"{escape(str(opened.look))}\n")
+            out.flush()
             stopping.finish_first(opened)
-            progress = Progress(opened, opened.look.plan.left.articles(), makes="judgements")
-            async with shown(progress, line if opened.look.plan.calls else None):
-                stopped = await processed(opened)
+            stopped = await _processed(opened, out) if opened.look.plan.calls else None
         return await assessed(opened, stopped)
+    raise AssertionError("unreachable")
+
+
+async def _processed(opened: Judging, out: Screen | Paper) -> BudgetReached | None:
+    async with shown(opened.view, display_of(out, opened.look.settings, str(judge_folder(opened.look.folder)))):
+        return await processed(opened)
     raise AssertionError("unreachable")

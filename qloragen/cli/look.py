@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from ..delivery import missing_in_sinks
-from ..manifest import Manifest, read_manifest
+from ..manifest import read_manifest
 from ..oneshot import summary
 from ..packs import load_pack
 from ..settings import explain, load
@@ -16,11 +16,14 @@ from ..store.lock import in_use
 from ..store.names import MANIFEST
 from ..summary import Summary
 from ..words import counted
+from .follow import followed, standing
 from .parser import knobs_of
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Show a run from its files alone."""
+    """Show a run from its files alone, once or for as long as a process works at it."""
+    if arguments.follow:
+        return followed(arguments)
     found = summary(arguments.folder)
     manifest = read_manifest(arguments.folder)
     missing = missing_in_sinks(arguments.folder)
@@ -28,19 +31,13 @@ def status(arguments: argparse.Namespace) -> int:
         about = manifest.model_dump(mode="json") if manifest else None
         print(_json({"run": about, "summary": found.as_dict(), "missing_in_sinks": missing}))
         return 0
-    heading = _status(arguments.folder, manifest) if manifest else _unwritten(arguments.folder, found)
+    heading = standing(arguments.folder, manifest) if manifest else _unwritten(arguments.folder, found)
     print(f"{arguments.folder}: {heading}\n")
     print(found)
     for name, count in missing.items():
         lacks = f"lacks {counted(count, 'record')}; the same command or `qloragen deliver` brings them" if count else ""
         print(f"sink {name}: {lacks or 'has all records'}")
     return 0
-
-
-def _status(folder: Path, manifest: Manifest) -> str:
-    killed = manifest.running and not in_use(folder)
-    status = "the process ended without a word; the same command goes on" if killed else manifest.status
-    return f"{status} ({manifest.updated:%Y-%m-%d %H:%M} UTC)"
 
 
 def _unwritten(folder: Path, found: Summary) -> str:

@@ -18,8 +18,8 @@ YES = frozenset({"y", "yes"})
 log = get_logger()
 
 
-async def planned(session: Session, source: list[Path], limit: int | None, out: Stream) -> int | None:
-    """Say what a run that goes on has still to pay for; a new one starts at once. Returns how many articles there are.
+async def planned(session: Session, source: list[Path], limit: int | None, out: Stream) -> Plan | None:
+    """Say what a run that goes on has still to pay for, and return it; a new one starts at once.
 
     When done work has to be paid for again, and costs more than `confirm_above_usd`, a person at the terminal is asked.
 
@@ -37,7 +37,7 @@ async def planned(session: Session, source: list[Path], limit: int | None, out: 
     if plan.exceeds(settings.confirm_above_usd) and not settings.accept_changes and not await _agreed(plan, out):
         raise ChangesNotAccepted(plan.refusal(session.folder))
     session.accept_changes()
-    return plan.articles
+    return plan
 
 
 def _lines(folder: Path, plan: Plan) -> Iterator[str]:

@@ -14,10 +14,11 @@ import orjson
 from ..errors import SettingsError
 from ..logs import configure
 from ..loop import block_on
+from ..rehearsing.course import PLAIN
 from ..rehearsing.making import Wish, rehearsed
 from ..rehearsing.profile import read_profile
 from ..rehearsing.provider import Said
-from ..rehearsing.text import PLAIN, spell
+from ..rehearsing.spelling import spell
 from ..rehearsing.timeline import NOBODY
 from ..settings import load
 from ..simulator import Simulation

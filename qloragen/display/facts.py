@@ -84,6 +84,13 @@ def run_facts(view: View) -> Iterator[Fact]:
         yield Fact(Weight.ASIDE, "sink", note=f"{sink} lacks {number(count)}", tone="yellow")
 
 
+def calls_fact(view: View) -> Fact:
+    """Return how many calls of all models are in flight, where their models' rows have no room to say so."""
+    waiting = sum(model.waiting for model in view.models.values())
+    note = f"{number(waiting)} wait" if waiting else ""
+    return Fact(Weight.CACHE, "in flight", number(view.in_flight), short(view.in_flight), note=note, tone="")
+
+
 def model_line(name: str, model: ModelView) -> str:
     """Return a sentence about the calls to a model."""
     waiting = f"{number(model.waiting)} wait" if model.waiting else ""

@@ -18,7 +18,7 @@ WIDEST = 100
 _NARROW = 64
 """Below so many columns, labels and figures are short ones."""
 _LONGEST_BAR, _LEAST_BAR = 40, 3
-_LONGEST_REMARK = 22
+_LONGEST_REMARK = 30
 """Beside a bar, as far as bars make room for it."""
 _LONGEST_NAME, _LONGEST_NARROW_NAME = 24, 10
 """Of a model whose bars stand in the same row."""
@@ -78,7 +78,8 @@ def title(name: str, asides: Sequence[str], place: Place) -> Text:
 def sentence(text: str, style: str, place: Place, most_rows: int = 1) -> list[Text]:
     """Return a text in as many rows as it takes, at most so many."""
     rows = textwrap.wrap(place.shown(text), place.width)
-    rows[most_rows - 1 :] = [" ".join(rows[most_rows - 1 :])]
+    if len(rows) > most_rows:
+        rows[most_rows - 1 :] = [" ".join(rows[most_rows - 1 :])]
     return [Text(_cut(row, place.width, place), style) for row in rows]
 
 

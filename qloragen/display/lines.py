@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import JsonValue
-
-from ..costs import usd_at_least
 from ..logs import escape
 from ..view import ModelView, View
 from ..watching.words import duration, state
@@ -23,30 +20,6 @@ _SETTLED_S = 5.0
 def line(view: View) -> str:
     """Return what there is to see as one line for people."""
     return " · ".join(_parts(view))
-
-
-def fields(view: View) -> dict[str, JsonValue]:
-    """Return the same for programs, as fields of a log event."""
-    return {
-        "articles": view.finished_articles,
-        "of": view.expected_articles,
-        "records": view.made,
-        "records_per_minute": round(view.made_per_minute, 1),
-        "rejected": view.rejected,
-        "rejections": dict(view.rejections),
-        "failed": view.failed,
-        "in_flight": view.in_flight,
-        "cost_usd": usd_at_least(view.cost_usd, view.unpriced_calls),
-        "cached_share": None if view.cached_share is None else round(view.cached_share, 3),
-        "eta_s": None if view.eta_s is None else round(view.eta_s),
-        "state": state(view),
-        "paused": {name: model.pause.cause for name, model in view.models.items() if model.pause},
-        "models": {name: _model_fields(model) for name, model in view.models.items()},
-        "batches": [
-            {"id": batch.id, "model": batch.model, "status": batch.status, "done": batch.done, "total": batch.total}
-            for batch in view.batches
-        ],
-    }
 
 
 class Due:
@@ -112,15 +85,3 @@ def _model(name: str, model: ModelView) -> str:
 
 def _limit(limit: int | None) -> str:
     return "" if limit is None else f" of {short(limit)}"
-
-
-def _model_fields(model: ModelView) -> dict[str, JsonValue]:
-    return {
-        "in_flight": model.in_flight,
-        "max_in_flight": model.max_in_flight,
-        "requests_per_minute": round(model.requests_per_minute, 1),
-        "rpm": model.rpm,
-        "tokens_per_minute": round(model.tokens_per_minute),
-        "tpm": model.tpm,
-        "bound": model.bound,
-    }

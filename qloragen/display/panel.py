@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ..view import View
 from ..watching.words import duration, state
-from .facts import Fact, Weight, gauges, model_facts, model_line, run_facts
+from .facts import Weight, calls_fact, gauges, model_facts, model_line, run_facts
 from .layout import Place, gauge_rows, sentence, table, title
 
 _MOST_OF_TERMINAL = 2 / 3
@@ -55,25 +55,19 @@ def _pieces(
 def _detailed(view: View, place: Place) -> Iterator[Piece]:
     """Yield rows with a bar for each limit of each model."""
     run, models = [*run_facts(view)], {name: [*model_facts(model)] for name, model in view.models.items()}
-    facts = [*run, *(fact for one in models.values() for fact in one)]
-    rows = iter(table(facts, place))
+    rows = iter(table([*run, *(fact for own in models.values() for fact in own)], place))
     yield from (Piece(fact.weight, next(rows)) for fact in run)
     for name, own in models.items():
-        for row in sentence(model_line(name, view.models[name]), "", place):
-            yield Piece(Weight.GAUGES, row)
+        yield from (Piece(Weight.GAUGES, row) for row in sentence(model_line(name, view.models[name]), "", place))
         yield from (Piece(fact.weight, next(rows)) for fact in own)
 
 
 def _brief(view: View, place: Place) -> Iterator[Piece]:
     """Yield rows of which each model has one."""
-    facts = [*run_facts(view)]
-    yield from _weighed(facts, table(facts, place))
-    for row in gauge_rows([gauges(name, model) for name, model in view.models.items()], place):
-        yield Piece(Weight.GAUGES, row)
-
-
-def _weighed(facts: list[Fact], rows: list[Text]) -> Iterator[Piece]:
-    return (Piece(fact.weight, row) for fact, row in zip(facts, rows, strict=True))
+    facts = [*run_facts(view), *([calls_fact(view)] if place.narrow else [])]
+    yield from (Piece(fact.weight, row) for fact, row in zip(facts, table(facts, place), strict=True))
+    rows = gauge_rows([gauges(name, model) for name, model in view.models.items()], place)
+    yield from (Piece(Weight.GAUGES, row) for row in rows)
 
 
 def _tone(view: View) -> str:

@@ -63,7 +63,7 @@ class Screen:
     @property
     def unicode(self) -> bool:
         """Whether it shows more than ASCII."""
-        return (self._stream.encoding or "").lower().startswith("utf")
+        return _encoding(self._stream).lower().startswith("utf")
 
     def open(self) -> None:
         """Begin to write in a thread; `close` ends that."""
@@ -102,8 +102,7 @@ class Screen:
         """Write whole lines, above the rows; makes this a stream for log handlers."""
         with self._news:
             if not self._open:
-                self._stream.write(text)
-                return len(text)
+                return self._stream.write(_encodable(text, self._stream))
             self._dropped += len(self._passing) == MOST_WAITING
             self._passing.append(text)
             self._stale = True
@@ -139,7 +138,7 @@ class Screen:
                     self._canvas.forget()
                     rows = ()
                 data = self._canvas.replaced(passing, rows, self.size.columns)
-            self._put(data.encode(self._stream.encoding or "utf-8", "backslashreplace"))
+            self._put(data.encode(_encoding(self._stream), "backslashreplace"))
             if not going_on:
                 return
 
@@ -165,7 +164,7 @@ class Paper:
 
     def write(self, text: str) -> int:
         """Write whole lines; makes this a stream for log handlers."""
-        return self._stream.write(text)
+        return self._stream.write(_encodable(text, self._stream))
 
     def flush(self) -> None:
         """Hand on what was written."""
@@ -179,3 +178,12 @@ class Paper:
 def written_on(stream: TextIO) -> Screen | Paper:
     """Return `stream` as what it is to be written on."""
     return Screen(stream) if stream.isatty() and Console(file=stream).is_interactive else Paper(stream)
+
+
+def _encoding(stream: TextIO) -> str:
+    return stream.encoding or "utf-8"
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Return `text` with escapes for what the stream has no characters for, as standard error does by itself."""
+    return text.encode(_encoding(stream), "backslashreplace").decode(_encoding(stream))

@@ -6,19 +6,21 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TextIO
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from ..background import background
 from ..logs import get_logger
 from ..settings import Settings
 from ..view import View
+from ..watching.words import state
 from .layout import Place
-from .lines import Due, fields, line
+from .lines import Due, line
 from .panel import panel
-from .screen import Paper, Screen
+from .screen import Paper, Screen, written_on
 
 PANEL_EVERY_S = 0.5
 LOOK_EVERY_S = 1.0
@@ -37,8 +39,8 @@ class Display(Protocol):
         """Make room for what is shown from now on."""
         ...
 
-    def show(self, view: View, note: str = "") -> None:
-        """Take in what there is to see now; `note` is to be said with it."""
+    def show(self, view: View) -> None:
+        """Take in what there is to see now."""
         ...
 
     def wake(self, number: signal.Signals) -> None:
@@ -65,10 +67,10 @@ class Panel:
         """Write to the terminal in a thread from now on."""
         self._screen.open()
 
-    def show(self, view: View, note: str = "") -> None:
+    def show(self, view: View) -> None:
         """Draw the panel anew, for the size that the terminal has now."""
         place = Place(*self._screen.size, self._screen.unicode)
-        self._screen.show(panel(view, f"{self._name}, {note}" if note else self._name, place, self._hint))
+        self._screen.show(panel(view, self._name, place, self._hint))
 
     def wake(self, number: signal.Signals) -> None:
         """Draw below what a shell has written in the meantime."""
@@ -91,25 +93,27 @@ class Lines:
     def __init__(self, paper: Paper) -> None:
         self._paper = paper
         self._due = Due()
+        self._written: View | None = None
 
     def begin(self) -> None:
         """Nothing needs room."""
 
-    def show(self, view: View, note: str = "") -> None:
+    def show(self, view: View) -> None:
         """Write a line if one is due."""
         if self._due.now(view):
-            self._write(f"{line(view)} · {note}" if note else line(view), view)
+            self._write(view)
 
     def wake(self, number: signal.Signals) -> None:
         """Lines are of any length and stay where they are."""
 
     def end(self, view: View | None) -> None:
-        """Write the last line."""
-        if view:
-            self._write(line(view), view)
+        """Write the last line, unless it is there already."""
+        if view and view != self._written:
+            self._write(view)
 
-    def _write(self, text: str, view: View) -> None:
-        self._paper.write(f"{view.time:%Y-%m-%dT%H:%M:%SZ} {text}\n")
+    def _write(self, view: View) -> None:
+        self._written = view
+        self._paper.write(f"{view.time:%Y-%m-%dT%H:%M:%SZ} {line(view)}\n")
         self._paper.flush()
 
 
@@ -125,15 +129,14 @@ class Events:
     def begin(self) -> None:
         """Nothing needs room."""
 
-    def show(self, view: View, note: str = "") -> None:
-        """Log an event if one is due; what a note says is in no field."""
-        del note
+    def show(self, view: View) -> None:
+        """Log an event if one is due."""
         if view.stopping is not None and view.in_flight and not self._finishing:
             self._finishing = True
             left = {} if view.leaves_in_s is None else {"cancelled_in_s": round(view.leaves_in_s)}
             log.warning("run_finishing", calls_in_flight=view.in_flight, **left)
         if self._due.now(view):
-            log.info("progress", **fields(view))
+            log.info("progress", state=state(view), **view.as_dict())
 
     def wake(self, number: signal.Signals) -> None:
         """Events have no size."""
@@ -141,7 +144,12 @@ class Events:
     def end(self, view: View | None) -> None:
         """Log the last event."""
         if view:
-            log.info("progress", **fields(view))
+            log.info("progress", state=state(view), **view.as_dict())
+
+
+def said_on(stream: TextIO, settings: Settings) -> Screen | Paper:
+    """Return `stream` as what a command's log lines and everything else it says are to be written on."""
+    return Paper(stream) if settings.log_format == "json" else written_on(stream)
 
 
 def display_of(out: Screen | Paper, settings: Settings, name: str) -> Display:
@@ -154,27 +162,36 @@ def display_of(out: Screen | Paper, settings: Settings, name: str) -> Display:
 
 
 @asynccontextmanager
-async def shown(look: Callable[[], View], display: Display) -> AsyncIterator[None]:
-    """Show on `display` within the block what `look` finds, and at its end, whichever it is, for the last time."""
+async def shown(look: Callable[[], View | None], display: Display) -> AsyncIterator[TaskGroup]:
+    """Show on `display` within the block what `look` finds, if anything, and once more at the block's end.
+
+    The task group that it yields is for work that ends with the block, as counting the source.
+    """
     display.begin()
     try:
         async with background(_show, look, display) as tasks:
             if threading.current_thread() is threading.main_thread():  # no other can receive signals
                 tasks.start_soon(_wake, look, display)
-            yield
+            yield tasks
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(display.end, look())
 
 
-async def _show(look: Callable[[], View], display: Display) -> None:
+async def _show(look: Callable[[], View | None], display: Display) -> None:
     while True:
-        display.show(look())
+        _show_once(look, display)
         await anyio.sleep(display.every_s)
 
 
-async def _wake(look: Callable[[], View], display: Display) -> None:
+async def _wake(look: Callable[[], View | None], display: Display) -> None:
     with anyio.open_signal_receiver(signal.SIGCONT, signal.SIGWINCH) as signals:
         async for number in signals:
             display.wake(number)
-            display.show(look())
+            _show_once(look, display)
+
+
+def _show_once(look: Callable[[], View | None], display: Display) -> None:
+    view = look()
+    if view is not None:
+        display.show(view)
