@@ -245,7 +245,8 @@ class Admission:
             self._budget.postpone(self._model, self.look)
             return inf
         if (wait_s := self._slot_wait_s()) > 0:
-            self._keeps = Bound.PAUSED if self._gate.wait_s(self._now_s()) > 0 else Bound.CONCURRENCY
+            shut = self._gate.cause is not None and self._gate.wait_s(self._now_s()) > 0
+            self._keeps = Bound.PAUSED if shut else Bound.CONCURRENCY
             self._budget.postpone(self._model, self.look)
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)

@@ -49,8 +49,11 @@ class Bucket(AsyncLimiter):
 
     def wait_s(self, amount: float) -> float:
         """Return how long until `amount` can be taken; 0 when it can be taken now."""
-        missing = self.level + min(amount, self.max_rate) - self.max_rate
-        wait_s = missing * 60 / self.per_minute
+        self._leak()
+        room = self.max_rate - self._level
+        if amount <= room:
+            return 0.0
+        wait_s = (min(amount, self.max_rate) - room) * 60 / self.per_minute
         return wait_s if wait_s > _NOTHING_S else 0.0
 
     def take(self, amount: float) -> tuple[float, float]:
@@ -60,7 +63,8 @@ class Bucket(AsyncLimiter):
         Such amounts pass only through an empty bucket. The server's would not be empty yet if it counts a little more,
         or gets calls a little later.
         """
-        before = self.level
+        self._leak()
+        before = self._level
         self._level += amount if amount <= self.max_rate else (1 + _REST) * amount
         return before, self._level
 
