@@ -18,7 +18,7 @@ from qloragen import Session, SetupError, arehearse, rehearse
 from qloragen.engine.bound import Bound
 from qloragen.rehearsing import whole
 from qloragen.rehearsing.making import WHOLE
-from qloragen.rehearsing.text import spell
+from qloragen.rehearsing.spelling import spell
 from qloragen.settings import load
 from qloragen.simulator import Batches, Fault, Latency, Model, Outage, Provider, SimulatedClient, Simulation
 from qloragen.testing import run_virtually

@@ -18,6 +18,7 @@ from qloragen.engine.statistics import ModelStatistics
 from qloragen.errors import SettingsError
 from qloragen.rehearsing.assuming import assumptions
 from qloragen.rehearsing.binding import bindings_of
+from qloragen.rehearsing.course import PLAIN, over_time
 from qloragen.rehearsing.cpu import HTTP_CALL_S, cpu_of
 from qloragen.rehearsing.fitting import fit
 from qloragen.rehearsing.left import with_what_is_left
@@ -26,7 +27,8 @@ from qloragen.rehearsing.observed import Moment, Observed
 from qloragen.rehearsing.profile import Profile
 from qloragen.rehearsing.provider import ASSUMED, Said, simulation_of
 from qloragen.rehearsing.reading import FULL, Evenly, surveyed
-from qloragen.rehearsing.text import PLAIN, bound_by, dollars, models_table, outcomes, over_time, spell
+from qloragen.rehearsing.spelling import dollars, spell
+from qloragen.rehearsing.text import bound_by, models_table, outcomes
 from qloragen.rehearsing.timeline import Recorder
 from qloragen.rehearsing.traits import Traits
 from qloragen.rehearsing.values import Binding, Cpu
@@ -372,6 +374,14 @@ def test_half_of_a_limit_is_half_a_block_and_all_of_it_a_whole_one():
     assert "RPM       █▄█▄ " in said
     assert "at most 100 of 100" in said
     assert "each column is 1 min 00 s" in said or "each column is 60.0 s" in said
+
+
+def test_the_most_is_that_of_a_minute_and_not_of_a_moment():
+    moments = tuple(Moment(10.0 * n, 10.0, 60 if n == 3 else 2, 0, 0.0) for n in range(12))
+
+    said = over_time(observed({MODEL: seen(rpm=100)}, makespan_s=120, moments={MODEL: moments}))
+
+    assert "at most 70 of 100" in said
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 
 from .advice import Advice
+from .course import over_time
 from .observed import Moment, Observed
-from .text import about, bound_by, bound_table, dollars, listed, models_table, outcomes, over_time, spell
+from .spelling import dollars, spell
+from .text import about, bound_by, bound_table, listed, models_table, outcomes
 from .values import Binding, Cpu, Memory
 
 _MIB = 2**20
