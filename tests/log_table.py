@@ -13,7 +13,7 @@ from typing import Any
 
 from .documents import ROOT
 
-CONTEXT = {"run", "article", "stage", "type"}
+CONTEXT = {"run", "article", "stage", "type", "rehearsal"}
 """Fields that an event has wherever it comes from, while it is about one."""
 _LEVELS = {"debug", "info", "warning", "error"}
 _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.+) \| (.*)\|$", re.MULTILINE)
