@@ -68,9 +68,13 @@ class Counts:
         texts: Attributes = {**about, "gen_ai.token.modality": "text"}
         self._used["input_tokens"].add(usage.prompt_tokens, texts)
         self._used["output_tokens"].add(usage.completion_tokens, texts)
-        self._used["cache_read.input_tokens"].add(usage.cached_tokens, texts)
-        self._used["cache_write.input_tokens"].add(usage.cache_write_tokens, texts)
-        self._used["reasoning.output_tokens"].add(usage.reasoning_tokens, texts)
+        for name, tokens in (
+            ("cache_read.input_tokens", usage.cached_tokens),
+            ("cache_write.input_tokens", usage.cache_write_tokens),
+            ("reasoning.output_tokens", usage.reasoning_tokens),
+        ):
+            if tokens:  # parts of the sums, of which most replies have none
+                self._used[name].add(tokens, texts)
         if cost_usd is None:
             self._unpriced.add(1, {**about, **purpose(cell)})
         else:
