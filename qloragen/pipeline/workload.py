@@ -37,6 +37,8 @@ class Types:
 
     sizes: Sizes = field(default_factory=Sizes)
     types: int = 0
+    cell_chars: int = 0
+    """Sum of the articles' characters over these types: what a record is made of for each."""
     _squares: float = 0.0
     _products: float = 0.0
 
@@ -44,6 +46,7 @@ class Types:
         """Take in an article that was classified."""
         self.sizes.add(chars)
         self.types += types
+        self.cell_chars += chars * types
         size = log(max(chars, 1))
         self._squares += size * size
         self._products += size * types
@@ -73,6 +76,8 @@ class Calls:
     replies: int = 0
     first: int = 0
     """Those of them that were the first one to their cell in this process."""
+    first_chars: int = 0
+    """Of the articles that these were about."""
     latency_s: float = 0.0
     latency_s2: float = 0.0
     tokens: int = 0
@@ -86,6 +91,7 @@ class Calls:
         tokens = completion.usage.prompt_tokens + completion.usage.completion_tokens
         self.replies += 1
         self.first += first
+        self.first_chars += first * chars
         self.latency_s += completion.latency_s
         self.latency_s2 += completion.latency_s**2
         self.tokens += tokens
@@ -129,11 +135,6 @@ class Workload:
     """By stage and model."""
     _open: dict[str, int] = field(default_factory=dict)
     """Articles that are worked on, and their characters."""
-
-    @property
-    def open_chars(self) -> float | None:
-        """Mean size of the articles that are worked on; None where there are none."""
-        return sum(self._open.values()) / len(self._open) if self._open else None
 
     @contextmanager
     def about(self, article: Article) -> Iterator[None]:

@@ -19,7 +19,7 @@ from ..engine.statistics import ModelStatistics
 from ..pipeline.workload import Workload
 from ..types import Stage
 from .chance import latency_of
-from .remaining import Expected, Load, loads, totals
+from .remaining import Expected, Load, Unanswered, loads, totals
 from .track import Track
 
 _WINDOW, _SLACK = 32, 1.2
@@ -59,7 +59,7 @@ class Forecast:
     def left_s(self, work: Workload, expected: Expected, models: Mapping[str, ModelStatistics]) -> float | None:
         """Return in how many seconds all is done, as of the moment that was noted last; None while that cannot be
         told."""
-        left = loads(work, expected, self._terms.routes, self._unanswered_s(work))
+        left = loads(work, expected, self._terms.routes, self._unanswered(work))
         if left is None or not self._tracks:
             return None
         times = [
@@ -67,11 +67,11 @@ class Forecast:
         ]
         return max([_chain_s(work, expected, left), *times])
 
-    def _unanswered_s(self, work: Workload) -> dict[str, float]:
+    def _unanswered(self, work: Workload) -> dict[str, Unanswered]:
         answered = dict.fromkeys(self._tracks, 0.0)
         for (_, model), calls in work.calls.items():
             answered[model] = answered.get(model, 0.0) + calls.latency_s
-        return {name: track.unanswered_s(answered[name]) for name, track in self._tracks.items()}
+        return {name: track.unanswered(answered[name]) for name, track in self._tracks.items()}
 
     def _of_model(self, name: str, load: Load, counts: ModelStatistics) -> float:
         track, latency = self._tracks[name], latency_of(load.latency_s, load.variance_s2)

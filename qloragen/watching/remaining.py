@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..pipeline.workload import Calls, Sizes, Workload
 from ..types import Stage
@@ -17,8 +18,9 @@ _LATER_IS_SLOWER = 1.3
 """Replies of a stage that has not begun, against those heard so far: generations are longer than classifications."""
 _EARLY_WEIGHT = 3.0
 """Replies by which that assumption is to be outweighed."""
-_UNHEARD = 0.2
-"""What the time that unanswered calls have taken so far counts for: the first replies are the quick ones."""
+_UNANSWERED_WEIGHT, _WHOLE = 0.3, 1.5
+"""The first replies are the quick ones: so calls in flight count as well, by so much, as if they took so many times as
+long as they have, and at least as long as the others."""
 _USUAL_TOKENS = 2_000.0
 
 
@@ -37,6 +39,17 @@ class Expected:
     """Records that the others are likely to need, by earlier sessions."""
     judgements: int | None = None
     """Where it judges: all that is to be done."""
+
+
+class Unanswered(NamedTuple):
+    """Calls in flight."""
+
+    calls: int
+    so_far_s: float
+    """How long they have taken, all together."""
+
+
+_NONE = Unanswered(0, 0.0)
 
 
 @dataclass(slots=True)
@@ -96,12 +109,11 @@ def loads(
     work: Workload,
     expected: Expected,
     routes: Mapping[Stage, str],
-    unanswered_s: Mapping[str, float],
+    unanswered: Mapping[str, Unanswered],
 ) -> Mapping[str, Load] | None:
     """Return what is left to be asked, by model; None while that cannot be told.
 
-    `routes` are the models of stages of which nothing was heard; `unanswered_s` is how long the calls that are in
-    flight have taken so far, all together, by model.
+    `routes` are the models of stages of which nothing was heard; `unanswered` are the calls in flight, by model.
     """
     cells = totals(work, expected)
     if cells is None or not work.calls:
@@ -115,7 +127,7 @@ def loads(
         replies = sum(calls.replies for calls in heard.values())
         for model, calls in heard.items():
             load, share = found.setdefault(model, Load()), calls.replies / replies
-            mean_s = _mean_s(calls, unanswered_s.get(model, 0.0), _usual_s(work) if stage == "generate" else None)
+            mean_s = _mean_s(calls, unanswered.get(model, _NONE), _usual_s(work) if stage == "generate" else None)
             load.calls += left.calls * share
             load.slot_s += left.calls * share * mean_s
             load.tokens += share * _tokens(calls, left, work, expected)
@@ -129,7 +141,9 @@ class _Left:
 
     calls: float
     opened: float
-    """Those of them that are about articles which are worked on."""
+    """Those of them that are about articles which are classified."""
+    opened_chars: float | None
+    """How long these articles are; None: not known."""
 
 
 def _left(work: Workload, stage: Stage, total: float) -> _Left:
@@ -139,7 +153,10 @@ def _left(work: Workload, stage: Stage, total: float) -> _Left:
     again = max(0, first - work.ended[stage])  # answered, and not ended: the reply was refused, and is asked for anew
     asks = (replies + again + _USUAL_ASKS * _USUAL_WEIGHT) / (first + _USUAL_WEIGHT)
     calls = max(0.0, total - answered) * asks + again
-    return _Left(calls, min(calls, max(0.0, (work.found[stage] - answered) * asks)))
+    opened = min(calls, max(0.0, (work.found[stage] - answered) * asks))
+    typed, asked = work.typed, sum(calls.first_chars for calls in heard)
+    known = stage == "generate" and typed.types == work.found[stage] > first and typed.cell_chars > asked
+    return _Left(calls, opened, (typed.cell_chars - asked) / (typed.types - first) if known else None)
 
 
 def _usual_s(work: Workload) -> float:
@@ -155,9 +172,13 @@ def _add_unheard(load: Load, calls: float, mean_s: float) -> None:
     load.variance_s2 = max(load.variance_s2, (mean_s / 2) ** 2)
 
 
-def _mean_s(calls: Calls, unanswered_s: float, usual_s: float | None) -> float:
-    """Return the mean latency, with something for those calls that are not answered yet."""
-    sum_s, count = calls.latency_s + _UNHEARD * unanswered_s, float(calls.replies)
+def _mean_s(calls: Calls, unanswered: Unanswered, usual_s: float | None) -> float:
+    """Return the mean latency; `usual_s` is what is known besides."""
+    sum_s, count = calls.latency_s, float(calls.replies)
+    if unanswered.calls:
+        each_s = max(sum_s / count, _WHOLE * unanswered.so_far_s / unanswered.calls)
+        sum_s += _UNANSWERED_WEIGHT * unanswered.calls * each_s
+        count += _UNANSWERED_WEIGHT * unanswered.calls
     if usual_s is not None:
         sum_s, count = sum_s + _EARLY_WEIGHT * usual_s, count + _EARLY_WEIGHT
     return sum_s / count
@@ -165,8 +186,9 @@ def _mean_s(calls: Calls, unanswered_s: float, usual_s: float | None) -> float:
 
 def _tokens(calls: Calls, left: _Left, work: Workload, expected: Expected) -> float:
     """Return the tokens of all calls that are left, by the sizes of the articles that they are about."""
-    sizes, taken = expected.sizes, work.taken
-    later = None
-    if sizes is not None and sizes.articles > taken.articles:
-        later = (sizes.chars - taken.chars) / (sizes.articles - taken.articles)
-    return left.opened * calls.tokens_at(work.open_chars) + (left.calls - left.opened) * calls.tokens_at(later)
+    sizes, classified = expected.sizes, work.typed.sizes
+    if sizes is None or sizes.articles <= classified.articles:
+        return left.calls * calls.tokens_at(left.opened_chars)
+    later = (sizes.chars - classified.chars) / (sizes.articles - classified.articles)
+    opened = left.opened if left.opened_chars is not None else 0.0
+    return opened * calls.tokens_at(left.opened_chars) + (left.calls - opened) * calls.tokens_at(later)

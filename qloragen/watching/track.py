@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from ..engine.bound import Bound
 from ..engine.gate import Cause
 from ..engine.statistics import ModelStatistics
+from .remaining import Unanswered
 
 _LEAST_S, _SHARE = 40.0, 0.4
-"""The window that is looked at: so long, and at least that part of the time so far."""
+"""The window that is looked at: so long, and at least that part of the time so far; half of that of a young session."""
 _STEPS = 100
 """Moments that are remembered of it."""
 _LITTLE_S = 3.0
@@ -74,10 +75,10 @@ class Track:
         """How long nothing was sent."""
         return max(0.0, self._active_s - self._sent_at_s)
 
-    def unanswered_s(self, answered_s: float) -> float:
-        """Return how long the calls that are in flight have taken so far, all together; `answered_s` is the latency of
-        those that are answered."""
-        return max(0.0, self._in_flight_s - answered_s) if self._window and self._window[-1].in_flight else 0.0
+    def unanswered(self, answered_s: float) -> Unanswered:
+        """Return the calls that are in flight; `answered_s` is the latency of those that are answered."""
+        calls = self._window[-1].in_flight if self._window else 0
+        return Unanswered(calls, max(0.0, self._in_flight_s - answered_s))
 
     def busy_at_level_s(self) -> float | None:
         """Return for how long requests have waited while as many calls might be in flight as now, which are more than
@@ -140,7 +141,7 @@ class Track:
             self._active_s, self._in_flight_s, self._limit_s = last.at_s, last.in_flight_s, last.limit_s
 
     def _remember(self, moment: Moment) -> None:
-        span_s = max(_LEAST_S, _SHARE * self._active_s)
+        span_s = max(_SHARE * self._active_s, min(_LEAST_S, self._active_s / 2))
         window = self._window
         while len(window) > 2 and window[1].at_s <= moment.at_s - span_s:
             window.popleft()
