@@ -17,7 +17,7 @@ import qloragen
 from qloragen import Session, SetupError, arehearse, rehearse
 from qloragen.engine.bound import Bound
 from qloragen.rehearsing import whole
-from qloragen.rehearsing.making import WHOLE
+from qloragen.rehearsing.preparing import WHOLE
 from qloragen.rehearsing.spelling import spell
 from qloragen.settings import load
 from qloragen.simulator import Batches, Fault, Latency, Model, Outage, Provider, SimulatedClient, Simulation
@@ -54,11 +54,11 @@ def test_a_rehearsal_is_what_the_run_comes_to(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_rehearsal():
-    faults = (Fault("503", 0.1), Fault("rate_limited", 0.05))
-    articles = some_articles(10)
+    faults = (Fault("503", 0.3), Fault("rate_limited", 0.05))
+    articles, one_by_one = some_articles(6), load(max_concurrency=1)
 
     first, second = (
-        whole.play(articles, load(), replace(a_provider(p99_s=5.0, seed=3), faults=faults)) for _ in range(2)
+        whole.play(articles, one_by_one, replace(a_provider(p99_s=5.0, seed=3), faults=faults)) for _ in range(2)
     )
 
     assert first.provider == second.provider

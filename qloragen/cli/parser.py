@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..calibrating import SAMPLE
-from ..rehearsing.making import WHOLE
+from ..rehearsing.preparing import WHOLE
 from ..report.browsing import MOST as MOST_BROWSED
 from . import simulate
 from .assignments import assignment, merged

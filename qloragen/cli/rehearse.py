@@ -15,7 +15,8 @@ from ..errors import SettingsError
 from ..logs import configure
 from ..loop import block_on
 from ..rehearsing.course import PLAIN
-from ..rehearsing.making import Wish, rehearsed
+from ..rehearsing.making import rehearsed
+from ..rehearsing.preparing import Wish
 from ..rehearsing.profile import read_profile
 from ..rehearsing.provider import Said
 from ..rehearsing.spelling import spell

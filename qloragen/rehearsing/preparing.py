@@ -1,0 +1,129 @@
+"""What a rehearsal needs before it is played: settings, articles, and what the provider is like."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio.to_thread
+
+from ..assembly import job_of, options_of, specs_of
+from ..background import threaded
+from ..bounds import spent_of
+from ..engine.pricing import origin
+from ..engine.spec import ModelSpec
+from ..errors import SetupError
+from ..pipeline.job import Job
+from ..session import Source
+from ..settings import Settings
+from ..simulator import Simulation
+from ..sources import Options
+from ..store.names import JOURNAL
+from ..store.run import reading_run
+from ..store.state import State
+from ..types import Article
+from .fitting import fit
+from .left import is_finished, with_what_is_left
+from .profile import Profile, read_profile
+from .provider import Said, simulation_of
+from .reading import Found, read_through, surveyed
+from .values import Rehearsing
+
+WHOLE = 500
+"""Up to so many articles are all played by the real pipeline, unless another number is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be rehearsed, and how."""
+
+    out: str | Path | None = None
+    limit: int | None = None
+    articles: int | None = None
+    whole: int = WHOLE
+    provider: Simulation | str | Path | None = None
+    said: Said = field(default_factory=Said)
+    advice: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A rehearsal that can be played, and what its report says besides."""
+
+    plan: Rehearsing
+    found: Found
+    profile: Profile | None
+    prices: dict[str, str]
+    advice: bool
+
+
+async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
+    """Read the source, and draw from it what the real pipeline is to play.
+
+    Raises:
+        SetupError: As for `rehearse`.
+    """
+    _check(wish)
+    settings = fit(settings)
+    job = await anyio.to_thread.run_sync(job_of, settings)
+    specs = await anyio.to_thread.run_sync(specs_of, settings)
+    profile, simulation = await anyio.to_thread.run_sync(_provider, wish, specs)
+    most = min(wish.whole, wish.articles or wish.whole)
+    async with _state(wish.out) as state:
+        options = options_of(settings, job, specs)
+        if state is None:
+            found = await surveyed(source, options, wish.limit, most)
+        else:
+            found = await _left(source, wish.limit, most, options, job, state)
+            settings = with_what_is_left(settings, spent_of(state.ledger))
+    _check_found(found)
+    plan = Rehearsing(settings, simulation, found.articles, wish.articles or found.total)
+    return Prepared(plan, found, profile, {spec.name: origin(spec.price) for spec in specs}, wish.advice)
+
+
+def _check(wish: Wish) -> None:
+    for name, value in (("limit", wish.limit), ("articles", wish.articles), ("whole", wish.whole)):
+        if value is not None and value < 1:
+            raise SetupError(f"{name} is {value}; it must be 1 or more.")
+
+
+def _provider(wish: Wish, specs: tuple[ModelSpec, ...]) -> tuple[Profile | None, Simulation]:
+    match wish.provider:
+        case Simulation():
+            return None, wish.provider
+        case None:
+            return None, simulation_of(specs, wish.said, None)
+        case place:
+            profile = read_profile(Path(place))
+            return profile, simulation_of(specs, wish.said, profile)
+
+
+def _check_found(found: Found) -> None:
+    if found.total:
+        return
+    if found.finished:
+        raise SetupError("All articles of the source are finished in the run directory: nothing to rehearse.")
+    why = ", ".join(f"{count} {reason}" for reason, count in found.skips.items())
+    raise SetupError(f"There is no article in the source{f' ({why})' if why else ''}: nothing to rehearse.")
+
+
+@asynccontextmanager
+async def _state(out: str | Path | None) -> AsyncIterator[State | None]:
+    """Yield what the run in a directory has come to; None where there is none."""
+    if out is None or not (Path(out) / JOURNAL).exists():
+        yield None
+        return
+    async with threaded(reading_run(Path(out))) as state:
+        yield state
+
+
+async def _left(source: Source, limit: int | None, most: int, options: Options, job: Job, state: State) -> Found:
+    """Read what a run has not finished, as it would: nothing is left out that it has begun."""
+
+    def begun(article: Article) -> bool:
+        return state.article_offset(article.content_hash, article.format) is not None
+
+    options = replace(options, known=begun)
+    return await read_through(source, options, limit, most, lambda article: is_finished(state, job, article))
