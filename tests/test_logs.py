@@ -7,6 +7,8 @@ import json
 import logging
 import subprocess
 import sys
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -69,6 +71,14 @@ def test_a_json_line_has_event_level_time_and_fields(lines):
     event = logged(lines)
     assert event.pop("timestamp")
     assert event == {"event": "retry", "level": "info", "model": "m", "wait_s": 0.5, "types": [1, 2]}
+
+
+def test_what_json_cannot_hold_becomes_text(lines):
+    get_logger().info("odd", count=2**70, share=float("nan"), path=Path("a/b"), deep={1: {2**64: Decimal("0.1")}})
+
+    event = logged(lines)
+    assert (event["count"], event["share"], event["path"]) == (str(2**70), None, "a/b")
+    assert event["deep"] == {"1": {str(2**64): "0.1"}}
 
 
 def test_events_below_the_level_are_left_out(lines):
@@ -143,6 +153,18 @@ def test_long_values_are_cut(lines):
 )
 def test_keys_tokens_and_credentials_are_redacted(text, redacted):
     assert redact(text) == redacted
+
+
+@given(
+    st.lists(st.text(alphabet="ab \n\t,.é", max_size=5), min_size=2, max_size=2),
+    st.sampled_from(
+        ["sk-{}", "BEARER {}", "http://{}@h", "password={}", "?key={}", '"secret": "{}"', "'auth_token':'{}'"]
+    ),
+)
+def test_a_secret_is_found_whatever_is_around_it(around, form):
+    secret = "Zq9x" * 5
+
+    assert secret not in redact(f" {form.format(secret)} ".join(around))
 
 
 def test_the_key_in_use_is_redacted_whatever_it_looks_like(monkeypatch):
