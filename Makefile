@@ -64,6 +64,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/first_pass.py --short
 	$(BIN)/python benchmarks/telemetry.py --short
 	$(BIN)/python benchmarks/report_speed.py --short
+	$(BIN)/python benchmarks/eta.py --short
 
 requirements:  ## pin again; needs uv
 	uv pip compile $(PINS) --extra local --group build -o requirements/demo.txt

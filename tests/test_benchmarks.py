@@ -113,6 +113,15 @@ def test_estimates_are_held_against_the_runs_that_follow(tmp_path):
     assert found["times"][0]["said to bind"] == "RPM of gpt-6-luna"
 
 
+def test_forecasts_are_held_against_the_end_of_the_run(tmp_path):
+    found = run("eta.py", tmp_path, "--only", "few calls in flight")
+
+    [row] = found["table"]
+    assert row["scenario"] == "few calls in flight"
+    assert float(row["told from"].rstrip("%")) < 10
+    assert abs(float(row["worst"].rstrip("%"))) < 50
+
+
 def test_ways_to_share_a_prefix_are_compared(tmp_path):
     found = run("sharing.py", tmp_path, "--articles", "1")
 
