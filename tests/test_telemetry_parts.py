@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.trace import StatusCode
 
 from qloragen import SettingsError
 from qloragen.settings import load
@@ -25,7 +26,7 @@ from qloragen.view import Allowance, BatchView, ModelView, Paused, Spent, View
 
 from .engines import request_for
 from .telemetries import SERVER, Traced, attributes, by
-from .values import NOON
+from .values import NOON, a_cell
 
 MODEL = ModelView(
     in_flight=3,
@@ -91,6 +92,31 @@ async def test_of_a_model_on_this_machine_no_address_is_told():
     [call] = traced.calls
     assert not {name for name in attributes(call) if name.startswith("server.")}
     assert attributes(call)["gen_ai.provider.name"] == "openai"
+
+
+async def test_a_call_outside_of_any_article_and_cell_is_told_of_neither():
+    traced = Traced()
+    with traced.observer.article(Article("a", "Text.")), traced.observer.cell(a_cell("c")):
+        traced.observer.attempt(request_for(), number=1, waited_s=0.0).failed("timeout", None)
+
+    traced.observer.attempt(request_for(), number=1, waited_s=0.0).failed("timeout", None)
+
+    inside, outside = traced.calls
+    assert inside.parent is not None
+    assert outside.parent is None
+    assert "qloragen.stage" in attributes(inside)
+    assert "qloragen.stage" not in attributes(outside)
+
+
+async def test_an_error_in_the_work_on_an_article_is_told_without_its_words():
+    traced = Traced()
+
+    with pytest.raises(ZeroDivisionError), traced.observer.article(Article("a", "Text.")):
+        raise ZeroDivisionError("words of the article")
+
+    [span] = traced.articles
+    assert attributes(span) == {"qloragen.article.id": "a", "qloragen.outcome": "error"}
+    assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
 
 
 # ------------------------------------------------------------------------------------------------------ what is replied

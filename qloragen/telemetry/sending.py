@@ -79,8 +79,10 @@ def _end(endings: list[Callable[[], object]], troubles: _Troubles) -> None:
     news: SimpleQueue[Literal["sent", "trouble"]] = SimpleQueue()
 
     def send(ending: Callable[[], object]) -> None:
-        ending()
-        news.put("sent")
+        try:
+            ending()
+        finally:
+            news.put("sent")
 
     troubles.tell = lambda: news.put("trouble")
     for ending in endings:
