@@ -275,6 +275,40 @@ def test_whatever_happens_the_share_that_is_used_is_a_share_and_little_is_rememb
     assert 1 <= track.mean_limit() <= 8
 
 
+STEP = st.fixed_dictionaries(
+    {
+        "in_flight": st.integers(0, 64),
+        "max_in_flight": st.integers(1, 512),
+        "completed": st.integers(0, 9),
+        "rate_limited": st.integers(0, 9),
+        "rpm": st.none() | st.integers(1, 10_000),
+        "tpm": st.none() | st.integers(1, 10_000_000),
+        "pause": st.none() | st.sampled_from([Pause(cause, "", None) for cause in Cause]),
+    }
+)
+
+
+@given(
+    st.lists(STEP, min_size=1, max_size=30),
+    st.lists(st.tuples(st.sampled_from(["classify", "generate", "judge"]), st.floats(0, 900), st.integers(0, 9_000))),
+    st.builds(Expected, st.integers(0, 500), st.none(), st.none() | st.integers(0, 500), st.integers(0, 500)),
+)
+def test_whatever_happens_a_forecast_is_a_time_or_none(steps, replies, expected):
+    forecast, work = Forecast(Terms({"generate": "gpt-a"}, {"gpt-a": 512}), 0.0), Workload()
+    for number, (stage, latency_s, chars) in enumerate(replies):
+        work.found[stage] += number % 3
+        work.ended[stage] += number % 2
+        work.typed.add(chars, number % 7)
+        work.calls.setdefault((stage, "gpt-a"), Calls()).add(a_reply(latency_s), chars, first=number % 2 == 0)
+    for second, step in enumerate(steps):
+        counts = at(second, **step)
+        forecast.note(second, {"gpt-a": counts})
+
+        left_s = forecast.left_s(work, expected, {"gpt-a": counts})
+
+        assert left_s is None or 0 <= left_s < float("inf")
+
+
 @given(st.floats(0.1, 60), st.floats(0, 1_000), st.floats(1, 10_000), st.floats(0, 300))
 def test_more_calls_never_end_earlier_and_what_has_lasted_ends_some_time(mean_s, variance_s2, calls, age_s):
     latency = latency_of(mean_s, variance_s2)

@@ -42,6 +42,9 @@ class Moment:
     """Of the replies."""
 
 
+_BEGINNING = Moment(0.0, 0.0, 0, 0.0, 0.0, 0, 0, 0)
+
+
 class Track:
     """Follows one model; `note` is called about every second, times are of the event loop's clock."""
 
@@ -117,7 +120,7 @@ class Track:
         return min(last.busy_s - first.busy_s, last.at_s - first.at_s)
 
     def _ends(self) -> tuple[Moment, Moment]:
-        return self._window[0], self._window[-1]
+        return (self._window[0], self._window[-1]) if self._window else (_BEGINNING, _BEGINNING)
 
     def _moment(self, counts: ModelStatistics) -> Moment:
         return Moment(
