@@ -10,11 +10,14 @@ import select
 import struct
 import subprocess
 import termios
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from rich.cells import cell_len
+
+from qloragen.simulator import Call, Effect, Script
 
 _CODE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])")
 _KNOWN = "AJKm"
@@ -142,6 +145,17 @@ class Drawn:
                 wrapped += [True] * (len(pieces) - 1) + [False]
                 line = []
         self._rows, self._wrapped, self._row, self._column = rows, wrapped, row, column
+
+
+def answering_two(waiting: threading.Event) -> Script:
+    """Return what lets a server answer two calls and all others wait; `waiting` is set when two of those are there."""
+
+    def effect(call: Call) -> Effect:
+        if call.index == 3:
+            waiting.set()
+        return Effect(delay_s=0 if call.index < 2 else 3600)
+
+    return effect
 
 
 class Seat:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from qloragen.simulator import Call, Effect, error
+from qloragen.simulator import error
 
-from .screens import Drawn, Seat, seated
+from .screens import Drawn, Seat, answering_two, seated
 from .test_cli import QLORAGEN
 
 NONE_OF_OURS = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
@@ -26,13 +26,7 @@ def a_usual_terminal(monkeypatch):
 def stuck(serve):
     """A server that answers two calls and lets all others wait, and the event that two of those have arrived."""
     waiting = threading.Event()
-
-    def answer_two(call: Call) -> Effect:
-        if call.index == 3:
-            waiting.set()
-        return Effect(delay_s=0 if call.index < 2 else 3600)
-
-    return serve(faults=answer_two), waiting
+    return serve(faults=answering_two(waiting)), waiting
 
 
 @dataclass
