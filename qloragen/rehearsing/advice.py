@@ -84,13 +84,16 @@ def _rank(advice: Advice) -> float:
 
 
 def _useless(limits: Sequence[Ask], fixed: Container[str]) -> Iterator[Advice]:
-    """Yield the limits that have kept nobody waiting; `fixed` are models whose calls in flight are set to a number."""
-    for ask in limits:
-        if ask.useless and (ask.limit != "calls in flight" or ask.model in fixed):
-            tightest = max((one for one in limits if one.model == ask.model), key=lambda one: one.share)
-            why = f"{tightest.limit} binds" if tightest.worth_trying else "it has kept no call waiting"
-            sentence = f"More {ask.limit} for {ask.model}: changes nothing; {why}."
-            yield Advice(ask.change, "none", None, None, sentence)
+    """Yield for each model the limits that have kept none of its calls waiting; those of calls in flight only for models
+    that are `fixed`: theirs is set to a number."""
+    for model in dict.fromkeys(ask.model for ask in limits):
+        of_model = [ask for ask in limits if ask.model == model]
+        tightest = max(of_model, key=lambda one: one.share)
+        free = [ask for ask in of_model if ask.useless and (ask.limit != "calls in flight" or model in fixed)]
+        if free:
+            why = f"{tightest.limit} binds" if tightest.worth_trying else "none has kept its calls waiting"
+            sentence = f"More {' or '.join(ask.limit for ask in free)} for {model}: changes nothing; {why}."
+            yield Advice("; ".join(ask.change for ask in free), "none", None, None, sentence)
 
 
 def _sentence(variant: Variant, time: float | None, cost: float | None, seen: Observed) -> str:
