@@ -84,8 +84,8 @@ def _rank(advice: Advice) -> float:
 
 
 def _useless(limits: Sequence[Ask], fixed: Container[str]) -> Iterator[Advice]:
-    """Yield for each model the limits that have kept none of its calls waiting; those of calls in flight only for models
-    that are `fixed`: theirs is set to a number."""
+    """Yield for each model the limits that have kept none of its calls waiting; the calls in flight only of models that
+    are `fixed`: theirs are set to a number."""
     for model in dict.fromkeys(ask.model for ask in limits):
         of_model = [ask for ask in limits if ask.model == model]
         tightest = max(of_model, key=lambda one: one.share)
