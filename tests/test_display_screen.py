@@ -7,6 +7,7 @@ import io
 import os
 import pty
 import struct
+import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from qloragen.display.screen import MOST_WAITING, Paper, Screen, written_on
 
-from .screens import Drawn
+from .screens import Drawn, seated
 
 
 @dataclass
@@ -186,6 +187,34 @@ def test_a_terminal_of_another_encoding_gets_escapes_and_is_told_to_have_no_unic
             written += place.read()
         assert written == "é \\u2192\r\n\\u2192 é\r\n"
         assert not screen.unicode
+
+
+JOB = """
+import os, sys
+from rich.text import Text
+from qloragen.display.screen import Screen
+if sys.argv[1] == "background":
+    if os.fork():
+        os.wait()
+        sys.exit()
+    os.setpgid(0, 0)
+screen = Screen(sys.stderr)
+screen.open()
+for number in range(300):
+    screen.show([Text(f"row {number}")])
+    screen.write(f"line {number}\\n")
+screen.close()
+"""
+
+
+@pytest.mark.parametrize(("job", "draws"), [("foreground", True), ("background", False)])
+def test_a_job_in_the_background_writes_its_lines_and_draws_nothing_on_the_terminal_of_another(job, draws):
+    with seated([sys.executable, "-c", JOB, job]) as seat:
+        code = seat.to_the_end()
+
+    assert code == 0
+    assert [row for row in seat.screen.text if row] == [f"line {number}" for number in range(300)]
+    assert (b"row " in seat.written) == (b"\x1b" in seat.written) == draws
 
 
 @pytest.mark.parametrize(("size", "taken"), [((33, 7), (33, 7)), ((0, 0), (80, 24))])
