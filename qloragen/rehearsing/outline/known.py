@@ -1,8 +1,8 @@
 """Calls whose bodies are known beforehand, as the simulated provider reads them: no text is parsed, hashed or counted.
 
-Many articles of a run are played by each one of a sample, and each is another text to the prompt cache: what stands
-for a prefix that two articles of the sample have in common stands for it in all; any other is told apart by the number
-of the article that is played.
+Each article of a sample plays many, its copies, and each is another text to the prompt cache: what stands for a prefix
+that two articles of the sample have in common stands for it in all; any other is told apart by the number of the copy.
+So is chance: the first copy has that of the article itself, the others have their own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TEXTS: Mapping[str, object] = {"messages": (), "input": "", "tools": (True,), "
 """What takes the place of long parts of a body that is kept."""
 _CAPS = {name: f'"{name}":'.encode() for name in ("max_completion_tokens", "max_tokens")}
 """Names of caps, and how each stands in a body."""
-_IDENTITY = struct.Struct("<QII")
+_IDENTITY = struct.Struct("<QQI")
 
 
 class Mark(NamedTuple):
@@ -74,8 +74,8 @@ class Playing(NamedTuple):
     """A call that is being made."""
 
     known: Known
-    article: int
-    """Number of the article that is played."""
+    copy: int
+    """Which copy of the article is played, from 0."""
     again: int
     """0 when it is asked for the first time, 1 when its reply could not be used..."""
 
@@ -87,24 +87,24 @@ playing: ContextVar[Playing] = ContextVar("playing")
 class _Prompt:
     """See `simulator.prompts.Measured`."""
 
-    __slots__ = ("article", "breakpoints", "characters", "form", "tokens")
+    __slots__ = ("breakpoints", "characters", "copy", "form", "tokens")
 
-    def __init__(self, form: Form, article: int) -> None:
+    def __init__(self, form: Form, copy: int) -> None:
         self.form = form
-        self.article = article
+        self.copy = copy
         self.characters = form.characters
         self.tokens = form.tokens
         self.breakpoints = form.breakpoints
 
     @property
     def ends(self) -> Sequence[End]:
-        article = self.article
-        return [End(key if common else (key, article), tokens) for key, tokens, common in self.form.ends]
+        copy = self.copy
+        return [End(key if common else (key, copy), tokens) for key, tokens, common in self.form.ends]
 
     @property
     def blocks(self) -> Sequence[Hashable]:
-        article = self.article
-        return [key if common else (key, article) for key, _, common in self.form.blocks]
+        copy = self.copy
+        return [key if common else (key, copy) for key, _, common in self.form.blocks]
 
     def tokens_before(self, blocks: int) -> int:
         return self.form.blocks[blocks - 1].tokens if blocks else 0
@@ -145,7 +145,7 @@ class _Prefixes:
 class KnownCalls:
     """Reads the bodies of known calls, and answers them; see `simulator.bodies.Reader`.
 
-    A body in a form that was not foreseen is read once. Chance depends on the seed, the article and the call.
+    A body in a form that was not foreseen is read once. Chance depends on the seed, the call and the copy.
     """
 
     def __init__(self, seed: int) -> None:
@@ -166,14 +166,16 @@ class KnownCalls:
             known.cap = next((name for name in _CAPS if name in asked.body), None)
             known.forms[_size(raw, known.cap)[0]] = self._formed(known, asked)
 
-    def identify(self, raw: bytes) -> bytes:  # noqa: ARG002 - see `Reader.identify`
-        """See `Reader.identify`; the call is known without its body."""
-        known, article, again = playing.get()
-        return identify(_IDENTITY.pack(article, known.serial, again), self._seed)
+    def identify(self, raw: bytes) -> bytes:
+        """See `Reader.identify`."""
+        known, copy, again = playing.get()
+        if not copy and not again:
+            return self._reader.identify(raw)
+        return identify(_IDENTITY.pack(known.serial, copy, again), self._seed)
 
     def read(self, raw: bytes, endpoint: Endpoint) -> Asked | Unreadable:
         """See `Reader.read`."""
-        known, article, _ = playing.get()
+        known, copy, _ = playing.get()
         size, cap = _size(raw, known.cap)
         form = known.forms.get(size)
         if form is None:
@@ -183,7 +185,7 @@ class KnownCalls:
             form = known.forms[size] = self._formed(known, asked)
         self._form = form
         body = form.body if known.cap is None or cap is None else {**form.body, known.cap: cap}
-        return Asked(body, _Prompt(form, article))
+        return Asked(body, _Prompt(form, copy))
 
     def answer(self, _body: Mapping[str, object]) -> Answer:
         """Return what the model answers to the body that was read last."""

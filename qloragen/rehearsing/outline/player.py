@@ -18,6 +18,9 @@ from ...pipeline.prefix import Prefix
 from ...types import Completion, LostCall, Request, Usage
 from .known import OBJECT, TEXT, Known, Playing, playing
 
+_TURNS = 3
+"""Turns of the loop that it takes to read an article: so the first ones do not come in one and the same moment, before
+any reply says what the limits are."""
 _WELL = frozenset({"stop", "tool_calls"})
 
 
@@ -31,13 +34,15 @@ class CellPart:
     """So often is it asked for in all, where replies cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ArticlePart:
     """What there is to play of an article; see `ArticleShape`."""
 
     classification: CellPart
     records: tuple[CellPart, ...]
     shared: bool
+    copies: int = 0
+    """How often it has been played."""
 
 
 class Player:
@@ -51,22 +56,20 @@ class Player:
         self.cost_usd: Decimal | None = Decimal(0)
         """None once the cost of a call is unknown."""
         self._engine = engine
+        self._source = asyncio.Lock()
 
     @property
     def usage(self) -> dict[str, Usage]:
         """What was billed, by model."""
         return {model: Usage(*sums) for model, sums in self._usage.items()}
 
-    async def work(self, crew: Crew, articles: Iterator[tuple[int, ArticlePart]]) -> None:
-        """Play one article after the other, as long as there are any and the crew needs this worker.
-
-        Each comes with the number by which the provider knows it.
-        """
-        for number, article in articles:
-            if self.stopped:
-                break
+    async def work(self, crew: Crew, articles: Iterator[ArticlePart]) -> None:
+        """Play one article after the other, as long as there are any and the crew needs this worker."""
+        while (article := await self._taken(articles)) is not None:
+            copy = article.copies
+            article.copies += 1
             try:
-                await self._article(number, article)
+                await self._article(copy, article)
             except RunStopped as reason:
                 self._stop(reason)
             else:
@@ -75,42 +78,49 @@ class Player:
                 return
         crew.dismiss()
 
-    async def _article(self, number: int, article: ArticlePart) -> None:
-        if not await self._cell(number, article.classification, None):
+    async def _taken(self, articles: Iterator[ArticlePart]) -> ArticlePart | None:
+        """Return the next article, unless there is none or the run has stopped; one worker takes after the other."""
+        async with self._source:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            return None if self.stopped else next(articles, None)
+
+    async def _article(self, copy: int, article: ArticlePart) -> None:
+        if not await self._cell(copy, article.classification, None):
             return
         prefix = Prefix(shared=article.shared)
         # Tasks of asyncio: those of anyio would cost as much again as all that a call does here.
         async with asyncio.TaskGroup() as tasks:
             for cell in article.records:
-                tasks.create_task(self._record(number, cell, prefix))
+                tasks.create_task(self._record(copy, cell, prefix))
                 if prefix.shared and not prefix.written:
                     await prefix.decided()
         if self.stopped:
             raise self.stopped
 
-    async def _record(self, number: int, cell: CellPart, prefix: Prefix) -> None:
+    async def _record(self, copy: int, cell: CellPart, prefix: Prefix) -> None:
         try:
-            made = await self._cell(number, cell, prefix)
+            made = await self._cell(copy, cell, prefix)
             self.records += made  # read and written in one go: others count too
         except RunStopped as reason:
             self._stop(reason)
         finally:
             prefix.left()
 
-    async def _cell(self, number: int, cell: CellPart, prefix: Prefix | None) -> bool:
+    async def _cell(self, copy: int, cell: CellPart, prefix: Prefix | None) -> bool:
         """Ask until a reply can be used; returns whether one could."""
         if not cell.calls:
             self.failures += 1
             return False
         try:
-            used = await self._asked(number, cell, prefix)
+            used = await self._asked(copy, cell, prefix)
         except RequestFailed as error:
             self._failed(error)
             return False
         self.rejections += not used
         return used
 
-    async def _asked(self, number: int, cell: CellPart, prefix: Prefix | None) -> bool:
+    async def _asked(self, copy: int, cell: CellPart, prefix: Prefix | None) -> bool:
         last = len(cell.calls) - 1
         for ask in range(cell.most_asks):
             known = cell.calls[min(ask, last)]
@@ -118,7 +128,7 @@ class Player:
             if prefix:
                 prefix.asks()
                 request = known.following if prefix.written else request
-            playing.set(Playing(known, number, ask))
+            playing.set(Playing(known, copy, ask))
             completion = await self._engine.complete(request, lost=self._lost)
             self._pay(request.model, completion.usage, completion.cost_usd)
             if prefix:

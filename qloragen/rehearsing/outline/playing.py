@@ -74,7 +74,7 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
     with _left_alone():
         async with background(recorder.keep), anyio.create_task_group() as workers:
             crew = Crew(workers, partial(open_articles, settings, engine, in_batches=False))
-            order = enumerate(parts[one] for one in dealt(len(parts), articles, simulation.seed))
+            order = (parts[one] for one in dealt(len(parts), articles, simulation.seed))
             crew.hire(partial(player.work, crew, order))
     end_s = anyio.current_time()
     models = engine.statistics
@@ -116,8 +116,7 @@ def _left_alone() -> Iterator[None]:
 
 
 def _parts(shapes: Sequence[ArticleShape], job: Job) -> list[ArticlePart]:
-    serials = iter(range(2**32))
-    parts = []
+    parts, serials = [], iter(range(2**63))
     for shape in shapes:
         classification = _part(shape.classification, job.classifier.most_asks, serials)
         records = tuple(_part(cell, job.record_asks, serials) for cell in shape.records)
