@@ -28,6 +28,9 @@ FLUSH_S = 2.0
 not answer would be tried for half a minute."""
 _UNKNOWN = "unknown_service"
 _NONE = "none"
+_REMEDY = (
+    "the run goes on without; OTEL_EXPORTER_OTLP_ENDPOINT should be the address of a collector that takes OTLP by HTTP"
+)
 
 log = get_logger()
 
@@ -113,4 +116,4 @@ class _Troubles(logging.Handler):
         self.tell()
         if not self._said:
             self._said = True
-            log.warning("telemetry_not_sent", error=record.getMessage())
+            log.warning("telemetry_not_sent", error=record.getMessage(), what=_REMEDY)
