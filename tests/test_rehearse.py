@@ -278,6 +278,7 @@ def test_more_articles_than_are_played_whole_are_like_these():
     assert sampled.makespan_s == pytest.approx(all_of_them.makespan_s, rel=0.25)
     assert 0 < sampled.error < 1
     assert "a sample of 12" in str(sampled)
+    assert sum(sampled.observed.costs_usd.values()) == sampled.cost_usd
 
 
 def test_a_rehearsal_of_more_articles_than_there_are_takes_as_much_longer():

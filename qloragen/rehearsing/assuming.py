@@ -24,10 +24,10 @@ def assumptions(simulation: Simulation, observed: Observed, *, batch: bool) -> I
 
 def notes_on(found: Found, plan: Rehearsing, observed: Observed) -> Iterator[str]:
     """Yield what else is to be known."""
-    if found.counted and plan.total == found.total:
+    if found.estimated and plan.total == found.total:
         yield (
-            f"How many articles there are is an estimate: {len(found.articles):,} were drawn evenly from the files and "
-            "read, the others counted as they stand there."
+            "How many articles there are is an estimate: some were drawn from everywhere in the files and read, the "
+            "others counted as they stand there."
         )
     if any(model.bound_s[Bound.TPM] > observed.makespan_s / 2 for model in observed.models.values()):
         yield (

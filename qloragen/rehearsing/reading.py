@@ -42,8 +42,8 @@ class Found:
     """Reason to number of pieces that are no article."""
     finished: int = 0
     """Articles that are done already, and are in no other number."""
-    counted: bool = False
-    """Whether most of them were only counted: `total` is an estimate then, and `skips` are of what was drawn."""
+    estimated: bool = False
+    """Whether `total` is an estimate, since most of it was only counted; `skips` are those of what was read then."""
 
 
 async def surveyed(source: Source, options: Options, limit: int | None, most: int) -> Found:
@@ -158,7 +158,7 @@ async def _estimated(raw: _Raw, options: Options, most: int) -> Found:
     for article in of_sample.articles:
         sample.add(article)
     total = raw.seen if raw.more else round(raw.seen * share)
-    return Found(sample.drawn(), total, of_sample.skips, counted=True)
+    return Found(sample.drawn(), total, of_sample.skips, estimated=not raw.more)
 
 
 async def _found_in(items: AsyncIterator[Article | Skip], most: int, is_done: Callable[[Article], bool]) -> Found:

@@ -53,10 +53,16 @@ class Player:
         self.stopped: RunStopped | None = None
         self._usage: dict[str, list[int]] = {}
         """By model, the fields of `Usage`."""
-        self.cost_usd: Decimal | None = Decimal(0)
-        """None once the cost of a call is unknown."""
+        self.costs_usd: dict[str, Decimal | None] = {}
+        """By model; None once the cost of a call is unknown."""
         self._engine = engine
         self._source = asyncio.Lock()
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What all calls have cost; None once the cost of one is unknown."""
+        costs = [cost for cost in self.costs_usd.values() if cost is not None]
+        return sum(costs, Decimal(0)) if len(costs) == len(self.costs_usd) else None
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -162,10 +168,8 @@ class Player:
         sums = self._usage.setdefault(model, [0] * len(usage))
         for at, tokens in enumerate(usage):
             sums[at] += tokens
-        if cost_usd is None or self.cost_usd is None:
-            self.cost_usd = None
-        else:
-            self.cost_usd += cost_usd
+        spent = self.costs_usd.get(model, Decimal(0))
+        self.costs_usd[model] = None if cost_usd is None or spent is None else spent + cost_usd
 
 
 def is_good(request: Request, completion: Completion) -> bool:

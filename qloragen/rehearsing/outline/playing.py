@@ -93,6 +93,7 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
         provider=provider.statistics,
         cpu_s=shapes.cpu_s * sent / max(shapes.calls, 1),
         peak_bytes=peak_bytes(),
+        costs_usd=player.costs_usd,
     )
 
 
