@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -45,6 +45,22 @@ class Traced:
     def points(self) -> list[tuple[str, dict[str, object], float]]:
         """Return the sum, the count or the last value of each metric, by attributes; what was asked for is gone."""
         return list(self._points())
+
+    def bounds(self) -> dict[str, tuple[float, ...]]:
+        """Return the bounds of the buckets of each histogram."""
+        found = self._reader.get_metrics_data()
+        metrics = [
+            metric
+            for resource in (found.resource_metrics if found else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        ]
+        return {
+            metric.name: tuple(point.explicit_bounds)
+            for metric in metrics
+            for point in metric.data.data_points
+            if isinstance(point, HistogramDataPoint)
+        }
 
     def _points(self) -> Iterator[tuple[str, dict[str, object], float]]:
         found = self._reader.get_metrics_data()

@@ -148,6 +148,17 @@ def test_a_server_may_leave_out_what_its_replies_are_called(body):
     assert "qloragen.cost_usd" not in found
 
 
+async def test_histograms_have_the_buckets_that_the_conventions_advise():
+    traced = Traced()
+    traced.observer.attempt(request_for(), number=1, waited_s=0.0).failed("timeout", None)
+    traced.observer.billed(a_cell("c"), Usage(100, 40, 0, 30, 0), None)
+
+    bounds = traced.bounds()
+    assert bounds["gen_ai.client.inference.duration"] == tuple(0.01 * 2**power for power in range(14))
+    for side in ("input_tokens", "output_tokens"):
+        assert bounds[f"gen_ai.client.inference.operation.{side}"] == tuple(4**power for power in range(14))
+
+
 # --------------------------------------------------------------------------------------------------------- what is seen
 
 

@@ -14,6 +14,14 @@ _TOKENS = tuple(4**power for power in range(14))
 """Bounds of buckets that the conventions advise, of both kinds."""
 _USED = "gen_ai.client.inference.usage."
 _ONE = "gen_ai.client.inference.operation."
+_SIZES = {"input_tokens": "Prompt tokens of one bill.", "output_tokens": "Completion tokens of one bill."}
+_SUMS = {
+    "input_tokens": "Prompt tokens billed, those of the prompt cache included.",
+    "output_tokens": "Completion tokens billed, those of reasoning included.",
+    "cache_read.input_tokens": "Prompt tokens that were read from the prompt cache.",
+    "cache_write.input_tokens": "Prompt tokens that were written to the prompt cache.",
+    "reasoning.output_tokens": "Completion tokens of reasoning.",
+}
 _RESULTS = {"classify": "classification", "generate": "record", "judge": "judgement"}
 """What a cell of each stage comes to."""
 
@@ -30,21 +38,9 @@ class Counts:
         )
         self._one = {
             name: meter.create_histogram(f"{_ONE}{name}", "{token}", told, explicit_bucket_boundaries_advisory=_TOKENS)
-            for name, told in (
-                ("input_tokens", "Prompt tokens of one reply."),
-                ("output_tokens", "Completion tokens of one reply."),
-            )
+            for name, told in _SIZES.items()
         }
-        self._used = {
-            name: meter.create_counter(f"{_USED}{name}", "{token}", told)
-            for name, told in (
-                ("input_tokens", "Prompt tokens billed, those of the prompt cache included."),
-                ("output_tokens", "Completion tokens billed, those of reasoning included."),
-                ("cache_read.input_tokens", "Prompt tokens that were read from the prompt cache."),
-                ("cache_write.input_tokens", "Prompt tokens that were written to the prompt cache."),
-                ("reasoning.output_tokens", "Completion tokens of reasoning."),
-            )
-        }
+        self._used = {name: meter.create_counter(f"{_USED}{name}", "{token}", told) for name, told in _SUMS.items()}
         self._cost = meter.create_counter("qloragen.cost", "{USD}", "Cost of what was billed.")
         self._unpriced = meter.create_counter("qloragen.unpriced.count", "{call}", "Billed calls of unknown cost.")
         self._articles = meter.create_counter("qloragen.article.count", "{article}", "Articles that were left.")

@@ -2,7 +2,7 @@
 
 Rules:
 1. A span for each article, and in it one for each HTTP call, whatever comes of it; and one for each batch, once it is
-   collected.
+   collected. The conventions would put all attempts at a request into one span; apart they show what was waited for.
 2. Counters hold what this process has done, each event once, so that all processes of a run add up to its bill.
 3. Moments are told by the event loop's clock, set by the time of day when an article is begun: so a span is as long as
    its call, in virtual time too, and never ends before it begins.
