@@ -170,8 +170,22 @@ def test_a_run_that_is_refused_is_told_the_limits_of_its_provider():
     assert told.effect == "faster"
 
 
+def changed(seen, **fields):
+    return Observed(**{name: getattr(seen, name) for name in Observed.__slots__} | fields)
+
+
 def slower(seen):
-    return Observed(**{name: getattr(seen, name) for name in Observed.__slots__} | {"makespan_s": 2 * seen.makespan_s})
+    return changed(seen, makespan_s=2 * seen.makespan_s)
+
+
+def test_no_limit_helps_beyond_what_one_core_can_do():
+    def play(settings, simulation):
+        return changed(played(settings, simulation), cpu_s=1_600.0)
+
+    more = advice_on(settings_of(), provider(), play)["TPM of m: 1,200,000 in place of 600,000"]
+
+    assert more.time_ratio == pytest.approx(1_612.6 / 1_800, abs=0.01)
+    assert more.sentence.endswith("10% less time; then the CPU binds.")
 
 
 def test_flex_that_has_no_room_is_left_for_the_standard_tier():
@@ -196,8 +210,7 @@ def test_what_cannot_be_played_is_not_advised():
 
 def test_a_run_without_records_gets_no_advice_that_counts_on_them():
     def play(settings, simulation):
-        seen = played(settings, simulation)
-        return Observed(**{name: getattr(seen, name) for name in Observed.__slots__} | {"records": 0})
+        return changed(played(settings, simulation), records=0)
 
     assert {advice.effect for advice in advice_on(settings_of(), provider(), play).values()} == {"none"}
 

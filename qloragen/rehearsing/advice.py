@@ -10,6 +10,7 @@ from ..engine.bound import Bound
 from ..errors import SetupError
 from ..settings import Settings
 from ..simulator import Simulation
+from .cpu import cpu_of
 from .observed import Observed
 from .variants import Ask, Variant, asks, raised, services, told
 
@@ -61,7 +62,7 @@ def _tried(variant: Variant, base: Observed, play: Play) -> Advice | None:
         return None
     if not (seen.records and base.records):
         return None
-    time = None if variant.batched else _ratio(seen.makespan_s / seen.records, base.makespan_s / base.records)
+    time = None if variant.batched else _ratio(_seconds(seen) / seen.records, _seconds(base) / base.records)
     cost = None
     if seen.cost_usd is not None and base.cost_usd:
         cost = _ratio(float(seen.cost_usd) / seen.records, float(base.cost_usd) / base.records)
@@ -112,8 +113,15 @@ def _changed(ratio: float | None, what: str) -> str:
     return f"{abs(1 - ratio):.0%} {'less' if ratio < 1 else 'more'} {what}"
 
 
+def _seconds(seen: Observed) -> float:
+    """Return how long a run takes on one core like those of this machine."""
+    return max(seen.makespan_s, cpu_of(seen).work_s)
+
+
 def _binding(seen: Observed) -> str:
-    """Return what keeps calls waiting for most of the time; empty where nothing does."""
+    """Return what keeps calls waiting for most of the time, or keeps the core busy; empty where nothing does."""
+    if _seconds(seen) > seen.makespan_s:
+        return "the CPU"
     sums = {
         f"{bound} of {name}": seconds
         for name, of_model in seen.models.items()
