@@ -65,8 +65,8 @@ class Types:
 _POWER = 0.3
 """Types are taken to grow with the size to this power, until articles of several sizes were seen: of 150 articles of a
 corpus they do to 0.2, of 150 that were put together from its paragraphs to 0.4 (measured on 2026-11-29)."""
-_CAUTION = 2.0
-"""How much that assumption weighs: as two articles whose logarithms of the size are 1 from the mean."""
+_CAUTION = 6.0
+"""How much that assumption weighs: as six articles whose logarithms of the size are 1 from the mean."""
 
 
 @dataclass(slots=True)

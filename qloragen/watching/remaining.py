@@ -119,15 +119,16 @@ def loads(
     if cells is None or not work.calls:
         return None
     found: dict[str, Load] = {}
+    usual_s = _usual_s(work, unanswered)
     for stage, total in cells.items():
         left = _left(work, stage, total)
         heard = {model: calls for (of, model), calls in work.calls.items() if of == stage}
         if not heard and stage in routes:
-            _add_unheard(found.setdefault(routes[stage], Load()), left.calls, _usual_s(work))
+            _add_unheard(found.setdefault(routes[stage], Load()), left.calls, usual_s)
         replies = sum(calls.replies for calls in heard.values())
         for model, calls in heard.items():
             load, share = found.setdefault(model, Load()), calls.replies / replies
-            mean_s = _mean_s(calls, unanswered.get(model, _NONE), _usual_s(work) if stage == "generate" else None)
+            mean_s = _mean_s(calls, unanswered.get(model, _NONE), usual_s if stage == "generate" else None)
             load.calls += left.calls * share
             load.slot_s += left.calls * share * mean_s
             load.tokens += share * _tokens(calls, left, work, expected)
@@ -159,10 +160,12 @@ def _left(work: Workload, stage: Stage, total: float) -> _Left:
     return _Left(calls, opened, (typed.cell_chars - asked) / (typed.types - first) if known else None)
 
 
-def _usual_s(work: Workload) -> float:
+def _usual_s(work: Workload, unanswered: Mapping[str, Unanswered]) -> float:
     """Return how long a call is taken to last of which nothing was heard, by those that were."""
-    heard = work.calls.values()
-    return _LATER_IS_SLOWER * sum(calls.latency_s for calls in heard) / sum(calls.replies for calls in heard)
+    sums_s = [
+        calls.replies * _mean_s(calls, unanswered.get(model, _NONE), None) for (_, model), calls in work.calls.items()
+    ]
+    return _LATER_IS_SLOWER * sum(sums_s) / sum(calls.replies for calls in work.calls.values())
 
 
 def _add_unheard(load: Load, calls: float, mean_s: float) -> None:
@@ -176,7 +179,7 @@ def _mean_s(calls: Calls, unanswered: Unanswered, usual_s: float | None) -> floa
     """Return the mean latency; `usual_s` is what is known besides."""
     sum_s, count = calls.latency_s, float(calls.replies)
     if unanswered.calls:
-        each_s = max(sum_s / count, _WHOLE * unanswered.so_far_s / unanswered.calls)
+        each_s = max(sum_s / count, usual_s or 0.0, _WHOLE * unanswered.so_far_s / unanswered.calls)
         sum_s += _UNANSWERED_WEIGHT * unanswered.calls * each_s
         count += _UNANSWERED_WEIGHT * unanswered.calls
     if usual_s is not None:
