@@ -33,14 +33,16 @@ def test_rows_replace_rows_and_lines_stay_above_them(steps):
         assert screen.text == [*passed, *(rows or [""])]
 
 
-SIZES = st.tuples(st.integers(12, 60), st.integers(8, 12))
+SIZES = st.tuples(st.integers(10, 60), st.integers(20, 30))
+FULL = st.lists(st.integers(0, 9), min_size=1, max_size=3)
+"""Of each row, how many cells of the terminal it leaves free, at least one."""
 
 
-@given(st.lists(st.tuples(SIZES, st.lists(TEXTS, max_size=2), st.lists(TEXTS, min_size=1, max_size=3)), max_size=8))
+@given(st.lists(st.tuples(SIZES, st.lists(TEXTS, max_size=2), FULL), min_size=2, max_size=8))
 def test_a_terminal_that_changes_its_size_shows_no_row_twice_and_loses_no_line(steps):
-    screen, canvas, passed = Drawn(40, 12), Canvas(), []
-    for (columns, lines), news, texts in steps:
-        rows = [text[: columns // 2 - 1] for text in texts]
+    screen, canvas, passed = Drawn(40, 20), Canvas(), []
+    for number, ((columns, lines), news, free) in enumerate(steps):
+        rows = [f"{number}" * (columns - 1 - cells) for cells in free]
         passed += news
         screen.resize(columns, lines)
         screen.print(canvas.replaced("".join(f"{line}\n" for line in news), rows_of(rows), columns))

@@ -167,6 +167,16 @@ async def test_the_last_line_is_there_also_when_the_block_ends_by_an_error():
     assert times_of(paper) == ["12:00:00"]
 
 
+def test_the_last_line_is_not_said_twice():
+    paper = io.StringIO()
+    display, view = Lines(Paper(paper)), a_view()
+
+    display.show(view)
+    display.end(view)
+
+    assert paper.getvalue().count("\n") == 1
+
+
 async def test_nothing_is_said_while_there_is_nothing_to_be_seen():
     paper = io.StringIO()
     async with shown(lambda: None, Lines(Paper(paper))):
