@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qloragen.engine import Bound, Bounds, Budget, Engine, ModelStatistics, Price
 from qloragen.engine.bound import Account
 from qloragen.errors import Interrupted
-from qloragen.testing import ScriptedClient, VirtualLoop, refusal, reply, run_virtually
+from qloragen.testing import Answer, Body, HttpReply, ScriptedClient, VirtualLoop, refusal, reply, run_virtually
 from qloragen.types import Request
 from tests.engines import engine_for, in_turn, outcomes, request_for, spec
 from tests.test_engine_flex import NO_ROOM, at_flex, one
@@ -239,7 +239,7 @@ def test_the_account_is_the_sum_of_its_spans(turns, rest_s):
     seed=st.randoms(use_true_random=False),
 )
 def test_in_every_run_the_bounds_share_out_the_time_since_the_first_request(rpm, tpm, slots, failing, pauses, seed):
-    def answer(_body: object) -> object:
+    def answer(_body: Body) -> Answer:
         return seed.choice([refusal(503), refusal(429)]) if seed.random() < failing else reply()
 
     async def main() -> tuple[float, ModelStatistics]:
@@ -266,9 +266,9 @@ def test_in_every_run_the_bounds_share_out_the_time_since_the_first_request(rpm,
 
 
 async def test_what_replies_were_billed_for_is_added_up():
-    def answer(_body: object) -> object:
+    def answer(_body: Body) -> Answer:
         found = reply(usage=(100, 10))
-        return found if len(client.calls) % 2 else type(found)(200, found.body.replace(b"100", b"300", 1), {})
+        return found if len(client.calls) % 2 else HttpReply(200, found.body.replace(b"100", b"300", 1), {})
 
     client = ScriptedClient(answer)
     engine = engine_for(client)
@@ -282,7 +282,7 @@ async def test_what_replies_were_billed_for_is_added_up():
 
 
 async def test_a_reply_that_nobody_can_use_is_among_what_was_billed():
-    wrong = type(reply())(200, b'{"usage": {"prompt_tokens": 70, "completion_tokens": 7}}', {})
+    wrong = HttpReply(200, b'{"usage": {"prompt_tokens": 70, "completion_tokens": 7}}', {})
     engine = engine_for(ScriptedClient(in_turn(wrong, reply(usage=(100, 10)))))
 
     await engine.complete(request_for())
