@@ -216,8 +216,8 @@ def test_failures_in_passing_are_those_that_were_counted_without_the_lost_ones()
 
     faults = {fault.kind: fault for fault in traits.faults("m")}
 
-    assert faults["503"].rate == pytest.approx(0.03)
-    assert faults["hang"].rate == 0.02
+    assert faults["503"].rate == pytest.approx(0.03 * 0.99)
+    assert faults["hang"].rate == pytest.approx(0.02 * 0.99)
     assert faults["content_policy"].sticky
 
 
@@ -247,13 +247,17 @@ def test_times_at_the_flex_tier_and_its_room_are_learned():
     assert traits.behaviour(Model()).flex == Flex(latency=SLOW, unavailable=0.2)
 
 
-shares = st.dictionaries(st.sampled_from(["timeout", "schema", "refusal", "twin"]), st.floats(0, 0.1))
+shares = st.dictionaries(
+    st.sampled_from(["timeout", "connection", "schema", "refusal", "twin", "content_filter"]), st.floats(0, 1)
+)
 all_traits = st.builds(
     Traits,
     replies=st.integers(1, 10**9),
     latency=st.none() | st.just(SLOW),
     flex=st.none() | st.just(SLOW),
-    record_tokens=st.dictionaries(st.sampled_from(["evidence", "written"]), st.floats(1, 1e4)),
+    structured=st.booleans(),
+    record_tokens=st.dictionaries(st.sampled_from(["evidence", "written"]), st.floats(0, 1e4)),
+    passing=st.floats(0, 1),
     lost=shares,
     refused=shares,
     given_up=shares,
@@ -267,6 +271,23 @@ def test_a_profile_is_the_same_after_it_was_a_file(tmp_path_factory, models):
 
     assert read_profile(file) == profile
     assert read_profile(file).applied(Simulation()) == profile.applied(Simulation())
+
+
+def test_shares_of_replies_are_of_the_calls_that_brought_one():
+    traits = Traits(replies=900, lost={"timeout": 0.5}, refused={"schema": 0.5}, given_up={"bad_request": 0.2})
+
+    rates = {fault.kind: fault.rate for fault in traits.faults("m")}
+
+    assert rates == pytest.approx({"bad_request": 0.2, "hang": 0.4, "wrong_schema_arguments": 0.2})
+
+
+def test_a_server_that_says_nothing_of_tokens_tells_no_lengths(tmp_path):
+    write(tmp_path, *replies(40, usage=Usage()))
+
+    traits = learn(tmp_path).models["m"]
+
+    assert traits.record_tokens == {}
+    assert traits.behaviour(Model()).verbosity == 1
 
 
 @pytest.mark.parametrize(

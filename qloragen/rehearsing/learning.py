@@ -72,7 +72,7 @@ class _Seen:
         self.prompt_tokens += usage["prompt_tokens"]
         if (mode := fields["input_mode"]) is not None:
             self.shared_tokens += usage["prompt_tokens"]
-            self.records[mode] += 1
+            self.records[mode] += usage["completion_tokens"] > 0  # not every server says
             self.record_tokens[mode] += usage["completion_tokens"] - usage["reasoning_tokens"]
         self.cached_tokens += usage["cached_tokens"]
         self.completion_tokens += usage["completion_tokens"]
@@ -93,7 +93,7 @@ class _Seen:
             prompt_tokens=self.prompt_tokens / replies,
             completion_tokens=self.completion_tokens / replies,
             reasoning_tokens=self.reasoning_tokens / replies,
-            record_tokens={mode: self.record_tokens[mode] / count for mode, count in self.records.items()},
+            record_tokens={mode: self.record_tokens[mode] / count for mode, count in self.records.items() if count},
             shared_tokens=self.shared_tokens,
             passing=_share(view.retried, view.sent) if view else 0.0,
             no_capacity=_share(view.no_capacity, view.sent) if view else 0.0,

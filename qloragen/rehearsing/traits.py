@@ -97,17 +97,22 @@ class Traits:
     @property
     def verbosity(self) -> float:
         """How many tokens its records have for each one that those of the simulator have."""
-        ratios = [tokens / _OWN_TOKENS[mode] for mode, tokens in self.record_tokens.items()]
+        ratios = [tokens / _OWN_TOKENS[mode] for mode, tokens in self.record_tokens.items() if tokens > 0]
         return sum(ratios) / len(ratios) if ratios else 1.0
 
     def faults(self, name: str) -> tuple[Fault, ...]:
         """Return the faults that `name` meets as often as this model has met them."""
-        passing = max(self.passing - sum(self.lost.values()), 0.0)
-        fresh = _summed([*_met(self.lost, _OF_CALLS), *self._of_replies(), (_IN_PASSING, passing)])
         sticky = _summed(_met(self.given_up, _OF_REQUESTS))
+        passing = max(self.passing - sum(self.lost.values()), 0.0)
+        lost = _summed([*_met(self.lost, _OF_CALLS), (_IN_PASSING, passing)])
+        # Shares are of what is left: of requests that are not given up, and of calls that bring a reply.
+        calls = 1 - sum(sticky.values())
+        replies = calls * (1 - sum(lost.values()))
+        refused = _summed(self._of_replies())
         return (
-            *(Fault(kind, rate, models=(name,)) for kind, rate in fresh.items()),
             *(Fault(kind, rate, models=(name,), sticky=True) for kind, rate in sticky.items()),
+            *(Fault(kind, rate * calls, models=(name,)) for kind, rate in lost.items()),
+            *(Fault(kind, rate * replies, models=(name,)) for kind, rate in refused.items()),
         )
 
     def _of_replies(self) -> Iterator[tuple[str, float]]:
@@ -125,9 +130,10 @@ def _met(shares: Mapping[str, float], kinds: Mapping[str, str]) -> Iterator[tupl
 
 
 def _summed(rates: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Return the rates above 0 by kind of fault."""
+    """Return the rates above 0 by kind of fault; together they are 1 at most."""
     sums: dict[str, float] = {}
     for kind, rate in rates:
         if rate > 0:
             sums[kind] = sums.get(kind, 0.0) + rate
-    return sums
+    whole = max(sum(sums.values()), 1.0)
+    return {kind: rate / whole for kind, rate in sums.items()}
