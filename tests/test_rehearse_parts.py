@@ -196,6 +196,7 @@ def test_a_sample_is_from_everywhere_in_order_and_as_large_as_wished(count, most
     assert sample.seen == count
     edges = [-1, *drawn, count]
     assert max(after - before for before, after in pairwise(edges)) <= 4 * count / most + 2
+    assert abs(sum(number < count / 2 for number in drawn) - len(drawn) / 2) <= 2
 
 
 def lines_of(tmp_path, count):
