@@ -155,8 +155,8 @@ def test_log_lines_are_json_when_asked_for(tmp_path, serve, source):
 
     events = [orjson.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert len(events) == len(done.stderr.splitlines())
-    assert events[-1]["event"] == "run_summary"
-    assert events[-1]["records"] == 24
+    assert [event["event"] for event in events[-2:]] == ["run_summary", "run_ended"]
+    assert (events[-2]["records"], events[-1]["made"]) == (24, 24)
 
 
 def test_status_shows_the_same_sums_for_people_and_programs(tmp_path, serve, source):
