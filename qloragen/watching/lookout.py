@@ -93,7 +93,7 @@ class Lookout:
             self.expected = Expected(whole.articles, whole)
 
     def view(self) -> View:
-        """Return what there is to see at this moment. It is made anew each time, in a tenth of a millisecond."""
+        """Return what there is to see at this moment. It is made anew each time, in some tenths of a millisecond."""
         scene, now_s = self._scene, _now_s()
         bill, standings, tally = scene.bill(), scene.engine.shared.budget.standings, scene.tally
         stopped = scene.stopped()
