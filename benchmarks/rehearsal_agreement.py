@@ -3,9 +3,10 @@
 For each regime, a real run in real time: `qloragen generate` over HTTP against a `qloragen simulate` process; and
 `qloragen rehearse` with the same flags, in virtual time. The time of a real run is that of its journal: from when its
 first call was sent to its last line. Its calls, and those without a good answer (429s, 503s, resets...), are what the
-server has counted; its cost is what its journal says. Latencies and faults depend on a seed and on the calls: under the
-server's own seed the rehearsal meets the same. "other draws" are rehearsals under --others other seeds, least and most,
-as nobody knows the draws of a provider beforehand: with some hundred calls, chance is a part of what comes of them.
+server has counted; its cost is what its journal says. An outage comes as late in the rehearsal as it came in the run.
+Latencies and faults depend on a seed and on the calls: under the server's own seed the rehearsal meets the same. "other
+draws" are rehearsals under --others other seeds, least and most, as nobody knows the draws of a provider beforehand:
+with some hundred calls, chance is a part of what comes of them.
 
 "CPU" are CPU milliseconds per call: those of the process of the run, without its start (that of a run over two articles
 is subtracted), and those that the rehearsal expects. In the regime "CPU" the server answers at once, so that nothing
@@ -32,6 +33,7 @@ from datetime import datetime
 from math import nan
 from pathlib import Path
 from statistics import median
+from time import time
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -74,7 +76,7 @@ REGIMES: Mapping[str, Regime] = {
         (*USUAL, *(flag for fault in ("503=0.05", "rate_limited=0.01", "reset_after_headers=0.02", "hang=0.01",
         "invalid_arguments=0.05") for flag in ("--fault", fault))),
     ),
-    "outage": Regime(40, ("--concurrency", "8"), (*USUAL, "--outage", "15:20")),
+    "outage": Regime(40, ("--concurrency", "8"), (*USUAL, "--outage", "30:20")),
     "limits unknown": Regime(40, ("--concurrency", "24"), (*USUAL, "--rpm", "240", "--no-headers")),
     "CPU": Regime(200, ("--concurrency", "64"), ()),
 }  # fmt: skip
@@ -87,6 +89,9 @@ FEW_ARTICLES = 2
 @dataclass(frozen=True)
 class Came:
     """What a run has come to, real or rehearsed."""
+
+    began_s: float
+    """When its first call was sent, in seconds since its server began."""
 
     makespan_s: float
     cost_usd: float
@@ -150,8 +155,9 @@ def _compared(options: argparse.Namespace, regime: Regime, source: Path, started
     count = write_articles(source, options.corpus, options.articles or regime.articles)
     real = _real(source, regime, started_cpu_s)
     load = os.getloadavg()[0]
-    others = tuple(_rehearsed(source, regime, 1 + seed) for seed in range(0 if options.short else options.others))
-    return Compared(count, real, _rehearsed(source, regime, 0), others, load)
+    seeds = range(1 if options.short else 1 + options.others)
+    rehearsed, *others = (_rehearsed(source, regime, seed, began_s=real.began_s) for seed in seeds)
+    return Compared(count, real, rehearsed, tuple(others), load)
 
 
 # --------------------------------------------------------------------------------------------------------- a real run
@@ -160,6 +166,7 @@ def _compared(options: argparse.Namespace, regime: Regime, source: Path, started
 def _real(source: Path, regime: Regime, started_cpu_s: float) -> Came:
     with tempfile.TemporaryDirectory(prefix="qloragen-real-") as out:
         with _simulated(regime.provider) as (base_url, told):
+            served_s = time()
             environment = {**os.environ, **_environment(), "OPENAI_API_KEY": "none"}
             command = (*QLORAGEN, "generate", str(source), "--out", out, "--yes", "--base-url", base_url, *regime.run)
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
@@ -168,10 +175,11 @@ def _real(source: Path, regime: Regime, started_cpu_s: float) -> Came:
             _, status, usage = os.wait4(process.pid, 0)
         if os.waitstatus_to_exitcode(status) not in {0, 3}:
             sys.exit(f"{errors.decode()}\nthe run failed")
-        makespan_s, cost_usd = _of_journal(Path(out) / "journal.jsonl")
+        began_s, makespan_s, cost_usd = _of_journal(Path(out) / "journal.jsonl")
     calls, outcomes = of_table(told[0])
     outcomes.pop("answered", None)
-    return Came(makespan_s, cost_usd, calls, outcomes, usage.ru_utime + usage.ru_stime - started_cpu_s)
+    cpu_s = usage.ru_utime + usage.ru_stime - started_cpu_s
+    return Came(began_s - served_s, makespan_s, cost_usd, calls, outcomes, cpu_s)
 
 
 def _environment() -> dict[str, str]:
@@ -193,8 +201,8 @@ def _simulated(flags: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         told.append(process.communicate()[1])
 
 
-def _of_journal(place: Path) -> tuple[float, float]:
-    """Return seconds from the first call to the last line, and dollars."""
+def _of_journal(place: Path) -> tuple[float, float, float]:
+    """Return when the first call was sent (seconds since 1970), seconds from then to the last line, and dollars."""
     sent: list[float] = []
     ends: list[float] = []
     cost_usd = 0.0
@@ -207,7 +215,7 @@ def _of_journal(place: Path) -> tuple[float, float]:
                 sent.append(ends[-1] - line["latency_s"])
             if line["t"] in {"reply", "lost"}:
                 cost_usd += float(line["cost_usd"] or 0)
-    return max(ends) - min(sent), cost_usd
+    return min(sent), max(ends) - min(sent), cost_usd
 
 
 def of_table(table: str) -> tuple[int, dict[str, int]]:
@@ -225,8 +233,8 @@ def _number(text: str) -> int:
 # -------------------------------------------------------------------------------------------------------- a rehearsal
 
 
-def _rehearsed(source: Path, regime: Regime, seed: int) -> Came:
-    provider = [_OF_RUNS.get(flag, flag) for flag in regime.provider] or ["--ttft-median-s", "0"]
+def _rehearsed(source: Path, regime: Regime, seed: int, *, began_s: float) -> Came:
+    provider = [_OF_RUNS.get(flag, _moved(flag, began_s)) for flag in regime.provider] or ["--ttft-median-s", "0"]
     command = (*QLORAGEN, "rehearse", str(source), "--no-advice", "--json", "--seed", str(seed), *regime.run, *provider)
     ended = subprocess.run(  # noqa: S603 - our own command
         command, env={**os.environ, **_environment()}, capture_output=True, text=True, check=False
@@ -236,7 +244,13 @@ def _rehearsed(source: Path, regime: Regime, seed: int) -> Came:
     told: dict[str, Any] = json.loads(ended.stdout)
     cpu_s = told["cpu"]["work_s"]
     seconds = max(told["makespan_s"], cpu_s)
-    return Came(seconds, float(told["cost_usd"]), told["calls"], told["without_answer"], cpu_s)
+    return Came(0.0, seconds, float(told["cost_usd"]), told["calls"], told["without_answer"], cpu_s)
+
+
+def _moved(flag: str, by_s: float) -> str:
+    """Return the time of an outage in seconds since the run began, and any other flag as it is."""
+    start, colon, duration = flag.partition(":")
+    return f"{max(0.0, float(start) - by_s):.3f}:{duration}" if colon else flag
 
 
 # -------------------------------------------------------------------------------------------------------------- tables
