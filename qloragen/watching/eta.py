@@ -27,8 +27,11 @@ _WINDOW, _SLACK = 32, 1.2
 _STUCK = 2.0
 """A level that lasts so many times as long is no step on the way up."""
 _LEFT = 0.25
+"""Part of its time that a level still lasts which is overdue."""
 _LATE = 0.9
+"""The slowest of several calls need not be the last that was sent."""
 _AGAIN, _UNSEEN_AGAIN, _LEAST_AGAIN = 10, 0.05, 0.03
+"""Replies from which on the share of calls that are made again is believed; before that, and at least."""
 
 
 @dataclass(frozen=True, slots=True)
