@@ -138,7 +138,7 @@ def test_a_limit_ends_a_rehearsal_as_it_would_end_the_run():
 def test_no_more_money_is_spent_than_is_set():
     limit = Decimal("0.06")
 
-    rehearsal = plainly(some_articles(50), max_cost_usd=limit)
+    rehearsal = plainly(some_articles(36), max_cost_usd=limit)
 
     assert limit / 2 < rehearsal.cost_usd <= limit
     assert "max_cost_usd" in rehearsal.observed.stopped

@@ -7,7 +7,7 @@ from itertools import pairwise
 import anyio
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.engine.bound import Bound
@@ -171,10 +171,10 @@ def test_the_settings_of_a_rehearsal_write_nowhere_and_report_nowhere():
 
 
 def test_limits_shrink_by_what_is_spent_and_never_below_nothing():
-    settings = load(max_cost_usd=2, max_calls=10, models={MODEL: {"max_tokens": 100}})
+    limited = load(max_cost_usd=2, max_calls=10, models={MODEL: {"max_tokens": 100}})
     spent = {MODEL: Spending(Decimal("0.5"), 130, 4), "other": Spending(Decimal(1), 5, 1)}
 
-    left = with_what_is_left(settings, spent)
+    left = with_what_is_left(limited, spent)
 
     assert (left.max_cost_usd, left.max_tokens, left.max_calls) == (Decimal("0.5"), None, 5)
     assert left.models[MODEL].max_tokens == 0
@@ -277,6 +277,7 @@ def course(steps, most):
 STEPS = st.lists(st.tuples(st.floats(0.01, 5_000), st.integers(0, 9), st.integers(0, 5_000)), min_size=1, max_size=25)
 
 
+@settings(max_examples=30)
 @given(STEPS, st.integers(2, 20))
 def test_spans_have_no_gaps_and_lose_no_call(steps, most):
     moments, ended_s, now = course(steps, most)
