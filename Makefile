@@ -38,6 +38,7 @@ bench: .venv/dev  ## the short form of every benchmark, some minutes; benchmarks
 	$(BIN)/python benchmarks/headline.py --short
 	$(BIN)/python benchmarks/estimates.py --short
 	$(BIN)/python benchmarks/rehearsal_agreement.py --short
+	$(BIN)/python benchmarks/million.py --short
 	$(BIN)/python benchmarks/tuning.py --short
 	$(BIN)/python benchmarks/simulator_speed.py --short
 	$(BIN)/python benchmarks/main_job.py --articles 40
