@@ -236,6 +236,20 @@ def test_importing_the_library_leaves_the_slow_packages_alone():
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
+def test_importing_the_library_leaves_alone_what_only_rehearsals_displays_and_telemetry_need():
+    seldom = "('qloragen.simulator', 'qloragen.rehearsing', 'qloragen.display', 'opentelemetry')"
+    check = f"import qloragen, sys; sys.exit(str([name for name in sys.modules if name.startswith({seldom})] or ''))"
+
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+
+    assert done.stderr.strip() == ""
+
+
+def test_a_name_that_is_not_there_is_missed_as_in_any_module():
+    with pytest.raises(AttributeError, match="'qloragen' has no attribute 'rehears'"):
+        _ = qloragen.rehears
+
+
 def test_importing_the_library_prints_and_configures_nothing():
     check = (
         "import logging, qloragen, structlog; assert not structlog.is_configured(); assert not logging.root.handlers"
