@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from random import Random
 
 from ...engine.engine import Engine
 from ...errors import RequestFailed, RunStopped
@@ -32,6 +33,8 @@ class CellPart:
     rejected: str | None
     most_asks: int
     """So often is it asked for in all, where replies cannot be used."""
+    again: float
+    """How likely the reply to another ask can be used, where the one before was spoiled on its way."""
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class ArticlePart:
 class Player:
     """Plays articles, and counts what comes of them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, seed: int) -> None:
         self.finished = self.records = self.rejections = self.failures = 0
         self.stopped: RunStopped | None = None
         self._usage: dict[str, list[int]] = {}
@@ -56,6 +59,7 @@ class Player:
         self.costs_usd: dict[str, Decimal | None] = {}
         """By model; None once the cost of a call is unknown."""
         self._engine = engine
+        self._random = Random(seed)  # noqa: S311 - a rehearsal keeps no secrets
         self._source = asyncio.Lock()
 
     @property
@@ -127,7 +131,7 @@ class Player:
         return used
 
     async def _asked(self, copy: int, cell: CellPart, prefix: Prefix | None) -> bool:
-        last = len(cell.calls) - 1
+        last, spoiled = len(cell.calls) - 1, False
         for ask in range(cell.most_asks):
             known = cell.calls[min(ask, last)]
             request = known.ask.request
@@ -140,9 +144,12 @@ class Player:
             if prefix:
                 prefix.answered()
             if not is_good(request, completion):
+                spoiled = True
                 if is_final(request, completion):
                     return False
-            elif ask >= last:
+            elif spoiled and self._random.random() < cell.again:
+                return True
+            elif ask >= last and not spoiled:
                 return cell.rejected is None
         return False
 
