@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, FiniteFloat, JsonValue, TypeAdapter, ValidationError
 
 _ZERO = Decimal(0)
 
@@ -20,7 +19,7 @@ class Paused:
     """`rate_limited`, `outage`, `no_capacity` or `held`; see `engine.gate.Cause`."""
     why: str
     """What the server said, or whoever paused the engine: a foreign text, to be escaped where it is shown."""
-    probe_in_s: float | None = None
+    probe_in_s: FiniteFloat | None = None
     """When the next probe is made; None while one is under way, and while the engine is held."""
 
 
@@ -73,9 +72,9 @@ class ModelView:
     retried: int
     """Calls that failed in passing, and came back to be sent again."""
     given_up: int
-    requests_per_minute: float
+    requests_per_minute: FiniteFloat
     """HTTP calls sent within the last minute; of a younger session, what would be sent in one."""
-    tokens_per_minute: float
+    tokens_per_minute: FiniteFloat
     """Prompt and completion tokens of the replies of that minute, as billed."""
     rpm: int | None = None
     """Limit of the first; None while none is known."""
@@ -106,7 +105,7 @@ class BatchView:
     done: int
     """Requests that have been executed."""
     total: int
-    asked: datetime
+    asked: AwareDatetime
     """When it was made."""
 
 
@@ -118,11 +117,11 @@ class View:
     """Name of the run, as in `run.json`."""
     makes: str
     """What comes of it: `records`, or `judgements`."""
-    started: datetime
+    started: AwareDatetime
     """When the session was opened."""
-    time: datetime
+    time: AwareDatetime
     """When this was seen."""
-    elapsed_s: float
+    elapsed_s: FiniteFloat
     """Seconds of the event loop's clock between both."""
     articles: int = 0
     """Taken from the source."""
@@ -160,9 +159,9 @@ class View:
     """Records that sinks besides the run's own do not have yet; those that have all are left out."""
     stopping: str | None = None
     """Why no more work is taken, in a sentence, once that is so; a foreign text."""
-    leaves_in_s: float | None = None
+    leaves_in_s: FiniteFloat | None = None
     """How long a stop may still wait for calls in flight; None: as long as they take."""
-    eta_s: float | None = None
+    eta_s: FiniteFloat | None = None
     """Seconds until all is done; None while that cannot be told."""
     ended: bool = False
     """Whether the session has been left."""

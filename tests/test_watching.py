@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qloragen.store.lock import locked
@@ -67,6 +69,63 @@ def test_a_view_survives_json_to_the_last_digit():
     assert again == view
 
 
+COUNT = st.integers(0, 10**30)
+SECONDS = st.floats(0, allow_nan=False, allow_infinity=False)
+NAME = st.text(st.characters(codec="utf-8"))
+NAMES = st.dictionaries(NAME, COUNT, max_size=3)
+MONEY = st.decimals(0, allow_nan=False, allow_infinity=False)
+MOMENT = st.datetimes(timezones=st.just(UTC))
+SPENT = st.builds(Spent, MONEY, COUNT, COUNT)
+ALLOWANCE = st.builds(Allowance, st.none() | MONEY, st.none() | COUNT, st.none() | COUNT, SPENT, SPENT)
+MODELS = st.builds(
+    replace,
+    st.just(MODEL),
+    waiting=COUNT,
+    requests_per_minute=SECONDS,
+    rpm=st.none() | COUNT,
+    bound=NAME,
+    pause=st.none() | st.builds(Paused, NAME, NAME, st.none() | SECONDS),
+    allowance=st.none() | ALLOWANCE,
+)
+VIEWS = st.builds(
+    View,
+    run=NAME,
+    makes=NAME,
+    started=MOMENT,
+    time=MOMENT,
+    elapsed_s=SECONDS,
+    expected_articles=st.none() | COUNT,
+    rejections=NAMES,
+    failures=NAMES,
+    models=st.dictionaries(NAME, MODELS, max_size=3),
+    cost_usd=MONEY,
+    allowance=ALLOWANCE,
+    batches=st.lists(st.builds(BatchView, st.none() | NAME, NAME, NAME, COUNT, COUNT, MOMENT), max_size=2).map(tuple),
+    sinks=NAMES,
+    stopping=st.none() | NAME,
+    leaves_in_s=st.none() | SECONDS,
+    eta_s=st.none() | SECONDS,
+    ended=st.booleans(),
+)
+
+
+@settings(max_examples=60)
+@given(VIEWS)
+def test_whatever_is_seen_of_a_session_another_process_sees_the_same(view):
+    with TemporaryDirectory() as folder, locked(Path(folder), "journal.jsonl"):
+        write_view(Path(folder), view)
+
+        assert glimpse(Path(folder)) == Glimpse(Standing.AT_WORK, view)
+
+
+@pytest.mark.parametrize(
+    "values", [{"time": "2026-11-29T12:00:00"}, {"elapsed_s": "nan"}, {"eta_s": "inf"}, {"made": None}]
+)
+def test_what_nobody_could_show_is_no_view(values):
+    with pytest.raises(ValueError, match="no view of a run"):
+        View.from_dict(VIEW.as_dict() | values)
+
+
 def test_what_a_later_version_says_besides_is_left_out_of_a_view():
     values = VIEW.as_dict() | {"mood": "good"}
 
@@ -119,6 +178,7 @@ def test_the_state_of_a_run_is_said_in_words(view, words):
         ({"bound": "concurrency"}, "as many calls in flight as gpt-a may have (16)"),
         ({"bound": "concurrency", "waiting": 0}, "waits for replies to 3 calls"),
         ({"bound": "idle"}, "waits for replies to 3 calls"),
+        ({"bound": "what a later version knows"}, "waits for replies to 3 calls"),
         ({"pause": Paused("outage", "HTTP 503", 8.2)}, "paused: the provider answers HTTP 503, next probe in 8 s"),
         (
             {"pause": Paused("outage", "connection refused")},
@@ -236,7 +296,9 @@ def test_what_an_earlier_process_has_left_is_not_taken_for_the_one_at_work(tmp_p
     assert seen == Glimpse(Standing.AT_WORK, None)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"process": "p", "view": {}}', b'{"view": 3}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"process": "p", "view": {}}', b'{"view": 3}', b"\xff", b"[" * 100_000]
+)
 def test_a_damaged_file_says_nothing(tmp_path, content):
     (tmp_path / PROGRESS).write_bytes(content)
 
@@ -247,4 +309,28 @@ def test_nobody_else_may_read_what_a_run_is_like(tmp_path):
     write_view(tmp_path, VIEW)
 
     assert (tmp_path / PROGRESS).stat().st_mode & 0o077 == 0
+    assert [path.name for path in tmp_path.iterdir()] == [PROGRESS]
+
+
+def test_a_link_in_the_place_of_a_draft_leads_to_no_harm(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("kept")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / f"{PROGRESS}.new").symlink_to(mine)
+    (run / PROGRESS).symlink_to(mine)
+
+    write_view(run, VIEW)
+
+    assert mine.read_text() == "kept"
+    assert not (run / PROGRESS).is_symlink()
+    assert glimpse(run) == Glimpse(Standing.DIED, VIEW)
+
+
+def test_where_the_file_cannot_be_replaced_no_draft_is_left(tmp_path):
+    (tmp_path / PROGRESS).mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        write_view(tmp_path, VIEW)
+
     assert [path.name for path in tmp_path.iterdir()] == [PROGRESS]

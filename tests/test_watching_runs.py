@@ -108,6 +108,15 @@ def test_a_folder_that_takes_no_progress_costs_a_warning_and_no_work(tmp_path, c
     assert not (tmp_path / "run" / PROGRESS).exists()
 
 
+def test_a_reason_to_stop_that_utf_8_cannot_write_is_seen_all_the_same(tmp_path):
+    async def main() -> View:
+        async with Session(tmp_path / "run", client=client(), settings=load()) as session:
+            session.stop(Interrupted("/runs/\udcff cannot be written."))
+            return session.view()
+
+    assert run_virtually(main()).stopping == "/runs/? cannot be written."
+
+
 def test_a_session_that_only_looks_leaves_no_progress_behind(tmp_path):
     async def main() -> None:
         async with Session(tmp_path / "run", client=client(), settings=load()) as session:

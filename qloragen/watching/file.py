@@ -6,11 +6,12 @@ loss of power, and where the disk refuses it nothing is wrong that the journal w
 
 from __future__ import annotations
 
+import json
+import os
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
-
-import orjson
 
 from ..store.lock import in_use, owner
 from ..store.names import PROGRESS
@@ -37,17 +38,27 @@ class Glimpse(NamedTuple):
     """The last that was seen of the session at work, or else of the last one; None before its first call."""
 
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
 def write_view(folder: Path, view: View) -> None:
     """Replace `progress.json` at once; whoever calls this holds the lock of `folder`.
 
     Raises:
         OSError: The disk refuses.
     """
-    content = orjson.dumps({"process": owner(folder), "view": view.as_dict()}, option=orjson.OPT_APPEND_NEWLINE)
+    # Not by orjson, which refuses limits beyond 64 bits.
+    content = json.dumps({"process": owner(folder), "view": view.as_dict()}, separators=(",", ":"))
     draft = folder / f"{PROGRESS}.new"
-    draft.touch(mode=0o600)
-    draft.write_bytes(content)
-    draft.replace(folder / PROGRESS)
+    draft.unlink(missing_ok=True)  # whatever it is: a link may lead anywhere
+    try:
+        with os.fdopen(os.open(draft, _NEW, 0o600), "w", encoding="ascii") as file:
+            file.write(f"{content}\n")
+        draft.replace(folder / PROGRESS)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)  # of a full disk it would take what is left
+        raise
 
 
 def glimpse(folder: Path) -> Glimpse:
@@ -64,9 +75,9 @@ def glimpse(folder: Path) -> Glimpse:
 def _read(folder: Path) -> tuple[str | None, View | None]:
     """Return which process has written the file, and what; None for both where it is absent or damaged."""
     try:
-        match orjson.loads((folder / PROGRESS).read_bytes()):
+        match json.loads((folder / PROGRESS).read_bytes()):
             case {"process": str(process), "view": view}:
                 return process, View.from_dict(view)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         pass
     return None, None

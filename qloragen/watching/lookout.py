@@ -125,7 +125,7 @@ class Lookout:
             allowance=_allowance(standings[""]),
             batches=tuple(BatchView(**batch._asdict()) for batch in scene.batches()),
             sinks={name: count for name, count in scene.missing_in_sinks().items() if count},
-            stopping=None if stopped is None else str(stopped),
+            stopping=None if stopped is None else _text(str(stopped)),
             leaves_in_s=_leaves_in_s(stopped, now_s),
             eta_s=self._eta_s(now_s),
         )
@@ -208,7 +208,12 @@ def _tokens(counts: ModelStatistics) -> int:
 
 
 def _paused(pause: Pause | None) -> Paused | None:
-    return None if pause is None else Paused(pause.cause.value, pause.why, pause.probe_in_s)
+    return None if pause is None else Paused(pause.cause.value, _text(pause.why), pause.probe_in_s)
+
+
+def _text(text: str) -> str:
+    """Return `text` as UTF-8 can write it: paths need not be."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _allowance(standing: Standing) -> Allowance:

@@ -12,7 +12,7 @@ from ..words import counted
 
 _MOST_WHY_CHARS = 80
 """Of what a server says of its trouble."""
-_WAITS = {
+_WAITS: dict[str, str] = {
     Bound.RPM: "waits for the RPM of {}",
     Bound.TPM: "waits for the TPM of {}",
     Bound.BUDGET: "waits for what calls in flight leave of the budget for {}",
@@ -97,7 +97,7 @@ def _batches(batches: tuple[BatchView, ...]) -> Iterator[str]:
 
 def _waits(view: View) -> Iterator[str]:
     for name, model in view.models.items():
-        if model.pause is None and model.waiting and (wait := _WAITS.get(Bound(model.bound))):
+        if model.pause is None and model.waiting and (wait := _WAITS.get(model.bound)):
             yield wait.format(escape(name))
         elif model.pause is None and model.waiting and model.bound == Bound.CONCURRENCY:
             yield _full(name, model)
