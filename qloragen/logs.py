@@ -10,7 +10,12 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import orjson
@@ -21,7 +26,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _NAME = "qloragen"
 _LONGEST_VALUE = 500
-_FRAMES_OF_STRUCTLOG = 3
+_FRAMES_BETWEEN = 4
+"""Of structlog and of this module, between whoever says something and the standard logger."""
 _LARGEST = 2**63 - 1
 """What JSON by orjson can hold; a larger number becomes text."""
 _HIDDEN = "***"
@@ -41,7 +47,10 @@ _SUSPICIOUS = re.compile(r"""[@='"]|sk-|bearer""", re.IGNORECASE)
 """Each of the secrets has something of it, and few texts of logs do."""
 _LEAST_KEY_CHARS = 16
 """Shorter ones are placeholders for servers that ask for none, and often words."""
-_RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_WRITTEN = frozenset({"message", "asctime"})
+_STANDARD = vars(logging.LogRecord(_NAME, logging.DEBUG, "", 0, "", (), None)).keys() | _WRITTEN
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("qloragen_about", default=MappingProxyType({}))
 
 
 class Stream(Protocol):
@@ -104,12 +113,41 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+@contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Give all events of the block, and of tasks that begin in it, these fields beside those that they have anyway.
+
+    They are in the library's own events only: a host's sources, sinks and observers, which may be called in the block,
+    see nothing of them in `structlog.contextvars`, and can clear and bind there what they like.
+    """
+    before = _ABOUT.set({**_ABOUT.get(), **fields})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(before)
+
+
+class _Logger(BoundLogger):
+    """Says what goes wrong with an event as `logging` does, instead of raising it: that a host's handler is broken must
+    not end a run, and cost what is paid for and under way."""
+
+    def _proxy_to_logger(
+        self, method_name: str, event: str | None = None, *event_args: str, **event_kw: object
+    ) -> None:
+        try:
+            super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
+        except Exception:  # noqa: BLE001 - handlers, filters and factories of records are anybody's code
+            if logging.raiseExceptions and sys.stderr is not None:
+                traceback.print_exc()
+
+
 def get_logger() -> BoundLogger:
     """Return the library's logger: events are short names, everything else goes into key-values."""
     logger: BoundLogger = structlog.wrap_logger(
         logging.getLogger(_NAME),
         processors=[
             structlog.stdlib.filter_by_level,
+            _about,
             structlog.contextvars.merge_contextvars,
             structlog.processors.format_exc_info,
             _free_names,
@@ -117,7 +155,8 @@ def get_logger() -> BoundLogger:
             _at_caller,
             structlog.stdlib.render_to_log_kwargs,
         ],
-        wrapper_class=BoundLogger,
+        wrapper_class=_Logger,
+        context_class=dict,
         cache_logger_on_first_use=True,
     )
     return logger
@@ -141,12 +180,23 @@ def configure(
     logging.captureWarnings(capture=True)
 
 
+def in_json() -> bool:
+    """Say whether this process's log lines are JSON objects by now, as `configure` makes them."""
+    return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger().handlers)
+
+
+class _JsonLines(ProcessorFormatter):
+    """Makes each event an object."""
+
+
 def _formatter(format: Literal["console", "json"], *, colours: bool) -> ProcessorFormatter:
+    kind = ProcessorFormatter
     if format == "json":
+        kind = _JsonLines
         renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
-    return ProcessorFormatter(
+    return kind(
         processors=[
             ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -164,12 +214,31 @@ def _formatter(format: Literal["console", "json"], *, colours: bool) -> Processo
 def _json(event: EventDict, default: Callable[[object], object] | None = None) -> str:
     # structlog hands its own `default` over, which is not needed: `_clean` leaves nothing that orjson does not know.
     del default
-    return orjson.dumps(event).decode("utf-8")
+    # Whatever the encoding of standard error, and whatever it does with what that cannot write, JSON stays JSON.
+    return _BEYOND_ASCII.sub(_escaped, orjson.dumps(event).decode("utf-8"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def _about(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**_ABOUT.get(), **event}
 
 
 def _free_names(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Rename fields that a standard log record has already (`name`, `module`...); it would refuse the event."""
-    return {f"{key}_" if key in _RESERVED else key: value for key, value in event.items()}
+    """Rename fields that a log record has already (`name`, `module`...); it would refuse the event."""
+    taken = _taken()
+    return {f"{key}_" if key in taken else key: value for key, value in event.items()}
+
+
+def _taken() -> AbstractSet[str]:
+    """Return what records have of their own; a host's may have more, such as the id of a web request."""
+    factory = logging.getLogRecordFactory()
+    if factory is logging.LogRecord:
+        return _STANDARD
+    return vars(factory(_NAME, logging.DEBUG, "", 0, "", (), None)).keys() | _WRITTEN
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -192,13 +261,16 @@ def _harmless(value: object, key: str | None) -> object:
 
 def _at_caller(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Let a record say which line of the library it comes from, and not which of structlog's."""
-    return {**event, "stacklevel": _FRAMES_OF_STRUCTLOG + 1}
+    return {**event, "stacklevel": _FRAMES_BETWEEN + 1}
 
 
 def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Make every value short, printable and free of secrets; a traceback keeps its lines."""
     secret = _key()
-    return {name: _traceback(value) if name == "exception" else _plain(value, secret) for name, value in event.items()}
+    return {
+        escape(str(name)): _traceback(value) if name == "exception" else _plain(value, secret)
+        for name, value in event.items()
+    }
 
 
 def _traceback(value: object) -> str:
@@ -207,10 +279,12 @@ def _traceback(value: object) -> str:
 
 def _plain(value: object, secret: str | None) -> object:
     match value:
-        case None | bool() | float():
+        case None | bool():
             return value
+        case float():
+            return float(value)  # JSON knows no kinds of them, such as those of numpy
         case int() if abs(value) <= _LARGEST:
-            return value
+            return int(value)
         case list() | tuple():
             return [_plain(item, secret) for item in value]
         case dict():

@@ -9,13 +9,15 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from qloragen.logs import configure, escape, get_logger, redact, without_secrets
+from qloragen.logs import about, configure, escape, get_logger, redact, without_secrets
 
 SILENT = """
 import structlog
@@ -65,6 +67,70 @@ def test_fields_named_like_those_of_a_standard_record_are_renamed(caplog):
     assert (record.name_, record.module_, record.message_, record.process_) == ("pack", "x", "y", 1)
 
 
+def test_fields_named_like_those_that_a_host_gives_all_its_records_are_renamed(caplog):
+    standard = logging.getLogRecordFactory()
+
+    def factory(*arguments: Any, **more: Any) -> logging.LogRecord:
+        record = standard(*arguments, **more)
+        record.request_id = f"web of {record.name}"
+        return record
+
+    logging.setLogRecordFactory(factory)
+    try:
+        with caplog.at_level("INFO", logger="qloragen"):
+            get_logger().info("call_answered", request_id="req-1", model="m")
+    finally:
+        logging.setLogRecordFactory(standard)
+
+    (record,) = caplog.records
+    assert (record.request_id, record.request_id_, record.model) == ("web of qloragen", "req-1", "m")
+
+
+@pytest.mark.parametrize("raising", [True, False])
+def test_a_broken_handler_of_a_host_raises_nothing_and_is_told_of_as_logging_does(raising, monkeypatch, capsys):
+    def broken(record: logging.LogRecord) -> bool:
+        raise ValueError("the filter is broken")
+
+    monkeypatch.setattr(logging, "raiseExceptions", raising)
+    logger = logging.getLogger("qloragen")
+    logger.addFilter(broken)
+    try:
+        get_logger().error("stopped")
+    finally:
+        logger.removeFilter(broken)
+
+    assert ("the filter is broken" in capsys.readouterr().err) is raising
+
+
+def test_a_host_that_configures_structlog_changes_nothing_here_whenever_it_does(caplog):
+    class Refusing(dict[str, object]):
+        def __init__(self, *_: object) -> None:
+            raise AssertionError("This is for the host's own loggers.")
+
+    structlog.configure(processors=[], context_class=Refusing, wrapper_class=structlog.make_filtering_bound_logger(50))
+    try:
+        with caplog.at_level("INFO", logger="qloragen"):
+            get_logger().info("retry", attempt=2)
+    finally:
+        structlog.reset_defaults()
+
+    (record,) = caplog.records
+    assert (record.message, record.attempt) == ("retry", 2)
+
+
+def test_what_events_are_about_is_not_in_the_context_of_the_host_and_survives_that_this_is_cleared(caplog):
+    with caplog.at_level("INFO", logger="qloragen"), about(run="r", article="a"):
+        structlog.contextvars.bind_contextvars(tenant="t", run="my own")
+        with about(article="b"):
+            get_logger().info("first")
+        structlog.contextvars.clear_contextvars()
+        get_logger().info("second")
+
+    first, second = caplog.records
+    assert (first.run, first.article, first.tenant) == ("r", "b", "t")
+    assert (second.run, second.article, hasattr(second, "tenant")) == ("r", "a", False)
+
+
 def test_a_json_line_has_event_level_time_and_fields(lines):
     get_logger().info("retry", model="m", wait_s=0.5, types=(1, 2))
 
@@ -79,6 +145,27 @@ def test_what_json_cannot_hold_becomes_text(lines):
     event = logged(lines)
     assert (event["count"], event["share"], event["path"]) == (str(2**70), None, "a/b")
     assert event["deep"] == {"1": {str(2**64): "0.1"}}
+
+
+def test_numbers_of_other_kinds_and_names_that_are_none_make_no_line_invalid(lines):
+    class Share(float): ...
+
+    get_logger().info("odd", share=Share(0.5))
+    logging.getLogger("other").warning("odd", extra=cast("dict[str, object]", {7: 1, "\ud800\n": 2}))
+
+    ours, others = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert ours["share"] == 0.5
+    assert (others["7"], others["\\ud800\\n"]) == (1, 2)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_lines_are_json_whatever_the_encoding_of_the_stream_is(encoding):
+    written = io.BytesIO()
+    configure("json", "info", io.TextIOWrapper(written, encoding, errors="backslashreplace", write_through=True))
+
+    get_logger().info("odd", folder="é 中 😀")
+
+    assert json.loads(written.getvalue())["folder"] == "é 中 😀"
 
 
 def test_events_below_the_level_are_left_out(lines):

@@ -263,9 +263,14 @@ def test_the_context_and_the_configuration_of_an_embedding_program_stay_as_they_
             look()
             yield article
 
+    class Looking(Moody):
+        async def put(self, records):
+            look()
+
     async def program():
         structlog.contextvars.bind_contextvars(request="r1", run="my own")
-        async with Session(tmp_path / "run", client=SimulatedClient(Provider(Simulation()))) as session:
+        client = SimulatedClient(Provider(Simulation()))
+        async with Session(tmp_path / "run", client=client, sinks=[Looking()]) as session:
             look()
             async for _ in session.stream(source()):
                 look()
@@ -275,10 +280,49 @@ def test_the_context_and_the_configuration_of_an_embedding_program_stay_as_they_
 
     run_virtually(program())
 
-    in_source = [context for context in seen if context["run"] != "my own"]
-    assert len(in_source) == 2  # the source is asked by the run's own tasks
-    assert all(context == {"request": "r1", "run": "my own"} for context in seen if context not in in_source)
+    assert len(seen) > 8
+    assert [context for context in seen if context != {"request": "r1", "run": "my own"}] == []
     assert before == (root.level, [*root.handlers], ours.level, ours.propagate, structlog.is_configured())
+
+
+def test_a_source_that_clears_its_context_as_web_frameworks_do_does_not_clear_that_of_the_run(tmp_path):
+    async def source():
+        for n, article in enumerate(ARTICLES):
+            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.bind_contextvars(row=n)
+            yield article
+
+    async def program():
+        async with Session(tmp_path / "run", client=SimulatedClient(Provider(Simulation()))) as session:
+            await session.process(source())
+
+    with listening() as heard:
+        run_virtually(program())
+
+    assert {fields_of(record).get("run") for record in heard.records} == {run_of(heard)}
+
+
+@pytest.mark.parametrize("event", ["run_opened", "call_sent", "call_answered", "cell_settled", "run_ended"])
+def test_a_handler_of_the_host_that_raises_ends_no_run_and_costs_no_call(tmp_path, event, monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    provider = Provider(Simulation())
+
+    def broken(record: logging.LogRecord) -> bool:
+        if record.msg == event:
+            raise ValueError("the filter is broken")
+        return True
+
+    async def program():
+        async with Session(tmp_path / "run", client=SimulatedClient(provider)) as session:
+            await session.process(ARTICLES[:3])
+        return session
+
+    with listening() as heard:
+        heard.addFilter(broken)
+        session = run_virtually(program())
+
+    assert session.tally.finished_articles == 3
+    assert session.bill.calls == provider.statistics.total.calls == provider.statistics.total.outcomes["answered"]
 
 
 def test_events_carry_what_the_embedding_program_has_bound(tmp_path):

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from structlog.contextvars import bound_contextvars
-
 from ..errors import BudgetReached, Interrupted, RunStopped
-from ..logs import get_logger
+from ..logs import about, get_logger
 from ..observing import Observer
 from ..types import Article, Cell, Usage
 
@@ -24,7 +22,7 @@ log = get_logger()
 
 def named(run: str | None) -> AbstractContextManager[None]:
     """Name a run in all log events of the block, and of tasks that begin in it."""
-    return nullcontext() if run is None else bound_contextvars(run=run)
+    return nullcontext() if run is None else about(run=run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Chronicle:
     @contextmanager
     def article(self, article: Article) -> Iterator[None]:
         """Let the log and the observer know that what happens in the block is about an article."""
-        with bound_contextvars(article=article.id):
+        with about(article=article.id):
             if self.observer is None:
                 yield
             else:
@@ -60,7 +58,7 @@ class Chronicle:
     @contextmanager
     def cell(self, cell: Cell) -> Iterator[None]:
         """Let the log and the observer know that what happens in the block is about a cell."""
-        with bound_contextvars(stage=cell.stage, **({"type": cell.type_slug} if cell.type_slug else {})):
+        with about(stage=cell.stage, **({"type": cell.type_slug} if cell.type_slug else {})):
             if self.observer is None:
                 yield
             else:

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from time import process_time
 
 import anyio
-from structlog.contextvars import bound_contextvars
 
 from ..background import background
+from ..logs import about
 from ..observing import Observer
 from ..pipeline.shared import Shared
 from ..settings import Settings
@@ -47,7 +47,7 @@ def play(
     Raises:
         SetupError: Settings or pack cannot be used.
     """
-    with TemporaryDirectory(prefix="qloragen-rehearsal-") as folder, bound_contextvars(rehearsal=True):
+    with TemporaryDirectory(prefix="qloragen-rehearsal-") as folder, about(rehearsal=True):
         return run_virtually(_play(Path(folder) / "run", articles, fit(settings), simulation, observer, watch))
 
 
