@@ -145,6 +145,18 @@ def test_shares_and_lengths_are_those_of_the_journal(tmp_path):
     assert traits.refused == {"schema": 2 / 40}
 
 
+def test_replies_that_were_cut_off_are_told_from_drafts_that_break_off_and_say_nothing_of_lengths(tmp_path):
+    refused = types_line(a_classification(), (1,), {"truncated": Paid(5)})
+    cut = [replace(line, finish_reason="length", usage=Usage(900, 0, 0, 10, 0)) for line in (a_reply(a_cell("x")),) * 3]
+    write(tmp_path, *replies(37, usage=Usage(900, 0, 0, 90, 0)), *map(reply_line, cut), refused)
+
+    traits = learn(tmp_path).models["m"]
+
+    assert traits.record_tokens == {"evidence": 90}
+    assert traits.refused == {"length": 3 / 40, "truncated": 2 / 40}
+    assert {fault.kind: fault.rate for fault in traits.faults("m")}["length"] == pytest.approx(3 / 40)
+
+
 def test_batches_tell_no_times_and_flex_tells_its_own(tmp_path):
     write(
         tmp_path,
@@ -228,7 +240,23 @@ def test_checks_refuse_as_many_records_more_as_they_refused_beyond_those_of_the_
     assert few.faults("m") == ()
     (fault,) = many.faults("m")
     assert fault.kind == "invalid_arguments"
-    assert fault.rate == pytest.approx(0.1)
+    assert fault.rate == pytest.approx(0.1 / 1.24)
+
+
+def test_records_that_are_asked_for_again_are_refused_by_checks_as_well_without_a_fault_of_their_own():
+    asked_again = Traits(replies=900, refused={"schema": 0.2, "twin": 0.09})
+
+    (fault,) = asked_again.faults("m")
+
+    assert (fault.kind, fault.rate) == ("invalid_arguments", pytest.approx((0.29 - 0.04) / 1.24))
+
+
+def test_records_are_as_long_as_those_that_were_learned():
+    wordy = Traits(replies=900, record_tokens={"evidence": 218.0})
+    terse = Traits(replies=900, record_tokens={"evidence": 54.5, "written": 0.0})
+
+    assert wordy.behaviour(Model()).verbosity == pytest.approx(2)
+    assert terse.behaviour(Model(verbosity=3)).verbosity == pytest.approx(0.5)
 
 
 def test_a_provider_that_never_cached_what_calls_share_has_no_cache():
@@ -264,7 +292,7 @@ all_traits = st.builds(
 )
 
 
-@given(st.dictionaries(st.text(min_size=1), all_traits, max_size=3))
+@given(st.dictionaries(st.text(min_size=1), all_traits, min_size=1, max_size=3))
 def test_a_profile_is_the_same_after_it_was_a_file(tmp_path_factory, models):
     profile, file = Profile(models, "out"), tmp_path_factory.mktemp("profile") / "profile.json"
     file.write_bytes(profile.to_json())
@@ -278,7 +306,7 @@ def test_shares_of_replies_are_of_the_calls_that_brought_one():
 
     rates = {fault.kind: fault.rate for fault in traits.faults("m")}
 
-    assert rates == pytest.approx({"bad_request": 0.2, "hang": 0.4, "wrong_schema_arguments": 0.2})
+    assert rates == pytest.approx({"bad_request": 0.2, "hang": 0.4, "invalid_arguments": 0.2})
 
 
 def test_a_server_that_says_nothing_of_tokens_tells_no_lengths(tmp_path):
@@ -292,13 +320,31 @@ def test_a_server_that_says_nothing_of_tokens_tells_no_lengths(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"{}", "models"), (b"no JSON", "JSON"), (b'{"models": {"m": {"replies": "many"}}}', "models.m.replies")],
+    [
+        (b"{}", "models"),
+        (b"no JSON", "JSON"),
+        (b"[" * 10_000, "JSON"),
+        (b'{"models": {}}', "models"),
+        (b'{"models": {"": {"replies": 9}}}', "models"),
+        (b'{"models": {"m": {"replies": "many"}}}', "models.m.replies"),
+        (b'{"models": {"m": {"replies": -1}}}', "models.m.replies"),
+        (b'{"models": {"m": {"replies": 9, "latencyy": 1}}}', "models.m.latencyy"),
+        (b'{"models": {"m": {"replies": 9}}, "version": 2}', "version"),
+        (b'{"models": {"m": {"replies": 9, "reasoning_tokens": NaN}}}', "models.m.reasoning_tokens"),
+        (b'{"models": {"m": {"replies": 9, "reasoning_tokens": 1e400}}}', "models.m.reasoning_tokens"),
+        (b'{"models": {"m": {"replies": 9, "record_tokens": {"evidence": 1e300}}}}', "record_tokens.evidence"),
+        (b'{"models": {"m": {"replies": 9, "lost": {"timeout": -1}}}}', "models.m.lost.timeout"),
+        (b'{"models": {"m": {"replies": 9, "passing": 5}}}', "models.m.passing"),
+        (b'{"models": {"m": {"replies": 9, "latency": {"median_s": NaN}}}}', "median_s"),
+        (b'{"models": {"m": {"replies": 9, "latency": {"median_s": 1, "p99": 2}}}}', "models.m.latency.p99"),
+        (b'{"models": {"m": {"replies": 9, "latency": {"median_s": 2, "p99_s": 1}}}}', "p99_s"),
+    ],
 )
 def test_a_file_that_is_no_profile_is_refused_by_what_is_wrong_in_it(tmp_path, content, said):
     file = tmp_path / "profile.json"
     file.write_bytes(content)
 
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=rf"profile.json is no profile of a run: .*{said}.*--save-profile"):
         read_profile(file)
 
 

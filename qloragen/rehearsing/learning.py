@@ -24,6 +24,8 @@ from ..watching.file import glimpse
 from .speed import Sample, latency_of
 from .traits import FEW, Traits
 
+_BROKEN_OFF = frozenset({"length", "content_filter"})
+"""How replies finish that say nothing of how long whole ones are."""
 _KINDS = frozenset({"reply", "lost", "types", "record", "rejection", "failure"})
 
 
@@ -36,13 +38,15 @@ class _Seen:
     structured: int = 0
     """Replies that were asked for in a structured form."""
     batched: int = 0
+    cut: int = 0
+    """Replies that were cut off at their cap, those out of batches among them."""
     prompt_tokens: int = 0
     shared_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     records: Counter[InputMode] = field(default_factory=Counter)
-    """Replies with records by mode; then their tokens."""
+    """Whole replies with records by mode; then their tokens."""
     record_tokens: Counter[InputMode] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -62,8 +66,9 @@ class _Seen:
                 self.refused[reason] += calls
 
     def _reply(self, fields: Mapping[str, Any]) -> None:
-        usage, tier = fields["usage"], fields.get("tier")
+        usage, tier, finish = fields["usage"], fields.get("tier"), fields["finish_reason"]
         self.structured += fields["structure"] is not None
+        self.cut += finish == "length"
         if tier == "batch":
             self.batched += 1
             return
@@ -72,8 +77,9 @@ class _Seen:
         self.prompt_tokens += usage["prompt_tokens"]
         if (mode := fields["input_mode"]) is not None:
             self.shared_tokens += usage["prompt_tokens"]
-            self.records[mode] += usage["completion_tokens"] > 0  # not every server says
-            self.record_tokens[mode] += usage["completion_tokens"] - usage["reasoning_tokens"]
+            if usage["completion_tokens"] > 0 and finish not in _BROKEN_OFF:  # not every server says
+                self.records[mode] += 1
+                self.record_tokens[mode] += max(usage["completion_tokens"] - usage["reasoning_tokens"], 0)
         self.cached_tokens += usage["cached_tokens"]
         self.completion_tokens += usage["completion_tokens"]
         self.reasoning_tokens += usage["reasoning_tokens"]
@@ -99,7 +105,7 @@ class _Seen:
             no_capacity=_share(view.no_capacity, view.sent) if view else 0.0,
             cached_share=self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0,
             lost=_shares(self.lost, calls),
-            refused=_shares(self.refused, self.structured or answers),
+            refused=_shares(_cut_apart(self.refused, self.cut), self.structured or answers),
             given_up=_shares(self.given_up, calls + self.given_up.total()),
         )
 
@@ -135,7 +141,14 @@ def _read(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def _share(calls: int, of: int) -> float:
     """Return the share of calls that went wrong; of few ones it says nothing."""
-    return calls / of if of >= FEW else 0.0
+    return min(calls / of, 1.0) if of >= FEW else 0.0
+
+
+def _cut_apart(refused: Mapping[str, int], cut: int) -> dict[str, int]:
+    """Return what was refused with the replies that were cut off at their cap apart, as `length`: drafts that break off
+    by themselves have the same reason."""
+    cut = min(cut, refused.get("truncated", 0))
+    return {**refused, "truncated": refused.get("truncated", 0) - cut, "length": cut} if cut else dict(refused)
 
 
 def _shares(counts: Mapping[str, int], of: int) -> dict[str, float]:

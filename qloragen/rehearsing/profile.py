@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import SettingsError, SetupError
 from ..simulator import Model, Simulation
@@ -19,7 +20,9 @@ from .traits import FEW, Traits
 class Profile:
     """What the provider was like, by model."""
 
-    models: Mapping[str, Traits]
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    models: Annotated[Mapping[Annotated[str, Field(min_length=1)], Traits], Field(min_length=1)]
     learned_from: str = ""
     """Where from, for people."""
 
@@ -88,10 +91,18 @@ def read_profile(path: Path) -> Profile:
     if path.is_dir():
         return learn(path)
     try:
-        return _PROFILE.validate_json(path.read_bytes())
+        profile = _PROFILE.validate_json(path.read_bytes())
+        profile.applied(Simulation())
     except OSError as error:
         raise SettingsError(f"The profile {path} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{path} is no profile of a run: {where}{where and ': '}{first['msg']}.") from None
+        raise _no_profile(path, f"{where}{where and ': '}{first['msg']}") from None
+    except SettingsError as error:
+        raise _no_profile(path, str(error).removesuffix(".")) from None
+    return profile
+
+
+def _no_profile(path: Path, why: str) -> SettingsError:
+    return SettingsError(f"{path} is no profile of a run: {why}. --save-profile writes one.")
