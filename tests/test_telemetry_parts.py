@@ -21,10 +21,11 @@ from qloragen.telemetry.levels import levels
 from qloragen.telemetry.names import replied
 from qloragen.telemetry.observer import Clock
 from qloragen.telemetry.server import Server, server_of
+from qloragen.testing import HttpReply, ScriptedClient, reply
 from qloragen.types import Article, Completion, Usage
 from qloragen.view import Allowance, BatchView, ModelView, Paused, Spent, View
 
-from .engines import request_for
+from .engines import engine_for, request_for
 from .telemetries import SERVER, Traced, attributes, by
 from .values import NOON, a_cell
 
@@ -148,6 +149,19 @@ def test_a_server_may_leave_out_what_its_replies_are_called(body):
     assert "qloragen.cost_usd" not in found
 
 
+async def test_a_reply_that_is_no_strict_json_is_told_like_any_other():
+    traced, strict = Traced(), reply(text="secret words")
+    loose = strict.body.replace(b'{"choices"', b'{"id":"chatcmpl-2","logprob":NaN,"choices"')
+    engine = engine_for(ScriptedClient(lambda _body: HttpReply(200, loose, {})), observer=traced.observer)
+
+    completion = await engine.complete(request_for())
+
+    assert completion.text == "secret words"
+    [call] = traced.calls
+    assert attributes(call)["gen_ai.response.id"] == "chatcmpl-2"
+    assert "error.type" not in attributes(call)
+
+
 async def test_histograms_have_the_buckets_that_the_conventions_advise():
     traced = Traced()
     traced.observer.attempt(request_for(), number=1, waited_s=0.0).failed("timeout", None)
@@ -192,6 +206,30 @@ def test_limits_budgets_pauses_sinks_and_batches_are_levels():
     assert found["batch.requests", "m", "submitting"] == 5
     assert (found["sink.missing", "sqlite:x"], found["article.expected",], found["eta",]) == (7, 90, 12.5)
     assert "we are down" not in repr(list(levels(view)))
+
+
+def test_what_is_over_is_told_as_0_and_not_as_it_was_for_ever():
+    traced = Traced()
+    paused = replace(MODEL, pause=Paused("outage", "we are down"))
+    batch = BatchView("b1", "m", "in_progress", 3, 10, NOON)
+
+    def told(view: View) -> dict[tuple[str, ...], float]:
+        traced.observer.seen(view)
+        return {(name, *sorted(map(str, about.values()))): value for name, about, value in traced.points()}
+
+    during = told(replace(VIEW, models={"m": paused}, batches=(batch,), sinks={"sqlite:x": 7}))
+    after = told(replace(VIEW, models={"m": MODEL}))
+    ended = told(replace(VIEW, models={"m": MODEL}, ended=True))
+
+    series = [
+        ("qloragen.pause", "m", "outage", "run-1"),
+        ("qloragen.sink.missing", "run-1", "sqlite:x"),
+        ("qloragen.batch.requests", "in_progress", "m", "run-1"),
+        ("qloragen.batch.done", "in_progress", "m", "run-1"),
+    ]
+    assert [during[one] for one in series] == [1, 7, 10, 3]
+    assert [after[one] for one in series] == [ended[one] for one in series] == [0, 0, 0, 0]
+    assert during["qloragen.call.in_flight", "m", "run-1"] == after["qloragen.call.in_flight", "m", "run-1"] == 3
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["empty", "duplicate", "too_short"]), st.integers(0, 9)), max_size=8))

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -24,9 +24,11 @@ PATIENT_S = 60
 
 
 class Collector:
-    """Takes what is sent by OTLP over HTTP."""
+    """Takes what is sent by OTLP over HTTP, of the signals that it `takes`, and answers after so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes: Iterable[str] = ("traces", "metrics"), after_s: float = 0.0) -> None:
+        self._takes = takes
+        self._after_s = after_s
         self.traces: list[ExportTraceServiceRequest] = []
         self.metrics: list[ExportMetricsServiceRequest] = []
         self.headers: set[str | None] = set()
@@ -34,7 +36,8 @@ class Collector:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
         app = web.Application()
-        app.router.add_post("/v1/{kind}", self._take)
+        for kind in self._takes:
+            app.router.add_post(f"/v1/{kind}", self._take)
         runner = web.AppRunner(app)
         await runner.setup()
         try:
@@ -47,7 +50,8 @@ class Collector:
     async def _take(self, request: web.Request) -> web.Response:
         self.headers.add(request.headers.get("x-tenant"))
         body = await request.read()
-        if request.match_info["kind"] == "traces":
+        await anyio.sleep(self._after_s)
+        if request.path == "/v1/traces":
             self.traces.append(ExportTraceServiceRequest.FromString(body))
         else:
             self.metrics.append(ExportMetricsServiceRequest.FromString(body))
@@ -129,6 +133,19 @@ async def test_a_collector_that_refuses_is_told_of_once_and_keeps_nobody_waiting
 
     assert [line["level"] for line in lines if line["event"] == "telemetry_not_sent"] == ["warning"]
     assert not [line for line in lines if "opentelemetry" in str(line.get("logger", line["event"]))]
+
+
+async def test_a_collector_that_takes_no_metrics_gets_every_span_and_each_trouble_is_said_without_a_secret(tmp_path):
+    collector = Collector(takes={"traces"}, after_s=0.1)
+    wrong = {"OTEL_EXPORTER_OTLP_HEADERS": "team north", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2"}
+
+    async with collector.listening() as endpoint:
+        lines = await generated(tmp_path, endpoint, **wrong)
+
+    assert collector.spans == {"article": 2, "chat gpt-6-luna": 6, "chat gpt-6-sol": 2}
+    said = [str(line["error"]) for line in lines if line["event"] == "telemetry_not_sent"]
+    assert [word in error for error, word in zip(said, ["Header", "404"], strict=True)] == [True, True]
+    assert "north" not in str(lines)
 
 
 async def test_a_collector_that_never_answers_keeps_nobody_waiting_either(tmp_path):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from opentelemetry.metrics import Meter
 
 from ..view import Allowance, ModelView, View
-from .names import MODEL, Attributes
+from .names import MODEL, Attributes, Value
 
 _GAUGES = {
     "article.expected": ("{article}", "Articles that the source holds."),
@@ -35,6 +35,8 @@ _GAUGES = {
     "batch.done": ("{request}", "Those of them that have been executed."),
 }
 """Names without `qloragen.`, with units and descriptions."""
+_PASSING = frozenset({"pause", "sink.missing", "batch.requests", "batch.done"})
+"""Those of what may be over: then they are 0, which has to be said."""
 
 
 class Level(NamedTuple):
@@ -45,18 +47,31 @@ class Level(NamedTuple):
     about: Attributes
 
 
+_Series = tuple[str, frozenset[tuple[str, Value]]]
+"""A name, and what it is about."""
+
+
 class Levels:
-    """Gauges that hold what was last seen; of a session that is gone they tell nothing any more."""
+    """Gauges, which hold what was last seen until they are told otherwise, also of a session that has ended."""
 
     def __init__(self, meter: Meter) -> None:
         self._gauges = {
             name: meter.create_gauge(f"qloragen.{name}", unit, told) for name, (unit, told) in _GAUGES.items()
         }
+        self._passing: dict[str, set[_Series]] = {}
+        """By run: what was there at the last look and may be over at the next."""
 
     def show(self, view: View) -> None:
-        """Put in what there is to see."""
-        for level in levels(view):
-            self._gauges[level.name].set(level.value, {"qloragen.run": view.run, **level.about})
+        """Put in what there is to see, and 0 for what was there and is over."""
+        there: set[_Series] = set()
+        for name, value, about in levels(view):
+            self._gauges[name].set(value, {"qloragen.run": view.run, **about})
+            if name in _PASSING:
+                there.add((name, frozenset(about.items())))
+        for name, about in self._passing.pop(view.run, set()) - there:
+            self._gauges[name].set(0, {"qloragen.run": view.run, **dict(about)})
+        if not view.ended:
+            self._passing[view.run] = there
 
 
 def levels(view: View) -> Iterator[Level]:

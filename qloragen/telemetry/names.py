@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 
-import orjson
-
+from ..engine.reply import UnreadableReply, json_object
 from ..types import Cell, Completion, Request, Usage
 from .server import Server
 
@@ -85,8 +85,8 @@ def replied(completion: Completion, server: Server) -> Attributes:
 
 def _named(body: bytes) -> Iterator[tuple[str, Value]]:
     """Yield what the reply is called, and the model that has made it; both are the server's to leave out."""
-    reply = orjson.loads(body)
-    if isinstance(reply, Mapping):
+    with suppress(UnreadableReply):
+        reply = json_object(body)
         for field in ("id", "model"):
             if isinstance(value := reply.get(field), str):
                 yield f"gen_ai.response.{field}", value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import Literal
 
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -28,9 +28,12 @@ FLUSH_S = 2.0
 not answer would be tried for half a minute."""
 _UNKNOWN = "unknown_service"
 _NONE = "none"
+_EXPORTER = re.compile(r"opentelemetry\.exporter\..+\.(trace|metric)_exporter")
+"""Names of the loggers of what sends a signal."""
 _REMEDY = (
     "the run goes on without; OTEL_EXPORTER_OTLP_ENDPOINT should be the address of a collector that takes OTLP by HTTP"
 )
+_LOOK = "the run goes on, and what else there is to send is sent; look at the variables OTEL_*"
 
 log = get_logger()
 
@@ -45,17 +48,17 @@ def sending() -> Iterator[None]:
     resource = _resource()
     troubles = _Troubles()
     troubles.take_over()
-    endings: list[Callable[[], object]] = []
+    endings: dict[str, Callable[[], object]] = {}
     if _wanted("OTEL_TRACES_EXPORTER") and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(traces)
-        endings.append(traces.shutdown)
+        endings["trace"] = traces.shutdown
     if _wanted("OTEL_METRICS_EXPORTER") and not isinstance(metrics.get_meter_provider(), MeterProvider):
         reader = PeriodicExportingMetricReader(OTLPMetricExporter())
         measures = MeterProvider([reader], resource, shutdown_on_exit=False)
         metrics.set_meter_provider(measures)
-        endings.append(measures.shutdown)
+        endings["metric"] = measures.shutdown
     try:
         yield
     finally:
@@ -74,27 +77,26 @@ def _resource() -> Resource:
     return found
 
 
-def _end(endings: list[Callable[[], object]], troubles: _Troubles) -> None:
-    """Send what is left, all at once, until that is done or refused, or has taken too long.
+def _end(endings: Mapping[str, Callable[[], object]], troubles: _Troubles) -> None:
+    """Send what is left of each signal, all at once, until that is done or refused, or has taken too long.
 
     A thread that still tries then dies with the process.
     """
-    news: SimpleQueue[Literal["sent", "trouble"]] = SimpleQueue()
+    news: SimpleQueue[str] = SimpleQueue()
 
-    def send(ending: Callable[[], object]) -> None:
+    def send(signal: str, ending: Callable[[], object]) -> None:
         try:
             ending()
         finally:
-            news.put("sent")
+            news.put(signal)
 
-    troubles.tell = lambda: news.put("trouble")
-    for ending in endings:
-        Thread(target=send, args=[ending], daemon=True).start()
-    last_s = monotonic() + FLUSH_S
+    troubles.tell = news.put
+    for signal, ending in endings.items():
+        Thread(target=send, args=[signal, ending], daemon=True).start()
+    left, last_s = set(endings), monotonic() + FLUSH_S
     with suppress(Empty):
-        for _ in endings:
-            if news.get(timeout=max(0.0, last_s - monotonic())) == "trouble":
-                return
+        while left:
+            left.discard(news.get(timeout=max(0.0, last_s - monotonic())))
 
 
 class _Troubles(logging.Handler):
@@ -102,9 +104,9 @@ class _Troubles(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.tell: Callable[[], None] = lambda: None
-        """Called whenever there is trouble."""
-        self._said = False
+        self.tell: Callable[[str], object] = lambda _signal: None
+        """Called with the name of a signal, `trace` or `metric`, whenever that cannot be sent."""
+        self._said: set[str] = set()
 
     def take_over(self) -> None:
         """Hear from now on what OpenTelemetry logs, in the place of everyone else: its threads may outlive the run."""
@@ -113,7 +115,15 @@ class _Troubles(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one of its log records."""
-        self.tell()
-        if not self._said:
-            self._said = True
-            log.warning("telemetry_not_sent", error=record.getMessage(), what=_REMEDY)
+        exporter = _EXPORTER.fullmatch(record.name)
+        if exporter is None:
+            # What it inserts may be values of the user's, such as headers that hold a key.
+            self._say_once(record.name, str(record.msg), _LOOK)
+            return
+        self.tell(exporter[1])
+        self._say_once("", record.getMessage(), _REMEDY)
+
+    def _say_once(self, of: str, error: str, what: str) -> None:
+        if of not in self._said:
+            self._said.add(of)
+            log.warning("telemetry_not_sent", error=error, what=what)
