@@ -288,6 +288,18 @@ def test_settings_cannot_be_changed_afterwards():
             {"base_url": "me:secret@host/v1"},
             f"base_url {ADDRESS_RULE}, not '***@host/v1' (argument).",
         ),
+        (
+            {"base_url": "http://host:99999/v1"},
+            f"base_url {ADDRESS_RULE}, not 'http://host:99999/v1' (argument).",
+        ),
+        (
+            {"base_url": "http://host:port/v1"},
+            f"base_url {ADDRESS_RULE}, not 'http://host:port/v1' (argument).",
+        ),
+        (
+            {"base_url": "http://[::1/v1"},
+            f"base_url {ADDRESS_RULE}, not 'http://[::1/v1' (argument).",
+        ),
     ],
 )
 def test_a_mistake_in_an_argument_is_one_sentence(arguments, sentence):

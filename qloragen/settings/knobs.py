@@ -20,7 +20,12 @@ from .model import Concurrency, Count, ModelLimits, ModelSettings, Name, Structu
 
 
 def _web_address(url: str) -> str:
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    try:
+        address = urlsplit(url)
+        whole = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:  # no IPv6 address, or no port: the words for that would quote a piece of it
+        whole = False
+    if not whole:
         raise ValueError("must be a web address such as https://api.openai.com/v1 or http://127.0.0.1:8000/v1")
     return url.rstrip("/")
 
