@@ -156,7 +156,8 @@ async def open_work(
         SetupError: Settings, prompt pack or run directory cannot be used.
         RunStopped: There is no API key, or the run directory cannot be written.
     """
-    observer = observer or await anyio.to_thread.run_sync(observer_of, settings)
+    if observer is None:
+        observer = await anyio.to_thread.run_sync(observer_of, settings)
     base_url = settings.base_url
     if settings.local:
         server = await exits.enter_async_context(local.serve(weights_of(settings)))

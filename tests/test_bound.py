@@ -188,6 +188,19 @@ async def test_before_the_first_request_nothing_is_counted():
     assert felt(model) == {Bound.IDLE: pytest.approx(1)}
 
 
+async def test_a_pause_before_the_first_request_is_not_counted():
+    engine = engine_for(ScriptedClient(lambda _body: reply()), spec(), spec("other"))
+    engine.pause("disk full")
+    await anyio.sleep(100)
+    engine.resume()
+    before = engine.statistics["m"]
+
+    model = await run_of(engine, 1)
+
+    assert felt(before) == felt(engine.statistics["other"]) == {}
+    assert felt(model) == {Bound.IDLE: pytest.approx(1)}
+
+
 async def test_a_head_that_leaves_keeps_nobody_waiting_any_more():
     engine = engine_for(ScriptedClient(lambda _body: reply()), spec(rpm=1, max_concurrency=5))
 

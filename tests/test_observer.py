@@ -117,6 +117,21 @@ def test_articles_are_begun_and_left_once_in_each_session_and_finished_in_betwee
     assert session.tally.finished_articles == 12
 
 
+class Few(Notes):
+    """An observer that is false as a value."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+async def test_an_observer_may_be_false_as_a_value(tmp_path):
+    notes = Few()
+    async with Session(tmp_path, client=SimulatedClient(Provider(Simulation())), observer=notes) as session:
+        await session.process(articles(1))
+
+    assert len(notes.bills) == session.bill.calls > 0
+
+
 async def test_a_judge_is_heard_like_the_maker_of_records(tmp_path):
     client, notes = client_of(Oracle(make_run(tmp_path / "run", 2)).half), Notes()
 

@@ -277,7 +277,7 @@ class Admission:
             keeps = self._keeps
         else:
             keeps = Bound.CONCURRENCY if self.in_flight >= self.concurrency.limit else Bound.IDLE
-        if keeps is not self.account.now:
+        if keeps is not self.account.now and (self.account.now or self._head or self.in_flight):
             self.account.turn(keeps, self._now_s())
 
     def _may_spend(self, worst: Spending) -> bool:

@@ -76,7 +76,8 @@ async def _opened(
     observer: Observer | None,
     exits: AsyncExitStack,
 ) -> Judging:
-    observer = observer or await anyio.to_thread.run_sync(observer_of, settings)
+    if observer is None:
+        observer = await anyio.to_thread.run_sync(observer_of, settings)
     judge = await anyio.to_thread.run_sync(judge_of, settings)
     refuse_absent(folder)
     refuse_judgements(folder)
