@@ -68,8 +68,8 @@ class Levels:
             self._gauges[name].set(value, {"qloragen.run": view.run, **about})
             if name in _PASSING:
                 there.add((name, frozenset(about.items())))
-        for name, about in self._passing.pop(view.run, set()) - there:
-            self._gauges[name].set(0, {"qloragen.run": view.run, **dict(about)})
+        for name, items in self._passing.pop(view.run, set()) - there:
+            self._gauges[name].set(0, {"qloragen.run": view.run, **dict(items)})
         if not view.ended:
             self._passing[view.run] = there
 
