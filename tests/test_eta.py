@@ -166,18 +166,44 @@ def test_a_lane_at_its_limit_is_done_when_what_is_left_has_been_sent_and_answere
     assert left_s == pytest.approx(100 * 1.08 + 2, rel=0.08)
 
 
-def test_where_calls_in_flight_are_found_out_they_are_taken_to_double():
-    work = Workload(ended=Counter[Stage]({"judge": 8}), calls={("judge", "gpt-a"): heard(8)})
-    models = {"gpt-a": at(1.0, completed=8, in_flight=8)}
-    steady, ramp = Forecast(Terms({}, {}), 0.0), Forecast(Terms({}, {"gpt-a": 512}), 0.0)
-    for forecast in (steady, ramp):
-        forecast.note(1.0, models)
+@pytest.mark.parametrize(
+    ("limits", "rpm", "left_s"),
+    [
+        ([8, 16], None, None),
+        ([8, 16, 13], None, 5_000 * 1.05 * 2 / 13),
+        ([8, 16, 20], None, 5_000 * 1.05 * 2 / 19),
+        ([8, 16, 32, 64], None, 5_000 * 1.05 * 2 / 64),
+        ([8, 16], 60, 5_000 * 1.05),
+    ],
+    ids=["they still double", "a knee was found", "they grow slowly", "as many as there may be", "limits decide"],
+)
+def test_while_calls_in_flight_are_found_out_an_end_is_told_only_if_they_do_not_decide(limits, rpm, left_s):
+    work = Workload(ended=Counter[Stage]({"judge": 200}), calls={("judge", "gpt-a"): heard(200)})
+    forecast, counts, done = Forecast(Terms({}, {"gpt-a": 64}), 0.0), at(0.0), 0.0
+    for second in range(1, 25 * len(limits) + 1):
+        limit = limits[(second - 1) // 25]
+        done += 1 if rpm else limit / 2
+        flying = 2 if rpm else limit
+        counts = at(second, max_in_flight=limit, in_flight=flying, completed=round(done), sent=round(done), rpm=rpm)
+        forecast.note(second, {"gpt-a": counts})
 
-    times = [forecast.left_s(work, Expected(1, judgements=5_000), models) for forecast in (steady, ramp)]
+    told_s = forecast.left_s(work, Expected(1, judgements=5_200), {"gpt-a": counts})
 
-    assert times[0] == pytest.approx(5_000 * 1.05 * 2 / 8, rel=0.1)
-    assert times[1] is not None
-    assert 50 < times[1] < 90
+    assert told_s == (None if left_s is None else pytest.approx(left_s, rel=0.2))
+
+
+def test_of_calls_that_are_all_in_flight_no_end_is_told_before_most_are_answered():
+    forecast = Forecast(Terms({}, {}), 0.0)
+    told_s = []
+    for second, answered in enumerate((10, 60, 90), 1):
+        counts = at(second, max_in_flight=512, in_flight=100 - answered, completed=answered, sent=100, waiting=0)
+        work = Workload(ended=Counter[Stage]({"judge": answered}), calls={("judge", "gpt-a"): heard(answered)})
+        forecast.note(second, {"gpt-a": counts})
+        told_s.append(forecast.left_s(work, Expected(1, judgements=100), {"gpt-a": counts}))
+
+    assert told_s[:2] == [None, None]
+    assert told_s[2] is not None
+    assert 0 < told_s[2] < 10
 
 
 def test_nothing_is_foretold_before_the_first_reply():

@@ -4,14 +4,15 @@
    those that are left may be longer than those that are done (see `remaining`).
 2. Each model needs as long as under its tightest limit: requests, tokens, calls in flight. Of that limit it uses as
    much as it has lately (see `track`), which takes in all that nobody can foresee. The slower model decides.
-3. Where calls in flight are found out, they are taken to double, as they do until a server shows its knee; until then
-   nobody can tell where that is.
+3. Where calls in flight are found out, they double until a server shows its knee, and nobody can tell where that is:
+   until then an end is only foretold if it is about the same with as many as now and with as many as there may be.
 4. The end is the slowest of the last calls, and no article ends before its calls have been made one after the other.
+   Where that decides, nothing is foretold while most calls are still in flight: the slow ones have not been heard of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..engine.engine import Engine
@@ -22,14 +23,10 @@ from .chance import latency_of
 from .remaining import Expected, Load, Unanswered, loads, totals
 from .track import Track
 
-_WINDOW, _SLACK = 32, 1.2
-"""A level of calls in flight is judged by so many replies at least, after one for each call; and that takes longer."""
-_STUCK = 2.0
-"""A level that lasts so many times as long is no step on the way up."""
-_LEFT = 0.25
-"""Part of its time that a level still lasts which is overdue."""
-_LATE = 0.9
-"""The slowest of several calls need not be the last that was sent."""
+_ALIKE = 0.3
+"""Two ends are about the same that are not further apart than this share of the whole time."""
+_ANSWERED = 2.0
+"""Replies for each call in flight, from which on the slowest of them can be told."""
 _AGAIN, _UNSEEN_AGAIN, _LEAST_AGAIN = 10, 0.05, 0.03
 """Replies from which on the share of calls that are made again is believed; before that, and at least."""
 
@@ -49,11 +46,12 @@ class Forecast:
 
     def __init__(self, terms: Terms, now_s: float) -> None:
         self._terms = terms
-        self._started_s = now_s
+        self._started_s = self._now_s = now_s
         self._tracks: dict[str, Track] = {}
 
     def note(self, now_s: float, models: Mapping[str, ModelStatistics]) -> None:
         """Take in the counts of a moment."""
+        self._now_s = now_s
         for name, counts in models.items():
             if name not in self._tracks:
                 self._tracks[name] = Track(self._started_s)
@@ -65,10 +63,29 @@ class Forecast:
         left = loads(work, expected, self._terms.routes, self._unanswered(work))
         if left is None or not self._tracks:
             return None
-        times = [
-            self._of_model(name, load, models[name]) for name, load in left.items() if load.calls > 0 and name in models
-        ]
-        return max([_chain_s(work, expected, left), *times])
+        chain_s = _chain_s(work, expected, left)
+        last_s, first_s = (self._models_s(left, models, slots) for slots in (self._slots_now, self._slots_later))
+        if last_s < chain_s and _unknown_latency(work, models):
+            return None
+        last_s, first_s = max(chain_s, last_s), max(chain_s, first_s)
+        whole_s = self._now_s - self._started_s + last_s
+        return (last_s + first_s) / 2 if last_s - first_s <= _ALIKE * whole_s else None
+
+    def _models_s(
+        self, left: Mapping[str, Load], models: Mapping[str, ModelStatistics], slots: Callable[[str], float]
+    ) -> float:
+        """Return how long the slower model takes; `slots` says how many calls of one may be in flight."""
+        asked = [(name, load) for name, load in left.items() if load.calls > 0 and name in models]
+        return max((self._of_model(name, load, models[name], slots(name)) for name, load in asked), default=0.0)
+
+    def _slots_now(self, name: str) -> float:
+        """Return how many calls may be in flight, if that stays as it is."""
+        track = self._tracks[name]
+        return track.limit if track.climbs else track.mean_limit()
+
+    def _slots_later(self, name: str) -> float:
+        """Return how many there may come to be."""
+        return max(self._slots_now(name), self._terms.ramps.get(name, 0) if self._tracks[name].climbs else 0)
 
     def _unanswered(self, work: Workload) -> dict[str, Unanswered]:
         answered = dict.fromkeys(self._tracks, 0.0)
@@ -76,12 +93,13 @@ class Forecast:
             answered[model] = answered.get(model, 0.0) + calls.latency_s
         return {name: track.unanswered(answered[name]) for name, track in self._tracks.items()}
 
-    def _of_model(self, name: str, load: Load, counts: ModelStatistics) -> float:
+    def _of_model(self, name: str, load: Load, counts: ModelStatistics, slots: float) -> float:
         track, latency = self._tracks[name], latency_of(load.latency_s, load.variance_s2)
         unsent = max(0.0, load.calls - counts.in_flight)
         if unsent < 1:
             return latency.slowest_s(load.calls, track.unsent_for_s)
-        slots_s = self._slots_s(name, load, counts)
+        slot_s = load.slot_s if name not in self._terms.ramps else load.calls * track.latency_s(load.latency_s)
+        slots_s = slot_s / slots
         limited_s = max(
             60 * unsent / counts.rpm if counts.rpm else 0.0,
             60 * load.tokens * unsent / load.calls / counts.tpm if counts.tpm else 0.0,
@@ -95,25 +113,11 @@ class Forecast:
             sending_s = max(sending_s, load.calls * each_s)
         return sending_s + end_s
 
-    def _slots_s(self, name: str, load: Load, counts: ModelStatistics) -> float:
-        """Return how long calls take that are only bounded by how many may be in flight."""
-        track, most, level = self._tracks[name], self._terms.ramps.get(name, 0), counts.max_in_flight
-        spent_s = track.busy_at_level_s()
-        lasts_s = _lasts_s(level, load.latency_s)
-        if level >= most or spent_s is None or spent_s > _STUCK * lasts_s:
-            return load.slot_s / track.mean_limit()
-        rest_s, time_s, lasts_s = load.slot_s, 0.0, max(_LEFT * lasts_s, lasts_s - spent_s)
-        while rest_s > level * lasts_s and level < most:
-            rest_s -= level * lasts_s
-            time_s += lasts_s
-            level = min(2 * level, most)
-            lasts_s = _lasts_s(level, load.latency_s)
-        return time_s + rest_s / level
 
-
-def _lasts_s(level: int, latency_s: float) -> float:
-    """Return how long so many calls are in flight before they are doubled; see `engine.concurrency`."""
-    return _SLACK * latency_s * (1 + max(_WINDOW, level) / level)
+def _unknown_latency(work: Workload, models: Mapping[str, ModelStatistics]) -> bool:
+    """Say whether too few calls have been answered, of all that were sent, to tell how long the slowest take."""
+    answered = sum(calls.replies for calls in work.calls.values())
+    return answered < _ANSWERED * sum(counts.in_flight for counts in models.values())
 
 
 def _chain_s(work: Workload, expected: Expected, left: Mapping[str, Load]) -> float:
@@ -127,14 +131,15 @@ def _chain_s(work: Workload, expected: Expected, left: Mapping[str, Load]) -> fl
     load = max(left.values(), key=lambda load: load.slot_s)
     if not fresh or not load.calls:
         return 0.0
-    latency = latency_of(load.latency_s, load.variance_s2)
-    chain_s = load.latency_s * min(1.0, 2 * fresh / cells[last])
+    before = min(1.0, 2 * fresh / cells[last])  # the first of an article goes ahead of the others
+    mean_s, variance_s2 = (1 + before) * load.latency_s, (1 + before) * load.variance_s2
     if cells.get("classify", 0.0) > work.typed.sizes.articles:
         classified = [calls for (stage, _), calls in work.calls.items() if stage == "classify"]
-        chain_s += sum(calls.latency_s for calls in classified) / max(1, sum(calls.replies for calls in classified))
+        mean_s += sum(calls.latency_s / calls.replies for calls in classified)
+        variance_s2 += sum(calls.variance_s2 for calls in classified)
     again = fresh * (max(_LEAST_AGAIN, replies / first - 1) if first > _AGAIN else _UNSEEN_AGAIN)
-    twice_s = load.latency_s + latency.slowest_s(again) if again >= 1 / 2 else 0.0
-    return chain_s + _LATE * max(latency.slowest_s(fresh), twice_s)
+    twice_s = latency_of(mean_s + load.latency_s, variance_s2 + load.variance_s2).slowest_s(again)
+    return max(latency_of(mean_s, variance_s2).slowest_s(fresh), twice_s if again >= 1 / 2 else 0.0)
 
 
 def terms_of(engine: Engine, routes: Mapping[Stage, str]) -> Terms:

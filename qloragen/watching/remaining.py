@@ -18,7 +18,7 @@ _LATER_IS_SLOWER = 1.3
 """Replies of a stage that has not begun, against those heard so far: generations are longer than classifications."""
 _EARLY_WEIGHT = 3.0
 """Replies by which that assumption is to be outweighed."""
-_UNANSWERED_WEIGHT, _WHOLE = 0.3, 1.5
+_UNANSWERED_WEIGHT, _WHOLE = 0.6, 1.5
 """The first replies are the quick ones: so calls in flight count as well, by so much, as if they took so many times as
 long as they have, and at least as long as the others."""
 _USUAL_TOKENS = 2_000.0

@@ -19,6 +19,9 @@ _STEPS = 100
 """Moments that are remembered of it."""
 _LITTLE_S = 3.0
 """So long is a window taken to have been used in full, before anything is known."""
+_DOUBLED = 1.9
+_CAUTION = 10.0
+"""Replies by which what is known on the whole is outweighed."""
 _FEW = 3
 _REFUSED = 0.02
 """Share of refusals from which on the server, and not what is known of its limits, sets the pace."""
@@ -53,7 +56,10 @@ class Track:
         """When it was noted last."""
         self._active_s = self._in_flight_s = self._limit_s = 0.0
         self._window: deque[Moment] = deque()
-        self._level, self._since_busy_s, self._grown = 0, 0.0, True
+        self.climbs = True
+        """Whether the calls that may be in flight have only ever doubled: then they may go on to."""
+        self.limit = 1
+        """Calls that may be in flight now."""
         self._sent, self._sent_at_s = 0, 0.0
 
     def note(self, now_s: float, counts: ModelStatistics) -> None:
@@ -68,9 +74,9 @@ class Track:
         if counts.sent != self._sent:
             self._sent, self._sent_at_s = counts.sent, self._active_s
         moment = self._moment(counts)
-        if counts.max_in_flight != self._level:
-            self._grown = counts.max_in_flight > self._level
-            self._level, self._since_busy_s = counts.max_in_flight, moment.busy_s
+        if counts.max_in_flight != self.limit:
+            self.climbs = self.climbs and counts.max_in_flight >= _DOUBLED * self.limit
+            self.limit = counts.max_in_flight
         self._remember(moment)
 
     @property
@@ -83,15 +89,17 @@ class Track:
         calls = self._window[-1].in_flight if self._window else 0
         return Unanswered(calls, max(0.0, self._in_flight_s - answered_s))
 
-    def busy_at_level_s(self) -> float | None:
-        """Return for how long requests have waited while as many calls might be in flight as now, which are more than
-        before; None where they are not."""
-        return self._window[-1].busy_s - self._since_busy_s if self._grown and self._window else None
+    def latency_s(self, usual_s: float) -> float:
+        """Return how long calls have taken lately, `usual_s` being how long they have on the whole: a server that is
+        full takes longer the more of them are in flight."""
+        first, last = self._ends()
+        done = last.completed - first.completed
+        return (last.in_flight_s - first.in_flight_s + _CAUTION * usual_s) / (done + _CAUTION)
 
     def mean_limit(self) -> float:
         """Return how many calls might be in flight lately."""
         first, last = self._ends()
-        return (last.limit_s - first.limit_s) / (last.at_s - first.at_s) if last.at_s > first.at_s else self._level or 1
+        return (last.limit_s - first.limit_s) / (last.at_s - first.at_s) if last.at_s > first.at_s else self.limit
 
     def use(self, counts: ModelStatistics) -> float:
         """Return the share of the tightest limit that was used lately while requests waited; more than 0, at most 1."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..engine.bound import Bound
 from ..engine.gate import Cause
@@ -12,6 +12,8 @@ from ..words import counted
 
 _MOST_WHY_CHARS = 80
 """Of what a server says of its trouble."""
+_MOST_NAMES = 3
+"""Of models that wait for the same."""
 _WAITS: dict[str, str] = {
     Bound.RPM: "waits for the RPM of {}",
     Bound.TPM: "waits for the TPM of {}",
@@ -60,21 +62,29 @@ def _pauses(view: View) -> Iterator[str]:
     for name, model in view.models.items():
         if model.pause is not None:
             whose = f"{escape(name)}: " if len(view.models) > 1 and model.pause.cause != Cause.HELD else ""
-            yield f"paused: {whose}{_why(model.pause)}{_probe(model.pause)}"
+            yield f"paused: {whose}{_why(model.pause)}"
 
 
 def _why(pause: Paused) -> str:
-    why = escape(pause.why)
-    why = why if len(why) <= _MOST_WHY_CHARS else f"{why[: _MOST_WHY_CHARS - 1]}…"
+    probe = _probe(pause)
     match pause.cause:
         case Cause.RATE_LIMITED:
-            return "the rate limit is reached"
+            return f"the rate limit is reached{probe}"
         case Cause.NO_CAPACITY:
-            return "the flex tier has no room"
+            return f"the flex tier has no room{probe}"
+        case Cause.OUTAGE if pause.why.startswith("HTTP "):
+            # What the server says besides comes last, where it is cut off first.
+            status, _, more = pause.why.partition(", ")
+            return f"the provider answers {escape(status)}{probe}" + (f" ({_short(more)})" if more else "")
         case Cause.OUTAGE:
-            return f"the provider answers {why}" if why.startswith("HTTP") else f"the provider does not answer ({why})"
+            return f"the provider does not answer{probe} ({_short(pause.why)})"
         case _:
-            return why
+            return f"{_short(pause.why)}{probe}"
+
+
+def _short(why: str) -> str:
+    why = escape(why)
+    return why if len(why) <= _MOST_WHY_CHARS else f"{why[: _MOST_WHY_CHARS - 1]}…"
 
 
 def _probe(pause: Paused) -> str:
@@ -96,11 +106,17 @@ def _batches(batches: tuple[BatchView, ...]) -> Iterator[str]:
 
 
 def _waits(view: View) -> Iterator[str]:
-    for name, model in view.models.items():
-        if model.pause is None and model.waiting and (wait := _WAITS.get(model.bound)):
-            yield wait.format(escape(name))
-        elif model.pause is None and model.waiting and model.bound == Bound.CONCURRENCY:
-            yield _full(name, model)
+    waiting = {name: model for name, model in view.models.items() if model.pause is None and model.waiting}
+    for bound, wait in _WAITS.items():
+        if names := [escape(name) for name, model in waiting.items() if model.bound == bound]:
+            yield wait.format(_all_of(names))
+    yield from (_full(name, model) for name, model in waiting.items() if model.bound == Bound.CONCURRENCY)
+
+
+def _all_of(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    shown = [*names[:_MOST_NAMES], f"{more} more"] if more > 0 else names
+    return " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)
 
 
 def _full(name: str, model: ModelView) -> str:
