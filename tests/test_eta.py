@@ -195,7 +195,7 @@ def test_while_calls_in_flight_are_found_out_an_end_is_told_only_if_they_do_not_
 def test_of_calls_that_are_all_in_flight_no_end_is_told_before_most_are_answered():
     forecast = Forecast(Terms({}, {}), 0.0)
     told_s = []
-    for second, answered in enumerate((10, 60, 90), 1):
+    for second, answered in enumerate((10, 40, 90), 1):
         counts = at(second, max_in_flight=512, in_flight=100 - answered, completed=answered, sent=100, waiting=0)
         work = Workload(ended=Counter[Stage]({"judge": answered}), calls={("judge", "gpt-a"): heard(answered)})
         forecast.note(second, {"gpt-a": counts})

@@ -7,7 +7,7 @@
 3. Where calls in flight are found out, they double until a server shows its knee, and nobody can tell where that is:
    until then an end is only foretold if it is about the same with as many as now and with as many as there may be.
 4. The end is the slowest of the last calls, and no article ends before its calls have been made one after the other.
-   Where that decides, nothing is foretold while most calls are still in flight: the slow ones have not been heard of.
+5. Nothing is foretold while most calls that were sent are still in flight: of the slow ones nothing was heard.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from .track import Track
 
 _ALIKE = 0.3
 """Two ends are about the same that are not further apart than this share of the whole time."""
-_ANSWERED = 2.0
-"""Replies for each call in flight, from which on the slowest of them can be told."""
 _AGAIN, _UNSEEN_AGAIN, _LEAST_AGAIN = 10, 0.05, 0.03
 """Replies from which on the share of calls that are made again is believed; before that, and at least."""
 
@@ -61,12 +59,10 @@ class Forecast:
         """Return in how many seconds all is done, as of the moment that was noted last; None while that cannot be
         told."""
         left = loads(work, expected, self._terms.routes, self._unanswered(work))
-        if left is None or not self._tracks:
+        if left is None or not self._tracks or _untold(work, left, models):
             return None
         chain_s = _chain_s(work, expected, left)
         last_s, first_s = (self._models_s(left, models, slots) for slots in (self._slots_now, self._slots_later))
-        if last_s < chain_s and _unknown_latency(work, models):
-            return None
         last_s, first_s = max(chain_s, last_s), max(chain_s, first_s)
         whole_s = self._now_s - self._started_s + last_s
         return (last_s + first_s) / 2 if last_s - first_s <= _ALIKE * whole_s else None
@@ -114,10 +110,14 @@ class Forecast:
         return sending_s + end_s
 
 
-def _unknown_latency(work: Workload, models: Mapping[str, ModelStatistics]) -> bool:
-    """Say whether too few calls have been answered, of all that were sent, to tell how long the slowest take."""
-    answered = sum(calls.replies for calls in work.calls.values())
-    return answered < _ANSWERED * sum(counts.in_flight for counts in models.values())
+def _untold(work: Workload, left: Mapping[str, Load], models: Mapping[str, ModelStatistics]) -> bool:
+    """Say whether too few calls have been answered yet, of those that were sent, to tell what the others are like."""
+    answered = dict.fromkeys(models, 0)
+    for (_, name), calls in work.calls.items():
+        answered[name] = answered.get(name, 0) + calls.replies
+    return any(
+        load.calls > 0 and answered[name] < models[name].in_flight for name, load in left.items() if name in models
+    )
 
 
 def _chain_s(work: Workload, expected: Expected, left: Mapping[str, Load]) -> float:

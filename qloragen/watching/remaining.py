@@ -18,9 +18,9 @@ _LATER_IS_SLOWER = 1.3
 """Replies of a stage that has not begun, against those heard so far: generations are longer than classifications."""
 _EARLY_WEIGHT = 3.0
 """Replies by which that assumption is to be outweighed."""
-_UNANSWERED_WEIGHT, _WHOLE = 0.6, 1.5
-"""The first replies are the quick ones: so calls in flight count as well, by so much, as if they took so many times as
-long as they have, and at least as long as the others."""
+_WHOLE = 1.5
+"""The first replies are the quick ones: so calls in flight count as well, as if they took so many times as long as they
+have, and at least as long as the others."""
 _USUAL_TOKENS = 2_000.0
 
 
@@ -180,8 +180,7 @@ def _mean_s(calls: Calls, unanswered: Unanswered, usual_s: float | None) -> floa
     sum_s, count = calls.latency_s, float(calls.replies)
     if unanswered.calls:
         each_s = max(sum_s / count, usual_s or 0.0, _WHOLE * unanswered.so_far_s / unanswered.calls)
-        sum_s += _UNANSWERED_WEIGHT * unanswered.calls * each_s
-        count += _UNANSWERED_WEIGHT * unanswered.calls
+        sum_s, count = sum_s + unanswered.calls * each_s, count + unanswered.calls
     if usual_s is not None:
         sum_s, count = sum_s + _EARLY_WEIGHT * usual_s, count + _EARLY_WEIGHT
     return sum_s / count
