@@ -1,5 +1,6 @@
 """What a journal tells of a provider: times, faults, lengths; and what a rehearsal makes of it."""
 
+import re
 from dataclasses import replace
 from itertools import count
 from random import Random
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from qloragen.cli import main
 from qloragen.errors import SettingsError, SetupError
+from qloragen.rehearsing.making import rehearse
 from qloragen.rehearsing.profile import Profile, learn, read_profile
 from qloragen.rehearsing.speed import SAMPLE, Sample, latency_of
 from qloragen.rehearsing.traits import FEW, Traits
 from qloragen.session import Session
-from qloragen.simulator import Fault, Flex, Latency, Model, Provider, SimulatedClient, Simulation
+from qloragen.simulator import Fault, Flex, Latency, Limits, Model, Provider, SimulatedClient, Simulation
 from qloragen.simulator.draws import lognormal
 from qloragen.store.frame import framed
 from qloragen.store.lines import reply_line, types_line
@@ -207,6 +209,14 @@ def test_a_model_of_few_replies_is_said_to_be_a_guess(tmp_path):
     assert "Only 29 replies of m" in unsure.about()[1]
 
 
+def test_a_run_that_was_held_by_a_limit_that_no_journal_tells_says_so(tmp_path):
+    played(tmp_path, Simulation(models={"*": Model(limits=Limits(rpm=60, announced=False))}), articles=12)
+
+    [said] = [sentence for sentence in learn(tmp_path).about() if "429" in sentence]
+
+    assert re.match(r"\d+% of the calls to gpt-6-luna were refused there for the rate .*--server-rpm", said)
+
+
 # ------------------------------------------------------------------------------------------------ what comes of it
 
 
@@ -248,7 +258,8 @@ def test_records_that_are_asked_for_again_are_refused_by_checks_as_well_without_
 
     (fault,) = asked_again.faults("m")
 
-    assert (fault.kind, fault.rate) == ("invalid_arguments", pytest.approx((0.29 - 0.04) / 1.24))
+    assert fault.kind == "invalid_arguments"
+    assert fault.rate == pytest.approx((0.29 - 0.04) / 1.24)
 
 
 def test_records_are_as_long_as_those_that_were_learned():
@@ -382,6 +393,16 @@ def test_a_run_that_is_rehearsed_with_what_it_taught_goes_as_it_went(tmp_path):
     for kind in ("503", "hang"):
         assert again.total.outcomes[kind] == pytest.approx(real.total.outcomes[kind], rel=1.0)
     assert orjson.loads(profile.to_json())["learned_from"] == str(tmp_path / "real")
+
+
+def test_records_of_a_rehearsal_are_as_long_as_those_of_the_run_whatever_its_articles_are_like(tmp_path):
+    articles = [LIMITS.format(n=n) for n in range(12)]
+    _, real = played(tmp_path, Simulation(models={"*": Model(verbosity=1.5)}), articles=12)
+
+    again = rehearse(articles, provider=tmp_path, advice=False, max_concurrency=4)
+
+    completion_tokens = sum(usage.completion_tokens for usage in again.observed.usage.values())
+    assert completion_tokens == pytest.approx(real.total.billed.completion_tokens, rel=0.02)
 
 
 def test_a_profile_is_saved_by_the_command_and_read_in_the_place_of_its_run(tmp_path, capsys):

@@ -102,6 +102,7 @@ class _Seen:
             record_tokens={mode: self.record_tokens[mode] / count for mode, count in self.records.items() if count},
             shared_tokens=self.shared_tokens,
             passing=_share(view.retried, view.sent) if view else 0.0,
+            rate_limited=_share(view.rate_limited, view.sent) if view else 0.0,
             no_capacity=_share(view.no_capacity, view.sent) if view else 0.0,
             cached_share=self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0,
             lost=_shares(self.lost, calls),

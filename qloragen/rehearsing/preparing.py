@@ -26,6 +26,7 @@ from ..store.state import State
 from ..types import Article
 from .fitting import fit
 from .left import is_finished, with_what_is_left
+from .pilot import own_of
 from .profile import Profile, read_profile
 from .provider import Said, simulation_of
 from .reading import Found, read_through, surveyed
@@ -79,6 +80,9 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
             found = await _left(source, wish.limit, most, options, job, state)
             settings = with_what_is_left(settings, spent_of(state.ledger))
     _check_found(found)
+    if profile is not None:
+        own = await anyio.to_thread.run_sync(own_of, found.articles, settings)
+        simulation = simulation_of(specs, wish.said, profile, own)
     plan = Rehearsing(settings, simulation, found.articles, wish.articles or found.total)
     return Prepared(plan, found, profile, {spec.name: origin(spec.price) for spec in specs}, wish.advice)
 

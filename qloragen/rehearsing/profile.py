@@ -13,7 +13,7 @@ from ..errors import SettingsError, SetupError
 from ..simulator import Model, Simulation
 from ..words import counted
 from .learning import traits_of
-from .traits import FEW, Traits
+from .traits import FEW, USUAL, Own, Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,16 @@ class Profile:
         """Paid replies that it rests on."""
         return sum(traits.replies for traits in self.models.values())
 
-    def applied(self, simulation: Simulation) -> Simulation:
-        """Return `simulation` with the times, the lost calls and the refused replies of this profile.
+    def applied(self, simulation: Simulation, own: Own = USUAL) -> Simulation:
+        """Return `simulation`, whose records are like `own`, with the times, the lost calls, the refused replies and
+        the lengths of this profile.
 
         Limits, capacities, outages and models that it does not know stay as they are, and so do other faults.
         """
-        known = {name: traits.behaviour(simulation.behaviour(name) or Model()) for name, traits in self.models.items()}
-        faults = [fault for name, traits in self.models.items() for fault in traits.faults(name)]
+        known = {
+            name: traits.behaviour(simulation.behaviour(name) or Model(), own) for name, traits in self.models.items()
+        }
+        faults = [fault for name, traits in self.models.items() for fault in traits.faults(name, own)]
         return replace(
             simulation,
             models={**known, **{name: model for name, model in simulation.models.items() if name not in known}},
@@ -45,7 +48,7 @@ class Profile:
         )
 
     def about(self) -> tuple[str, ...]:
-        """Return sentences on what it rests on, the models of too few replies among them."""
+        """Return sentences on what it rests on: models of too few replies, and what it does not tell."""
         of = f" of {self.learned_from}" if self.learned_from else ""
         found = f"Learned from {counted(self.replies, 'reply', 'replies')}{of}."
         few = [
@@ -54,7 +57,13 @@ class Profile:
             for name, traits in self.models.items()
             if traits.few
         ]
-        return (found, *few)
+        refused = [
+            f"{traits.rate_limited:.0%} of the calls to {name} were refused there for the rate (429): this rehearsal is"
+            " too fast unless it has that limit (--rpm and --tpm, or --server-rpm and --server-tpm)."
+            for name, traits in self.models.items()
+            if traits.throttled
+        ]
+        return (found, *few, *refused)
 
     def to_json(self) -> bytes:
         """Return the profile as JSON, for `read_profile`."""

@@ -10,6 +10,7 @@ from ..estimation.pace import FIRST_TOKEN_S, TOKEN_S
 from ..simulator import Batches, Capacity, Fault, Latency, Limits, Model, Outage, Simulation
 from ..simulator.settings import Charge
 from .profile import Profile
+from .traits import USUAL, Own
 
 ASSUMED = Latency(median_s=FIRST_TOKEN_S, token_s=TOKEN_S)
 """How long calls take where nobody says and no earlier run tells."""
@@ -50,8 +51,8 @@ class Said:
         return Latency(self.ttft_median_s or 0.0, self.ttft_p99_s, self.token_s or 0.0, self.token_p99_s)
 
 
-def simulation_of(specs: Sequence[ModelSpec], said: Said, profile: Profile | None) -> Simulation:
-    """Return the provider of a run with these models.
+def simulation_of(specs: Sequence[ModelSpec], said: Said, profile: Profile | None, own: Own = USUAL) -> Simulation:
+    """Return the provider of a run with these models; `own` are the simulator's records as they are without a profile.
 
     Its limits are those that the run keeps, unless others are said. What is said wins over the profile of an earlier
     run, which wins over what is assumed.
@@ -67,7 +68,7 @@ def simulation_of(specs: Sequence[ModelSpec], said: Said, profile: Profile | Non
         batches=BATCHES,
     )
     if profile is not None:
-        simulation = profile.applied(simulation)
+        simulation = profile.applied(simulation, own)
     models = {spec.name: _behaviour(simulation.models[spec.name], spec, said) for spec in specs}
     return replace(simulation, models=models)
 
