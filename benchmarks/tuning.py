@@ -39,6 +39,7 @@ from tuning_plot import draw
 
 from qloragen import Rehearsal, rehearse
 from qloragen.engine.bound import Bound
+from qloragen.errors import QloragenError
 
 PREFIX = "QLORAGEN_"
 KNOBS = (
@@ -81,8 +82,11 @@ def main() -> None:
     for name in swept:
         os.environ.pop(f"{PREFIX}{name.upper()}", None)
     combinations = [dict(zip(swept, values, strict=True)) for values in product(*swept.values())]
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(combinations))) as pool:
-        played = [*_announced(pool.map(partial(_played, options), combinations), len(combinations))]
+    try:
+        with ProcessPoolExecutor(min(os.cpu_count() or 1, len(combinations))) as pool:
+            played = [*_announced(pool.map(partial(_played, options), combinations), len(combinations))]
+    except QloragenError as error:
+        sys.exit(f"\n{error}")
     print("\n".join(table(played)))
     if options.plot:
         for place in draw(options.plot, played, _title(options)):
@@ -101,8 +105,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a plot beside, as .png and .svg")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    options.articles = options.articles or (40 if options.short else 1_000)
-    options.whole = options.whole or (10 if options.short else 100)
+    if options.articles is None:
+        options.articles = 40 if options.short else 1_000
+    if options.whole is None:
+        options.whole = 10 if options.short else 100
+    for place in (options.plot, options.json):
+        if place is not None and not place.parent.is_dir():
+            parser.error(f"{place} cannot be written: there is no folder {place.parent}")
     return options
 
 
