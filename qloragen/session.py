@@ -230,7 +230,8 @@ class Session:
 
     async def count(self, source: Source, *, limit: int | None = None) -> int:
         """Read all of `source` and return how many articles it holds, at most `limit`; from then on `view` tells when
-        they will be done. Beside `process` it delays nothing; several sources are counted one after the other.
+        they will be done. Beside `process` it delays nothing; several sources are counted one after the other. An
+        iterable that can be read only once is used up by it.
 
         Raises:
             SourceError: The source cannot be read.
