@@ -162,6 +162,9 @@ def test_calls_that_judge_predicates_are_named_for_what_they_are(tmp_path):
     assert len(decisions) == 2
     assert "gen_ai.request.max_tokens" not in attributes(decisions[0])
     assert attributes(decisions[0])["qloragen.stage"] == "classify"
+    calls = by(ran.points, "gen_ai.client.inference.duration", "gen_ai.operation.name")
+    assert by(ran.points, "gen_ai.client.inference.operation.input_tokens", "gen_ai.operation.name") == calls
+    assert calls["decisions"] == 2
 
 
 def test_the_spans_of_a_run_are_part_of_the_trace_that_it_is_started_in(tmp_path):

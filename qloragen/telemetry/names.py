@@ -13,6 +13,7 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/gen-ai/0.1.0"
 """Of the conventions that are followed."""
 ERROR_TYPE = "error.type"
 MODEL = "gen_ai.request.model"
+CHAT = "chat"
 STAGE = "qloragen.stage"
 TYPE = "qloragen.type"
 
@@ -36,7 +37,7 @@ def whom(server: Server, model: str, operation: str) -> Attributes:
 
 def operation_of(request: Request) -> str:
     """Return what kind of call a request is. The conventions have no name for judging predicates."""
-    return "decisions" if request.predicates else "chat"
+    return "decisions" if request.predicates else CHAT
 
 
 def asked(request: Request, number: int, waited_s: float) -> Attributes:

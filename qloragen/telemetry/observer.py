@@ -29,7 +29,7 @@ from ..types import Article, Cell, Completion, Request, Usage
 from ..view import BatchView, View
 from .counts import Counts
 from .levels import Levels
-from .names import ERROR_TYPE, MODEL, SCHEMA_URL, Attributes, about, asked, operation_of, replied, whom
+from .names import CHAT, ERROR_TYPE, MODEL, SCHEMA_URL, Attributes, about, asked, operation_of, replied, whom
 from .server import Server
 
 _NS = 1_000_000_000
@@ -56,8 +56,19 @@ class _Open:
         self.finished = False
 
 
+class _OpenCell:
+    """A cell that is worked on."""
+
+    __slots__ = ("cell", "operation")
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.operation = CHAT
+        """What kind of call the last one about it was."""
+
+
 _ARTICLE: ContextVar[_Open | None] = ContextVar("qloragen_article", default=None)
-_CELL: ContextVar[Cell | None] = ContextVar("qloragen_cell", default=None)
+_CELL: ContextVar[_OpenCell | None] = ContextVar("qloragen_cell", default=None)
 
 
 def observe(server: Server) -> Telemetry:
@@ -115,7 +126,7 @@ class Telemetry:
     @contextmanager
     def cell(self, cell: Cell) -> Iterator[None]:
         """Let the spans of calls say what they are for."""
-        mark = _CELL.set(cell)
+        mark = _CELL.set(_OpenCell(cell))
         try:
             yield
         finally:
@@ -123,12 +134,15 @@ class Telemetry:
 
     def attempt(self, request: Request, *, number: int, waited_s: float) -> Attempt:
         """Begin the span of a call."""
-        opened, cell = _ARTICLE.get(), _CELL.get()
+        opened, open_cell, operation = _ARTICLE.get(), _CELL.get(), operation_of(request)
         clock, begun_s = opened.clock if opened else _clock(), _now_s()
-        common = whom(self._server, request.model, operation_of(request))
-        known = {**common, **asked(request, number, waited_s), **(about(cell) if cell else {})}
+        common = whom(self._server, request.model, operation)
+        known = {**common, **asked(request, number, waited_s)}
+        if open_cell is not None:
+            open_cell.operation = operation
+            known.update(about(open_cell.cell))
         span = self._tracer.start_span(
-            f"{common['gen_ai.operation.name']} {request.model}",
+            f"{operation} {request.model}",
             kind=SpanKind.CLIENT,
             attributes=known,
             start_time=clock.ns(begun_s),
@@ -136,8 +150,10 @@ class Telemetry:
         return Attempt(self._counts, self._server, common, span, clock, begun_s)
 
     def billed(self, cell: Cell, usage: Usage, cost_usd: Decimal | None) -> None:
-        """Count what was billed."""
-        self._counts.bill(whom(self._server, cell.model, "chat"), cell, usage, cost_usd)
+        """Count what was billed; of calls of an earlier process it is not known what kind they were."""
+        open_cell = _CELL.get()
+        operation = open_cell.operation if open_cell and open_cell.cell.key == cell.key else CHAT
+        self._counts.bill(whom(self._server, cell.model, operation), cell, usage, cost_usd)
 
     def settled(self, cell: Cell, reason: str | None) -> None:
         """Count a result, or a rejection."""

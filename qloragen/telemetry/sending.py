@@ -45,9 +45,9 @@ def sending() -> Iterator[None]:
     A signal whose exporter is `none` (`OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`), or for which there is a
     provider already, is let alone.
     """
-    resource = _resource()
     troubles = _Troubles()
     troubles.take_over()
+    resource = _resource()
     endings: dict[str, Callable[[], object]] = {}
     if _wanted("OTEL_TRACES_EXPORTER") and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         traces = TracerProvider(resource=resource, shutdown_on_exit=False)
