@@ -118,7 +118,7 @@ def test_forecasts_are_held_against_the_end_of_the_run(tmp_path):
 
     [row] = found["table"]
     assert row["scenario"] == "few calls in flight"
-    assert float(row["told from"].rstrip("%")) < 10
+    assert float(row["not told"].rstrip("%")) < 10
     assert abs(float(row["worst"].rstrip("%"))) < 50
 
 
