@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from time import process_time
 
 import anyio
 import anyio.to_thread
@@ -166,6 +167,8 @@ def test_batches_take_their_time_and_cost_half():
     assert batched.makespan_s > 2 * 3_600
     assert batched.records == at_once.records
     assert batched.cost_usd < at_once.cost_usd
+    assert "the batches of the provider" in str(batched)
+    assert "over time" not in str(batched)
 
 
 def test_flex_costs_less_and_is_as_slow_as_the_provider_is_there():
@@ -311,17 +314,20 @@ async def test_the_blocking_form_says_so_where_a_loop_is_running():
         rehearse(some_articles(1))
 
 
-async def test_a_rehearsal_that_nobody_waits_for_ends_soon(tmp_path, monkeypatch):
+@pytest.mark.parametrize("whole", [WHOLE, 150])
+async def test_a_rehearsal_that_nobody_waits_for_ends_soon(tmp_path, monkeypatch, whole):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     articles = some_articles(200)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: arehearse(articles, max_concurrency=1))
+        tasks.start_soon(lambda: arehearse(articles, max_concurrency=1, whole=whole))
         while not list(tmp_path.iterdir()):
             await anyio.lowlevel.checkpoint()
+        began_s = process_time()
         tasks.cancel_scope.cancel()
 
+    assert process_time() - began_s < 1.5
     assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -392,6 +398,17 @@ def test_advice_is_what_another_rehearsal_says():
     assert helpful
     assert helpful[0].time_ratio == pytest.approx(fast.makespan_s / slow.makespan_s, rel=0.15)
     assert helpful[0].sentence in " ".join(str(slow).split())
+
+
+def test_articles_that_are_worked_on_one_by_one_are_told_to_be_more():
+    articles = some_articles(12)
+
+    alone = rehearse(articles, open_articles=1, max_concurrency=64)
+    pairs = plainly(articles, open_articles=2, max_concurrency=64)
+
+    (more,) = (one for one in alone.advice if one.change.startswith("open_articles"))
+    assert more.effect == "faster"
+    assert more.time_ratio == pytest.approx(pairs.makespan_s / alone.makespan_s, rel=0.1)
 
 
 def test_the_names_are_public():

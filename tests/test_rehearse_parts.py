@@ -19,7 +19,7 @@ from qloragen.errors import SettingsError
 from qloragen.rehearsing.assuming import assumptions
 from qloragen.rehearsing.binding import bindings_of
 from qloragen.rehearsing.course import PLAIN, over_time
-from qloragen.rehearsing.cpu import HTTP_CALL_S, cpu_of
+from qloragen.rehearsing.cpu import HTTP_SHARE, cpu_of
 from qloragen.rehearsing.fitting import fit
 from qloragen.rehearsing.left import with_what_is_left
 from qloragen.rehearsing.memory import memory_of
@@ -140,8 +140,8 @@ def test_a_latency_that_cannot_be_is_refused():
 def test_what_is_assumed_is_said_and_what_is_known_is_not_called_a_guess():
     run = observed({MODEL: seen(sent=3)})
 
-    guessed = " ".join(assumptions(simulation_of([SPEC], Said(), None), run, batch=True))
-    known = " ".join(assumptions(simulation_of([SPEC], Said(ttft_median_s=2.0, token_s=0.02), None), run, batch=False))
+    guessed = " ".join(assumptions(simulation_of([SPEC], Said(), None), run, load(batch=True)))
+    known = " ".join(assumptions(simulation_of([SPEC], Said(ttft_median_s=2.0, token_s=0.02), None), run, load()))
 
     assert "1 s and 15 ms for each token of the reply: a guess" in guessed
     assert "A batch takes 1 h" in guessed
@@ -153,7 +153,7 @@ def test_unknown_limits_troubles_and_outages_are_said():
     said = Said(faults=(Fault("503", 0.02),), outages=(Outage(60, 30, "refuse"),))
     unlimited = replace(SPEC, rpm=None, tpm=None)
 
-    found = " ".join(assumptions(simulation_of([unlimited], said, None), observed({MODEL: seen()}), batch=False))
+    found = " ".join(assumptions(simulation_of([unlimited], said, None), observed({MODEL: seen()}), load()))
 
     assert "without limits, since none are known" in found
     assert "503 2.00%" in found
@@ -325,7 +325,7 @@ def test_what_kept_calls_waiting_for_longest_comes_first():
     bindings = bindings_of(run, Cpu(0.01, 1.0, 0.01))
 
     assert [(one.model, one.bound) for one in bindings[:2]] == [(MODEL, Bound.TPM), (MODEL, Bound.RPM)]
-    assert bound_by(bindings, Cpu(0.01, 1.0, 0.01)) == f"TPM of {MODEL}, for 60% of the time"
+    assert bound_by(bindings, Cpu(0.01, 1.0, 0.01), 100.0) == f"TPM of {MODEL}, for 60% of the time"
 
 
 def test_a_core_that_is_too_slow_binds_more_than_anything():
@@ -334,17 +334,45 @@ def test_a_core_that_is_too_slow_binds_more_than_anything():
 
     bindings = bindings_of(run, cpu)
 
-    assert cpu.share == pytest.approx(1.1 + 10 * HTTP_CALL_S / 100)
+    assert cpu.share == pytest.approx(1.1 * (1 + HTTP_SHARE["openai"]))
+    assert cpu_of(run, "aiohttp").share < cpu.share
     assert bindings[0] == Binding(None, None, 1.0)
-    assert "the CPU of this machine" in bound_by(bindings, cpu)
+    assert "the CPU of this machine" in bound_by(bindings, cpu, 100.0)
 
 
 def test_a_run_that_is_over_at_once_is_bound_by_nothing():
     run = observed({MODEL: seen()}, makespan_s=0.0)
 
-    assert "nothing" in bound_by(bindings_of(run, cpu_of(run)), cpu_of(run))
+    assert "nothing" in bound_by(bindings_of(run, cpu_of(run)), cpu_of(run), run.makespan_s)
     assert over_time(run) == ""
     assert "0%" in models_table(observed({MODEL: seen(rpm=5)}, makespan_s=0.0))
+
+
+def test_a_run_whose_first_call_is_refused_is_not_bound_by_the_cpu():
+    run = observed({MODEL: seen(sent=1)}, makespan_s=4e-8, cpu_s=0.1)
+
+    cpu = cpu_of(run)
+
+    assert bindings_of(run, cpu) == ()
+    assert bound_by((), cpu, run.makespan_s) == "nothing: it was over at once"
+
+
+def test_a_model_without_a_call_has_cost_nothing():
+    run = observed({MODEL: seen()})
+
+    assert "unknown" not in models_table(run)
+    assert " 0.00 " in models_table(run)
+
+
+def test_a_flex_tier_that_nobody_knows_is_a_guess():
+    run, flex = observed({MODEL: seen()}), load(flex=True)
+    traits = Traits(replies=100, latency=None, flex=Latency(20.0), completion_tokens=90)
+
+    guessed = " ".join(assumptions(simulation_of([SPEC], Said(), None), run, flex))
+    known = " ".join(assumptions(simulation_of([SPEC], Said(), Profile({MODEL: traits})), run, flex))
+
+    assert "flex tier" in guessed
+    assert "flex tier" not in known
 
 
 def test_memory_grows_with_records_and_stays_flat_else():
@@ -354,7 +382,7 @@ def test_memory_grows_with_records_and_stays_flat_else():
     assert small.rehearsal_bytes == 2**20
 
 
-@given(st.lists(st.tuples(st.floats(0.1, 900), st.integers(0, 90), st.floats(0, 8)), min_size=2, max_size=130))
+@given(st.lists(st.tuples(st.floats(0.1, 900), st.integers(0, 90), st.floats(0.01, 8)), min_size=2, max_size=130))
 def test_the_course_of_a_run_fits_a_terminal_whatever_it_was(spans):
     moments, start_s = [], 0.0
     for duration_s, sent, in_flight in spans:
@@ -369,7 +397,7 @@ def test_the_course_of_a_run_fits_a_terminal_whatever_it_was(spans):
 
 
 def test_half_of_a_limit_is_half_a_block_and_all_of_it_a_whole_one():
-    moments = tuple(Moment(60.0 * n, 60.0, sent, 0, 0.0) for n, sent in enumerate((100, 50, 100, 50)))
+    moments = tuple(Moment(60.0 * n, 60.0, sent, 0, 1.0) for n, sent in enumerate((100, 50, 100, 50)))
 
     said = over_time(observed({MODEL: seen(rpm=100)}, makespan_s=240, moments={MODEL: moments}))
 
@@ -379,7 +407,7 @@ def test_half_of_a_limit_is_half_a_block_and_all_of_it_a_whole_one():
 
 
 def test_the_most_is_that_of_a_minute_and_not_of_a_moment():
-    moments = tuple(Moment(10.0 * n, 10.0, 60 if n == 3 else 2, 0, 0.0) for n in range(12))
+    moments = tuple(Moment(10.0 * n, 10.0, 60 if n == 3 else 2, 0, 1.0) for n in range(12))
 
     said = over_time(observed({MODEL: seen(rpm=100)}, makespan_s=120, moments={MODEL: moments}))
 
@@ -412,7 +440,7 @@ def test_models_share_a_sentence_about_their_times():
     run = observed({MODEL: seen(), "other": seen()})
     simulation = Simulation({"*": simulation_of([SPEC], Said(), None).models[MODEL]})
 
-    said = [one for one in assumptions(simulation, run, batch=False) if "last" in one]
+    said = [one for one in assumptions(simulation, run, load()) if "last" in one]
 
     assert len(said) == 1
     assert "all models" in said[0]

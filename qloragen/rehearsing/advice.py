@@ -12,7 +12,9 @@ from ..settings import Settings
 from ..simulator import Simulation
 from .cpu import cpu_of
 from .observed import Observed
-from .variants import Ask, Variant, asks, raised, services, told
+from .text import named
+from .values import Binding
+from .variants import Ask, Variant, asks, opened, raised, services, told
 
 Play = Callable[[Settings, Simulation], Observed]
 """Rehearses the same articles under other settings and another provider; raises SetupError where that cannot be."""
@@ -21,6 +23,7 @@ Effect = Literal["faster", "cheaper", "both", "none"]
 
 _GAIN = 0.05
 """Share of the time or the money that is worth a change."""
+_NEARLY_NOTHING = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,8 @@ def advised(base: Observed, settings: Settings, simulation: Simulation, play: Pl
     """
     limits = tuple(asks(base.models))
     tried = [raised(ask, settings, simulation) for ask in limits if ask.worth_trying]
-    own = told(settings, simulation) if _refused(base) else None
-    variants = [*tried, *([own] if own else []), *services(settings, simulation)]
+    others = (told(settings, simulation) if _refused(base) else None, opened(settings, simulation, base.models))
+    variants = [*tried, *filter(None, others), *services(settings, simulation)]
     helpful = [advice for variant in variants if (advice := _tried(variant, base, play)) is not None]
     fixed = {name for name, of_model in settings.for_run().items() if of_model.max_concurrency != "auto"}
     return (*sorted(helpful, key=_rank), *_useless(limits, fixed))
@@ -110,6 +113,8 @@ def _changed(ratio: float | None, what: str) -> str:
         return ""
     if ratio >= 2:
         return f"{ratio:.1f} times the {what}"
+    if ratio < _NEARLY_NOTHING:
+        return f"hardly any of the {what}"
     return f"{abs(1 - ratio):.0%} {'less' if ratio < 1 else 'more'} {what}"
 
 
@@ -123,7 +128,7 @@ def _binding(seen: Observed) -> str:
     if _seconds(seen) > seen.makespan_s:
         return "the CPU"
     sums = {
-        f"{bound} of {name}": seconds
+        named(Binding(name, bound, 0.0)): seconds
         for name, of_model in seen.models.items()
         for bound, seconds in of_model.bound_s.items()
         if bound not in {Bound.IDLE, Bound.PAUSED}

@@ -17,7 +17,7 @@ _SAMPLE = 100
 """Articles that changes are tried with."""
 _MOST = 2_000
 """Articles that a change is played for: enough for a run to spend most of its time as a longer one does."""
-_OF_THE_ENGINE = ("models", "rpm", "tpm", "max_concurrency", "flex")
+_OF_THE_ENGINE = ("models", "rpm", "tpm", "max_concurrency", "open_articles", "flex")
 """Settings that change nothing in what articles ask for."""
 
 
@@ -57,6 +57,6 @@ class _Smaller:
             alike = settings.model_copy(update={name: getattr(known, name) for name in _OF_THE_ENGINE})
             if alike == known:
                 return shapes
-        shapes = outline.shapes_of(self._sample, settings, simulation)
+        shapes = outline.shapes_of(self._sample, settings, simulation, watch=self._onlooker.watch)
         self._known.append((settings, shapes))
         return shapes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..engine.bound import Bound
+from ..settings import Settings
 from ..simulator import Latency, Model, Simulation
 from .observed import Observed
 from .provider import ASSUMED, BATCHES
@@ -12,11 +13,13 @@ from .reading import Found
 from .values import Rehearsing
 
 
-def assumptions(simulation: Simulation, observed: Observed, *, batch: bool) -> Iterator[str]:
+def assumptions(simulation: Simulation, observed: Observed, settings: Settings) -> Iterator[str]:
     """Yield what was taken for granted of the provider, and of its replies."""
     yield from _limits(simulation, observed)
     yield from _latencies(simulation, observed)
-    if batch:
+    if settings.flex:
+        yield from _flex(simulation, observed)
+    if settings.batch:
         yield _batches(simulation)
     yield from _troubles(simulation)
     yield _replies(observed)
@@ -57,6 +60,16 @@ def _latencies(simulation: Simulation, observed: Observed) -> Iterator[str]:
         whose = "all models" if len(models) == len(times) else ", ".join(models)
         guess = ": a guess, which --profile DIR replaces by the times of an earlier run" if latency == ASSUMED else ""
         yield f"Calls of {whose} last {_spelt(latency)}{guess}."
+
+
+def _flex(simulation: Simulation, observed: Observed) -> Iterator[str]:
+    tiers = {model: behaviour.flex for model, behaviour in _behaviours(simulation, observed)}
+    guessed = [model for model, flex in tiers.items() if flex.latency is None and not flex.unavailable]
+    if guessed:
+        yield (
+            f"The flex tier of {', '.join(guessed)} is as fast as the standard one, and has room: a guess, for it is "
+            "slower, and at times has none."
+        )
 
 
 def _spelt(latency: Latency) -> str:

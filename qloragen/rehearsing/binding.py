@@ -11,14 +11,18 @@ from .values import Binding, Cpu
 _BUSY = 0.85
 """Share of a core above which it slows a run down: at times it has more to do than on average."""
 _WORTH_SAYING = 0.02
+AT_ONCE_S = 1.0
+"""Nothing binds a run that is over sooner, as one is whose first call is refused."""
 
 
 def bindings_of(observed: Observed, cpu: Cpu) -> tuple[Binding, ...]:
     """Return what kept calls from being sent, and for which share of the makespan, the most important first.
 
     Models wait at the same time, so shares add up for each of them alone. Latency binds for no longer than the busiest
-    model has nothing to send.
+    model has nothing to send. Nothing binds a run that is over at once.
     """
+    if max(observed.makespan_s, cpu.work_s) < AT_ONCE_S:
+        return ()
     found = sorted(_of_models(observed), key=lambda one: one.share, reverse=True)
     idle = [binding for binding in found if binding.bound is Bound.IDLE]
     busiest = idle[-1:] if len(idle) == len(observed.models) else []

@@ -24,7 +24,10 @@ def over_time(observed: Observed) -> str:
     spans = max((len(moments) for moments in observed.moments.values()), default=0)
     if spans < 2:
         return ""
-    lines = [line for model, moments in observed.moments.items() for line in _course(model, moments, observed)]
+    called = {model: moments for model, moments in observed.moments.items() if mean_in_flight(moments)}
+    if not called:  # batches are not calls in flight
+        return ""
+    lines = [line for model, moments in called.items() for line in _course(model, moments, observed)]
     columns = min(spans, _COLUMNS)
     each = f"each column is {spell(observed.makespan_s / columns)}; a full block is all of the limit"
     return "\n".join([f"over time ({each})", *lines])

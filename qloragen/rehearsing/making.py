@@ -116,7 +116,7 @@ def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
     """
     plan, found = ready.plan, ready.found
     observed, shapes = played(plan.articles, plan.total, plan.settings, plan.simulation, onlooker=onlooker)
-    cpu = cpu_of(observed)
+    cpu = cpu_of(observed, plan.settings.transport)
     return Rehearsal(
         observed=observed,
         total=plan.total,
@@ -129,7 +129,7 @@ def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
         seed=plan.simulation.seed,
         assumptions=(
             *(ready.profile.about() if ready.profile else ()),
-            *assumptions(plan.simulation, observed, batch=plan.settings.batch),
+            *assumptions(plan.simulation, observed, plan.settings),
         ),
         error=error_of(shapes) if shapes else 0.0,
         notes=tuple(notes_on(found, plan, observed)),
@@ -149,16 +149,21 @@ class _Host:
     onlooker: Onlooker
 
     def stage(self, what: str) -> None:
-        """See `Onlooker`."""
+        """Say it, if anybody still waits for it."""
+        _stay()
         self.onlooker.stage(what)
 
     def watch(self, played_s: float, calls: int) -> None:
-        """End the playing when the task is cancelled, by an error that passes through the loop of the playing."""
-        try:
-            anyio.from_thread.check_cancelled()
-        except asyncio.CancelledError as cancelled:
-            raise _LeftError from cancelled
+        """End the playing when nobody waits for it, by an error that passes through the loop of the playing."""
+        _stay()
         self.onlooker.watch(played_s, calls)
+
+
+def _stay() -> None:
+    try:
+        anyio.from_thread.check_cancelled()
+    except asyncio.CancelledError as cancelled:
+        raise _LeftError from cancelled
 
 
 def _performed_in_thread(ready: Prepared, onlooker: Onlooker) -> Rehearsal:

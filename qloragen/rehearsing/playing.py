@@ -48,7 +48,7 @@ def played(
             f"{total:,}: let it play all of them (--whole {total}; some 40 ms each), or take fewer (--limit)."
         )
     onlooker.stage(f"a sample of {played_whole}, played by the real pipeline")
-    shapes = outline.shapes_of(articles, settings, simulation)
+    shapes = outline.shapes_of(articles, settings, simulation, watch=onlooker.watch)
     calls = shapes.calls * total // len(articles)
     onlooker.stage(f"{counted(total, 'article')}, played by what the sample was like; about {calls:,} calls")
     return Played(outline.play(shapes, settings, simulation, total, watch=onlooker.watch), shapes)

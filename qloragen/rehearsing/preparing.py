@@ -70,7 +70,7 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
     settings = fit(settings)
     job = await anyio.to_thread.run_sync(job_of, settings)
     specs = await anyio.to_thread.run_sync(specs_of, settings)
-    profile, simulation = await anyio.to_thread.run_sync(_provider, wish, specs)
+    profile, simulation = await anyio.to_thread.run_sync(_provider, wish, specs, abandon_on_cancel=True)
     most = min(wish.whole, wish.articles or wish.whole)
     async with _state(wish.out) as state:
         options = options_of(settings, job, specs)

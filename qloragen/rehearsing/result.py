@@ -117,7 +117,7 @@ class Rehearsal:
             "tpm": seen.tpm,
             "max_in_flight": seen.max_in_flight,
             "usage": usage._asdict() if usage else None,
-            "cost_usd": _usd(self.observed.costs_usd.get(name)),
+            "cost_usd": _usd(self.observed.costs_usd.get(name, Decimal(0))),
             "bound_s": {bound.value: round(seconds, 3) for bound, seconds in seen.bound_s.items()},
             "moments": [_moment(moment) for moment in self.observed.moments.get(name, ())],
         }
@@ -152,15 +152,17 @@ class Rehearsal:
     def _facts(self) -> dict[str, str]:
         seen, per_1000 = self.observed, self.usd_per_1000_records
         each = f" ({dollars(per_1000)} per 1,000 records)" if per_1000 is not None else ""
-        lost = f", {seen.rejections:,} rejected, {seen.failures:,} left for the next run"
+        lost = f", {seen.rejections:,} rejected, {seen.failures:,} failed"
+        again = " (the next run asks for them again)" if seen.failures else ""
+        share = "all" if self.cpu.share > 1 else f"{self.cpu.share:.0%}"
         return {
             "ends early": seen.stopped or "",
             "takes": self._takes(),
             "costs": f"{dollars(self.cost_usd)}{each}",
-            "makes": f"{self.records:,} records{lost}",
+            "makes": f"{self.records:,} records{lost}{again}",
             "calls": f"{self.calls:,}, {outcomes(self.without_answer)}",
-            "bound by": bound_by(self.bindings, self.cpu),
-            "CPU": f"{self.cpu.share:.0%} of one core like this machine's ({1000 * self.cpu.call_s:.1f} ms a call)",
+            "bound by": bound_by(self.bindings, self.cpu, self.makespan_s),
+            "CPU": f"{share} of one core like this machine's ({1000 * self.cpu.call_s:.1f} ms a call)",
             "memory": f"about {self.memory.run_bytes / _MIB:,.0f} MiB",
         }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from textwrap import fill
 
 from ..engine.bound import Bound
 from ..words import table
+from .binding import AT_ONCE_S
 from .course import mean_in_flight
 from .observed import Observed
 from .spelling import dollars, spell
@@ -58,7 +60,7 @@ def _row(model: str, observed: Observed) -> tuple[str, ...]:
     prompt, cached, completion = (
         (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) if usage else (0, 0, 0)
     )
-    minutes, cost_usd = observed.makespan_s / 60, observed.costs_usd.get(model)
+    minutes, cost_usd = observed.makespan_s / 60, observed.costs_usd.get(model, Decimal(0))
     in_flight = mean_in_flight(observed.moments.get(model, ()))
     return (
         model,
@@ -79,15 +81,15 @@ def _share(count: float, limit: int | None, minutes: float) -> str:
     return f"{count / (limit * minutes):.0%}" if minutes else "0%"
 
 
-def bound_by(bindings: Sequence[Binding], cpu: Cpu) -> str:
+def bound_by(bindings: Sequence[Binding], cpu: Cpu, makespan_s: float) -> str:
     """Return what decided how long the run took."""
     if not bindings:
-        return "nothing: it was over at once"
+        return "the batches of the provider" if makespan_s >= AT_ONCE_S else "nothing: it was over at once"
     first = bindings[0]
     if first.bound is None:
         return f"the CPU of this machine: one core has work for {spell(cpu.work_s)}"
     if first.bound is Bound.IDLE:
-        return "latency: calls wait for one another, and none for a limit; more articles would fill the time"
+        return "latency: calls wait for one another, and none for a limit; more articles at once would fill the time"
     return f"{named(first)}, for {first.share:.0%} of the time"
 
 

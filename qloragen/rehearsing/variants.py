@@ -15,12 +15,14 @@ _BOUND = 0.05
 """Share of the time from which on a limit is worth twice as much of it."""
 _FREE = 0.02
 """Share of the time below which a limit has kept nobody waiting."""
+_MOSTLY = 0.5
+"""Share of the time for which a model with nothing to send waits for articles."""
 _RESERVE = 2
 
 Limit = Literal["RPM", "TPM", "calls in flight"]
 _OTHER_TYPES = "other types may be found"
 _SERVICES: tuple[tuple[str, Mapping[str, object], str], ...] = (
-    ("--flex", {"flex": True, "batch": False}, ""),
+    ("--flex", {"flex": True, "batch": False}, "slower at times, or without room, which only a profile of it knows"),
     ("--batch", {"flex": False, "batch": True}, "up to a day for each stage"),
     ("--classifier decisions", {"classifier": "decisions"}, _OTHER_TYPES),
     ("--classifier cascade", {"classifier": "cascade"}, _OTHER_TYPES),
@@ -106,6 +108,17 @@ def raised(ask: Ask, settings: Settings, simulation: Simulation) -> Variant:
         settings.model_copy(update={"models": {**settings.models, ask.model: own}}),
         replace(simulation, models={**simulation.models, ask.model: behaviour}),
     )
+
+
+def opened(settings: Settings, simulation: Simulation, models: Mapping[str, ModelStatistics]) -> Variant | None:
+    """Return the variant in which twice as many articles are worked on at once; None where their number is not set, or
+    a model has had something to send for most of the time."""
+    now = settings.open_articles
+    called = [seen.bound_s for seen in models.values() if seen.sent]
+    if now is None or any(bound_s[Bound.IDLE] < _MOSTLY * sum(bound_s.values()) for bound_s in called):
+        return None
+    more = settings.model_copy(update={"open_articles": _RESERVE * now})
+    return Variant(f"open_articles: {_RESERVE * now:,} in place of {now:,}", more, simulation)
 
 
 def told(settings: Settings, simulation: Simulation) -> Variant | None:

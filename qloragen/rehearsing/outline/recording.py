@@ -14,12 +14,15 @@ from ...simulator import Simulation
 from ...types import Article, Cell, Completion, Request, Usage
 from .. import whole
 from ..observed import Observed
+from ..timeline import Watch, nobody_watches
 from .shapes import ArticleShape, Ask, CellShape, Shapes
 
 UNBOUNDED: dict[str, object] = {"max_cost_usd": None, "max_tokens": None, "max_calls": None}
 
 
-def shapes_of(articles: Sequence[Article], settings: Settings, simulation: Simulation) -> Shapes:
+def shapes_of(
+    articles: Sequence[Article], settings: Settings, simulation: Simulation, *, watch: Watch = nobody_watches
+) -> Shapes:
     """Play a sample of articles with the real pipeline, and return what they ask of the models.
 
     The provider is that of `simulation`, but nothing goes wrong there: faults are for those who play the shapes. Nor is
@@ -32,7 +35,8 @@ def shapes_of(articles: Sequence[Article], settings: Settings, simulation: Simul
     if settings.batch:
         raise SettingsError("Batches are rehearsed by the whole pipeline alone: rehearse fewer articles, or no batch.")
     recording = Recording()
-    seen = whole.play(articles, _unbounded(settings), replace(simulation, faults=(), outages=()), observer=recording)
+    smooth = replace(simulation, faults=(), outages=())
+    seen = whole.play(articles, _unbounded(settings), smooth, observer=recording, watch=watch)
     return recording.shapes(seen)
 
 
