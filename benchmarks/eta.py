@@ -5,8 +5,8 @@ run's time on, the end that is foretold is compared with the end as it came, as 
 is the share of these seconds in which none was foretold, "above 20 %" that in which it was further off. What nobody can
 know is left out: forecasts from before an outage and during it.
 
-Run: python benchmarks/eta.py [--short] [--only rpm,tpm] [--seed 1] [--seeds 3] [--corpus FILE.jsonl] [--json FILE];
-without --corpus articles are put together from the paragraphs of examples/articles.
+Run: python benchmarks/eta.py [--short] [--others] [--only rpm,tpm] [--seed 1] [--seeds 3] [--corpus FILE.jsonl]
+[--json FILE]; without --corpus articles are put together from the paragraphs of examples/articles.
 """
 
 from __future__ import annotations
@@ -105,6 +105,41 @@ SCENARIOS = (
     Scenario("judge rpm", {"rpm": 120, "max_concurrency": 64}, articles=60, judges=True),
     Scenario("many rpm", {"rpm": 2_000, "max_concurrency": 128}, articles=5_000, chars=900),
 )
+SLOW = Latency(median_s=6.0, p99_s=50.0, token_s=0.04)
+QUICK = Latency(median_s=1.0, p99_s=1.5, token_s=0.002)
+OTHERS = (
+    Scenario("rpm 500", {"rpm": 500, "max_concurrency": 128}, articles=500, chars=1500),
+    Scenario("tpm few", {"tpm": 150_000, "max_concurrency": 64}, articles=30),
+    Scenario("calls in flight 32 short", {"max_concurrency": 32}, articles=400, chars=900),
+    Scenario("calls in flight 8 slow", {"max_concurrency": 8}, articles=100, model=_like(latency=SLOW)),
+    Scenario("calls in flight 8 quick", {"max_concurrency": 8}, articles=100, model=_like(latency=QUICK)),
+    Scenario("latency 120 slow", {"max_concurrency": 1000}, articles=120, model=_like(latency=SLOW)),
+    Scenario("latency 120 quick", {"max_concurrency": 1000}, articles=120, model=_like(latency=QUICK)),
+    Scenario("resumed tpm", {"tpm": 300_000, "max_concurrency": 64}, articles=200, done=120),
+    Scenario("resumed 4", {"max_concurrency": 4}, articles=60, done=30),
+    Scenario("auto told rpm 100", {}, articles=100, model=_like(limits=Limits(rpm=100, tpm=2_000_000))),
+    Scenario("auto free quick", {}, articles=300, chars=900, model=_like(latency=QUICK)),
+    Scenario("auto free slow", {}, articles=200, model=_like(latency=SLOW)),
+    Scenario("auto knee 8", {}, articles=80, model=_like(capacity=Capacity(slots=8), limits=Limits(announced=False))),
+    Scenario(
+        "auto knee 60", {}, articles=300, model=_like(capacity=Capacity(slots=60), limits=Limits(announced=False))
+    ),
+    Scenario("429 tpm", {"max_concurrency": 64}, model=_like(limits=Limits(tpm=400_000, announced=False))),
+    Scenario("long articles", {"max_concurrency": 16}, articles=60, chars=12_000),
+    Scenario("types 2", {"max_concurrency": 16, "max_types": 2}, articles=200),
+    Scenario("outage early", {"max_concurrency": 16}, articles=150, outage=Outage(30.0, 90.0)),
+    Scenario(
+        "many faults",
+        {"max_concurrency": 16},
+        articles=150,
+        faults=(Fault("503", rate=0.2), Fault("reset_before_headers", rate=0.03)),
+    ),
+    Scenario("100 calls in flight 64", {"max_concurrency": 64}, articles=100),
+    Scenario("calls in flight 64 1000", {"max_concurrency": 64}, articles=1000, chars=900),
+    Scenario("tpm 1000", {"tpm": 1_500_000, "max_concurrency": 128}, articles=1000, chars=900),
+    Scenario("judge slow", {"max_concurrency": 8}, articles=40, judges=True, model=_like(latency=SLOW)),
+)
+"""Other limits, latencies and numbers of articles than those that the forecast was first made with."""
 SHORT = ("few rpm", "few calls in flight")
 
 
@@ -231,7 +266,8 @@ async def run(scenario: Scenario, paragraphs: Sequence[str], seed: int) -> Watch
 def main() -> None:
     options = _options()
     paragraphs = paragraphs_of(options.corpus)
-    wanted = [one for one in SCENARIOS if not options.only or one.name in options.only]
+    wanted = OTHERS if options.others else SCENARIOS
+    wanted = tuple(one for one in wanted if not options.only or one.name in options.only)
     rows = [
         run_virtually(run(scenario, paragraphs, seed)).row(scenario)
         for scenario in wanted
@@ -245,6 +281,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="a quick form of the same")
+    parser.add_argument("--others", action="store_true", help="other scenarios")
     parser.add_argument("--only", type=lambda text: tuple(text.split(",")), metavar="NAMES", help="some scenarios")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first run of each; default 0")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each; default 1")
