@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import orjson
 
@@ -11,6 +10,7 @@ from ..calibrating import calibrate
 from ..logs import configure
 from ..settings import load
 from .bounds import refuse_strangers
+from .exits import remark
 from .parser import knobs_of
 
 
@@ -20,9 +20,8 @@ def calibrated(arguments: argparse.Namespace) -> int:
     settings = load(**knobs)
     configure(settings.log_format, settings.log_level, None)
     refuse_strangers(arguments, settings)
-    print(
-        f"Classifying {arguments.sample} articles at most, with {settings.classify_model} and {settings.decide_model}.",
-        file=sys.stderr,
+    remark(
+        f"Classifying {arguments.sample} articles at most, with {settings.classify_model} and {settings.decide_model}."
     )
     found = calibrate(
         arguments.source, arguments.out, sample=arguments.sample, seed=arguments.seed, client=None, **knobs

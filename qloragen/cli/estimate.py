@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import orjson
 
@@ -12,6 +11,7 @@ from ..logs import configure
 from ..settings import load
 from ..words import counted
 from .bounds import refuse_strangers
+from .exits import remark
 from .parser import knobs_of
 
 
@@ -22,7 +22,7 @@ def estimate(arguments: argparse.Namespace) -> int:
     configure(settings.log_format, settings.log_level, None)
     refuse_strangers(arguments, settings, arguments.compare_models)
     if arguments.sample and arguments.out:
-        print(f"Paying for a sample of {counted(arguments.sample, 'article')}.", file=sys.stderr)
+        remark(f"Paying for a sample of {counted(arguments.sample, 'article')}.")
     found = estimate_of(
         arguments.source,
         out=arguments.out,

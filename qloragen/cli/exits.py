@@ -9,16 +9,35 @@ from signal import SIGINT
 from typing import NoReturn
 
 from ..errors import BudgetReached, Interrupted, QloragenError, SetupError
-from ..logs import escape, redact
+from ..logs import escape, get_logger, in_json, redact
 
 USAGE, SOME_FAILED, BUDGET, STOPPED = 2, 3, 4, 5
 SIGNALLED = 128
 """Added to the number of a signal, as shells do."""
 
+log = get_logger()
+
 
 def told(error: QloragenError) -> int:
-    """Tell people about `error`, and return the exit code that tells scripts."""
-    print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
+    """Tell people about `error`, or programs that read log lines, and return the exit code that tells scripts."""
+    code = _code(error)
+    said = {"reason": type(error).__name__, "why": str(error), "exit_code": code}
+    if not in_json():
+        print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
+    elif isinstance(error, BudgetReached | Interrupted):
+        log.warning("command_stopped", **said)
+    else:
+        log.error("command_stopped", **said)
+    return code
+
+
+def remark(text: str) -> None:
+    """Tell people something in passing; programs that read log lines are spared it."""
+    if not in_json():
+        print(text, file=sys.stderr)
+
+
+def _code(error: QloragenError) -> int:
     match error:
         case SetupError():
             return USAGE

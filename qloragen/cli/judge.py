@@ -14,14 +14,16 @@ from ..judging.command import Wanted, Work, assessed, processed, work_of
 from ..judging.opening import judging
 from ..judging.reading import judge_folder
 from ..judging.result import Assessment
-from ..judging.session import Judging
-from ..logs import configure, escape
+from ..judging.session import Judging, Look
+from ..logs import configure, escape, get_logger
 from ..loop import block_on
 from ..signals import stop_on_signals
 from ..telemetry import exporting
 from .bounds import refuse_strangers
-from .exits import BUDGET, SOME_FAILED, leave_at_once
+from .exits import SOME_FAILED, leave_at_once, told
 from .parser import knobs_of
+
+log = get_logger()
 
 
 def judge(arguments: argparse.Namespace) -> int:
@@ -36,20 +38,35 @@ def judge(arguments: argparse.Namespace) -> int:
         found = block_on(_judge, work, out)
     print(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode() if arguments.json else found)
     if found.stopped:
-        print(f"qloragen: {found.stopped}", file=sys.stderr)
-        return BUDGET
+        return told(found.stopped)
     return SOME_FAILED if found.rejected or found.failed else 0
 
 
 async def _judge(work: Work, out: Screen | Paper) -> Assessment:
     async with stop_on_signals(work.settings.grace_s, leave_at_once) as stopping:
         async with judging(work.folder, work.settings, work.wish) as opened:
-            out.write(f"{escape(str(opened.look))}\n")
-            out.flush()
+            _say(opened.look, out)
             stopping.finish_first(opened)
             stopped = await _processed(opened, out) if opened.look.plan.calls else None
         return await assessed(opened, stopped)
     raise AssertionError("unreachable")
+
+
+def _say(look: Look, out: Screen | Paper) -> None:
+    if look.settings.log_format == "json":
+        log.info(
+            "judge_planned",
+            folder=str(look.folder),
+            model=look.judge.model,
+            records=len(look.plan.records),
+            controls=len(look.plan.controls),
+            calls=look.plan.calls,
+            cost_usd=None if look.likely_usd is None else float(look.likely_usd),
+            left_out=dict(look.plan.strangers),
+        )
+    else:
+        out.write(f"{escape(str(look))}\n")
+        out.flush()
 
 
 async def _processed(opened: Judging, out: Screen | Paper) -> BudgetReached | None:

@@ -35,8 +35,9 @@ _EVERY_S = 0.2
 def rehearse(arguments: argparse.Namespace) -> int:
     """Play the run, and print what it is like; what is said meanwhile goes to standard error."""
     settings = load(**knobs_of(arguments))
-    if settings.log_level != "info":  # what happens in a run that is none is only news for those who ask for it
-        configure(settings.log_format, settings.log_level, None)
+    asked = settings.log_level != "info"  # what happens in a run that is none is only news for those who ask for it
+    if asked or settings.log_format == "json":
+        configure(settings.log_format, settings.log_level if asked else "error", None)
     refuse_strangers(arguments, settings)
     wish = Wish(
         out=arguments.out,
