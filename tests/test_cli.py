@@ -37,6 +37,16 @@ def test_the_main_job_ends_with_a_summary_and_leaves_standard_output_clean(tmp_p
     assert len(lines_of(tmp_path / "run/records.jsonl")) == 24
 
 
+def test_a_process_without_standard_streams_writes_its_files_and_nothing_else_into_them(tmp_path, serve, source):
+    command = [*QLORAGEN, *map(str, ("generate", source, "--out", tmp_path / "run", "--base-url", serve().base_url))]
+
+    done = subprocess.run(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], check=False, timeout=60)
+
+    assert done.returncode == 0
+    assert len(lines_of(tmp_path / "run/records.jsonl")) == 24
+    assert b"run_opened" not in (tmp_path / "run/journal.jsonl").read_bytes()
+
+
 def test_a_second_run_says_what_is_missing_before_it_starts(tmp_path, serve, source):
     server = serve()
     qloragen("generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--limit", 5)

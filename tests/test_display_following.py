@@ -16,7 +16,7 @@ from qloragen.display.following import Shown, follow
 from qloragen.store.lock import locked
 from qloragen.testing import VirtualLoop, wait_for_threads
 from qloragen.view import View
-from qloragen.watching.file import Standing, write_view
+from qloragen.watching.file import Glimpse, Standing, glimpse, write_view
 
 from .screens import answering_two, seated
 from .test_cli import QLORAGEN
@@ -40,11 +40,12 @@ def now(**changes):
 
 async def test_what_a_process_shows_is_seen_until_it_has_ended(tmp_path, said):
     seen = Shown(tmp_path, said.append)
-    found = []
+    found: list[Glimpse] = []
     await wait_for_threads()
 
     async def followed():
         found.append(await follow(tmp_path, seen))
+        seen.end(found[0])
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(followed)
@@ -58,10 +59,12 @@ async def test_what_a_process_shows_is_seen_until_it_has_ended(tmp_path, said):
             write_view(tmp_path, now(made=2, ended=True))
 
     assert found[0].standing == Standing.ENDED
-    assert found[0].view.made == 2
+    assert seen.view is not None
+    assert seen.view == found[0].view
+    assert seen.view.made == 2
     assert said == [
         f"{tmp_path}: no process is at work; waiting for a process to begin here (Ctrl-C leaves)",
-        f"{tmp_path}: a process is at work and has sent no call yet",
+        f"{tmp_path}: a process is at work, and there is nothing to be seen of it yet",
     ]
 
 
@@ -88,6 +91,18 @@ async def test_what_an_earlier_process_has_left_is_not_shown_as_work(tmp_path, s
 
     assert seen.view is None
     assert said == [f"{tmp_path}: the last process {words}; waiting for a process to begin here (Ctrl-C leaves)"]
+
+
+async def test_what_an_earlier_process_has_left_is_not_shown_as_the_end_of_one_that_showed_nothing(tmp_path, said):
+    with locked(tmp_path, "records.jsonl"):
+        write_view(tmp_path, now(ended=True))
+    seen = Shown(tmp_path, said.append)
+    found = glimpse(tmp_path)
+
+    seen.end(found)
+
+    assert found.view is not None
+    assert seen.view is None
 
 
 async def test_a_process_that_shows_nothing_new_is_said_to_and_so_again_after_it_has_gone_on(tmp_path, said):
@@ -158,5 +173,5 @@ def test_a_judge_is_followed_where_it_works_and_without_a_terminal_by_lines(tmp_
             line = process.stdout.readline()
             process.terminate()
 
-    assert "· judgements 7 (0.6/min) ·" in line
+    assert "| judgements 7 (0.6/min) |" in line
     assert process.returncode == 143

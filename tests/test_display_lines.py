@@ -13,7 +13,7 @@ from itertools import pairwise
 import anyio
 import pytest
 
-from qloragen.display.lines import EVERY_S, Due, line
+from qloragen.display.lines import EVERY_S, Due, last_line, line
 from qloragen.display.screen import Paper
 from qloragen.display.showing import Events, Lines, display_of, said_on
 from qloragen.display.showing import shown as shown_in_real_time
@@ -60,10 +60,23 @@ def test_a_line_says_all_that_a_panel_does():
     view = a_view(failures={"timeout": 1}, allowance=an_allowance("5", "1.2345"))
 
     assert line(view) == (
-        "articles 1,234 of 5,000 · records 7,345 (586.8/min) · rejected 12 (8 ungrounded, 4 copy) · "
-        "failed 1 (1 timeout) · gpt-6-luna: 12 in flight, 123 of 500 requests/min, 190k of 200k tokens/min · "
-        "$1.23 of $5.00 · cached 80 % · ETA 38 min 10 s · waits for the TPM of gpt-6-luna"
+        "articles 1,234 of 5,000 | records 7,345 (586.8/min) | rejected 12 (8 ungrounded, 4 copy) | "
+        "failed 1 (1 timeout) | gpt-6-luna: 12 in flight, 123 of 500 requests/min, 190k of 200k tokens/min | "
+        "$1.23 of $5.00 | cached 80 % | ETA 38 min 10 s | waits for the TPM of gpt-6-luna"
     )
+
+
+def test_the_last_line_says_what_has_come_of_it_and_nothing_of_what_is_to_come():
+    view = a_view(prompt_tokens=0, rejections={})
+
+    assert last_line(view) == (
+        "articles 1,234 of 5,000 | records 7,345 (586.8/min) | "
+        "gpt-6-luna: 12 in flight, 123 of 500 requests/min, 190k of 200k tokens/min | $1.23"
+    )
+
+
+def test_of_a_run_that_stops_no_end_of_all_is_foretold():
+    assert line(a_view(stopping="Stopped by SIGINT.")).endswith("| cached 80 % | stopping: finishes 12 calls")
 
 
 def test_a_line_leaves_out_what_is_not_there_and_escapes_what_a_terminal_would_obey():
@@ -73,8 +86,8 @@ def test_a_line_leaves_out_what_is_not_there_and_escapes_what_a_terminal_would_o
     )
 
     assert line(view) == (
-        r"articles 1,234 · records 0 · rejected 1 (1 \x1b[2J) · m\n: 1 in flight, 123 requests/min, 190k tokens/min · "
-        "$1.23 · waits for replies to 1 call"
+        r"articles 1,234 | records 0 | rejected 1 (1 \x1b[2J) | m\n: 1 in flight, 123 requests/min, 190k tokens/min | "
+        "$1.23 | waits for replies to 1 call"
     )
 
 
@@ -218,5 +231,5 @@ def test_a_stream_of_ascii_gets_escapes_for_what_it_has_no_characters_for():
     display.show(a_view(makes="récords"))
     display.wake(signal.SIGWINCH)
 
-    assert rb"\xb7 r\xe9cords 7,345 (586.8/min)" in raw.getvalue()
+    assert rb" | r\xe9cords 7,345 (586.8/min)" in raw.getvalue()
     assert not Paper(stream).isatty()

@@ -58,9 +58,29 @@ def test_a_terminal_of_ten_lines_and_forty_columns_shows_what_matters_most():
         "spent      $1.23/$5.00  ━━───────  25 %",
         "gpt-6-sol  RPM ━──  25 % TPM 190k",
         "gpt-6-luna RPM ━──  25 % TPM ━━─  95 %",
-        "waits for the TPM of gpt-6-sol; waits",
-        "for the TPM of gpt-6-luna",
+        "waits for the TPM of gpt-6-sol and",
+        "gpt-6-luna",
     ]
+
+
+def test_a_small_terminal_says_when_the_next_probe_is_however_much_the_server_says():
+    pause = Paused("outage", "HTTP 503, code service_unavailable, The server is overloaded, please try again", 8.0)
+    view = replace(BUSY, models={"m": a_model(pause=pause)})
+
+    assert shown(view, SMALL)[-2:] == [
+        "paused: the provider answers HTTP 503,",
+        "next probe in 8 s (code service_unavai…",
+    ]
+
+
+def test_so_many_models_that_not_all_fit_leave_room_for_the_end_that_is_foretold():
+    view = replace(BUSY, models={f"m{number}": a_model() for number in range(30)})
+
+    rows = shown(view, Place(81, 24))
+
+    assert len(rows) == 23
+    assert "ETA 38 min 10 s" in rows[0]
+    assert rows[-1] == "waits for the TPM of m0, m1, m2 and 27 more"
 
 
 def test_one_line_is_for_how_far_the_run_is():
@@ -166,6 +186,7 @@ def test_a_stop_says_what_a_person_can_do_about_it_as_long_as_there_is_anything_
     stopping = a_view(stopping="Stopped by SIGINT.", leaves_in_s=40.2)
     done = replace(stopping, models={"gpt-6-luna": a_model(in_flight=0)})
 
+    assert "ETA" not in shown(stopping)[0]
     assert shown(stopping, hint="Ctrl-C again leaves at once")[-1].endswith(
         "finishes 12 calls, at most 40 s more (Ctrl-C again leaves at once)"
     )

@@ -182,8 +182,13 @@ def test_the_state_of_a_run_is_said_in_words(view, words):
         ({"pause": Paused("outage", "HTTP 503", 8.2)}, "paused: the provider answers HTTP 503, next probe in 8 s"),
         (
             {"pause": Paused("outage", "connection refused")},
-            "paused: the provider does not answer (connection refused), a probe is under way",
+            "paused: the provider does not answer, a probe is under way (connection refused)",
         ),
+        (
+            {"pause": Paused("outage", "HTTP 503, code busy, Come back later", 8.2)},
+            "paused: the provider answers HTTP 503, next probe in 8 s (code busy, Come back later)",
+        ),
+        ({"pause": Paused("what a later version knows", "x\n", 8.2)}, "paused: x\\n, next probe in 8 s"),
         ({"pause": Paused("rate_limited", "x", 61.0)}, "paused: the rate limit is reached, next probe in 1 min 01 s"),
         ({"pause": Paused("no_capacity", "x", 2.0)}, "paused: the flex tier has no room, next probe in 2 s"),
         ({"pause": Paused("held", "out cannot be written: No space")}, "paused: out cannot be written: No space"),
@@ -202,6 +207,15 @@ def test_of_several_models_it_is_said_which_one_is_paused():
     said = state(view)
 
     assert said == "paused: gpt-a: the provider answers HTTP 503, next probe in 8 s; waits for the RPM of gpt-b"
+
+
+@pytest.mark.parametrize(
+    ("models", "words"), [("ab", "a and b"), ("abc", "a, b and c"), ("abcd", "a, b, c and 1 more")]
+)
+def test_models_that_wait_for_the_same_are_named_together(models, words):
+    view = replace(VIEW, batches=(), models=dict.fromkeys(models, MODEL))
+
+    assert state(view) == f"waits for the RPM of {words}"
 
 
 def test_of_several_batches_it_is_said_which_one_is_collected():

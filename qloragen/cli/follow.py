@@ -10,7 +10,7 @@ from signal import SIGINT
 import anyio.to_thread
 import orjson
 
-from ..display.following import Shown, follow
+from ..display.following import Shown, ending, follow
 from ..display.screen import Screen, written_on
 from ..display.showing import Lines, Panel, shown
 from ..errors import Interrupted
@@ -51,9 +51,10 @@ async def _show_all(folder: Path) -> None:
     seen = Shown(folder, say)
     async with stop_on_signals(0.0, leave_at_once):
         async with shown(lambda: seen.view, display):
-            await follow(folder, seen)
+            found = await follow(folder, seen)
+            seen.end(found)
         manifest = await anyio.to_thread.run_sync(read_manifest, folder)
-        say(f"{folder}: {standing(folder, manifest) if manifest else 'the process has ended'}")
+        say(f"{folder}: {standing(folder, manifest) if manifest else ending(found)}")
 
 
 async def _print_all(folder: Path) -> None:

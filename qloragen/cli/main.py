@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from ..errors import QloragenError
@@ -35,10 +37,24 @@ _COMMANDS = {
 
 def command() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
+    _open_standard_streams()
     code = main()
     if code > SIGNALLED:
         leave(code)
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Open those that the process was started without: the next files would take their numbers, and what is written to
+    standard error would get into them."""
+    for number in range(3):
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - takes no keyword; the lowest number
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,8 +22,9 @@ class Weight(IntEnum):
     STATE = 1
     MONEY = 2
     MADE = 3
-    GAUGES = 4
-    TITLE = 5
+    TITLE = 4
+    """With the ETA."""
+    GAUGES = 5
     LOSSES = 6
     CACHE = 7
     BOUNDS = 8

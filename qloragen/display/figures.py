@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ..costs import dollars
+from ..view import View
 
 _SHORT = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 
@@ -36,6 +37,11 @@ def money(cost_usd: Decimal, unpriced_calls: int = 0) -> str:
     if unpriced_calls or cost_usd < 1:
         return dollars(cost_usd, unpriced_calls)
     return f"${cost_usd:,.2f}"
+
+
+def eta_s(view: View) -> float | None:
+    """Return in how many seconds all is done; None where that is not known, or where not all will be done."""
+    return None if view.stopping is not None else view.eta_s
 
 
 def listed(counts: Mapping[str, int]) -> str:

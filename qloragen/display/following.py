@@ -16,11 +16,16 @@ from ..watching.file import Glimpse, Standing, glimpse
 LOOK_EVERY_S = 0.5
 _OLD_S = 5.0
 """What is seen is written every second; what is so old is said to be."""
-_WAITS = {
+_ENDS = {
     Standing.ABSENT: "no process is at work",
     Standing.ENDED: "the last process has ended",
     Standing.DIED: "the last process ended without a word",
 }
+
+
+def ending(found: Glimpse) -> str:
+    """Return in words how things stand where nobody is at work."""
+    return _ENDS[found.standing]
 
 
 class Follower(Protocol):
@@ -63,18 +68,23 @@ class Shown:
 
     def wait(self, found: Glimpse) -> None:
         """Say once that nobody is at work."""
-        none = _WAITS[found.standing] if self._folder.is_dir() else "there is no such directory"
+        none = ending(found) if self._folder.is_dir() else "there is no such directory"
         self._once(f"{none}; waiting for a process to begin here (Ctrl-C leaves)")
 
     def see(self, found: Glimpse) -> None:
         """Take in what the process at work looks like, and say when that is old."""
         self.view = found.view
         if found.view is None:
-            self._once("a process is at work and has sent no call yet")
+            self._once("a process is at work, and there is nothing to be seen of it yet")
         elif (datetime.now(UTC) - found.view.time).total_seconds() >= _OLD_S:
             self._once("a process is at work, but has been seen to do nothing for some seconds: it may be stopped")
         else:
             self._said = ""
+
+    def end(self, found: Glimpse) -> None:
+        """Take in what a process that was seen at work has left."""
+        if self.view is not None and found.view is not None:
+            self.view = found.view
 
     def _once(self, sentence: str) -> None:
         if sentence != self._said:

@@ -62,7 +62,7 @@ class Place(NamedTuple):
     def shown(self, text: str) -> str:
         """Return a foreign text as it can be shown: on one line, with nothing that a terminal could obey."""
         text = escape(text)
-        return text if self.unicode else text.replace("…", "...").encode("ascii", "backslashreplace").decode("ascii")
+        return text if self.unicode else text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def title(name: str, asides: Sequence[str], place: Place) -> Text:

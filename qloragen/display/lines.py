@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..logs import escape
 from ..view import ModelView, View
 from ..watching.words import duration, state
-from .figures import listed, money, number, percent, short
+from .figures import eta_s, listed, money, number, percent, short
 
 EVERY_S = 30.0
 """Between two lines while nothing changes."""
@@ -19,7 +19,14 @@ _SETTLED_S = 5.0
 
 def line(view: View) -> str:
     """Return what there is to see as one line for people."""
-    return " · ".join(_parts(view))
+    left_s = eta_s(view)
+    left = [] if left_s is None else [f"ETA {duration(left_s)}"]
+    return " | ".join([*_sums(view), *left, state(view)])
+
+
+def last_line(view: View) -> str:
+    """Return what a run has come to as one line, when nothing is waited for any more."""
+    return " | ".join(_sums(view))
 
 
 class Due:
@@ -57,7 +64,7 @@ def _kind(view: View) -> object:
     return pauses, view.stopping is not None, len(view.batches)
 
 
-def _parts(view: View) -> Iterator[str]:
+def _sums(view: View) -> Iterator[str]:
     of = "" if view.expected_articles is None else f" of {number(view.expected_articles)}"
     yield f"articles {number(view.finished_articles)}{of}"
     yield f"{view.makes} {number(view.made)}" + (f" ({view.made_per_minute:.1f}/min)" if view.made else "")
@@ -72,9 +79,6 @@ def _parts(view: View) -> Iterator[str]:
     yield f"{money(view.cost_usd, view.unpriced_calls)}" + ("" if most is None else f" of {money(most)}")
     if view.cached_share is not None:
         yield f"cached {percent(view.cached_share)}"
-    if view.eta_s is not None:
-        yield f"ETA {duration(view.eta_s)}"
-    yield state(view)
 
 
 def _model(name: str, model: ModelView) -> str:

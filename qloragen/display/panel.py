@@ -10,6 +10,7 @@ from rich.text import Text
 from ..view import View
 from ..watching.words import duration, state
 from .facts import Weight, calls_fact, gauges, model_facts, model_line, run_facts
+from .figures import eta_s
 from .layout import Place, gauge_rows, sentence, table, title
 
 _MOST_OF_TERMINAL = 2 / 3
@@ -42,7 +43,8 @@ def panel(view: View, name: str, place: Place, hint: str = "") -> list[Text]:
 def _pieces(
     view: View, name: str, place: Place, hint: str, body: Callable[[View, Place], Iterator[Piece]]
 ) -> Iterator[Piece]:
-    took, left = duration(view.elapsed_s), "" if view.eta_s is None else f"ETA {duration(view.eta_s)}"
+    left_s = eta_s(view)
+    took, left = duration(view.elapsed_s), "" if left_s is None else f"ETA {duration(left_s)}"
     yield Piece(Weight.TITLE, title(name, [f"{took}, {left}", left] if left else [took], place))
     yield from body(view, place)
     said = state(view)

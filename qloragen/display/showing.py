@@ -18,7 +18,7 @@ from ..settings import Settings
 from ..view import View
 from ..watching.words import state
 from .layout import Place
-from .lines import Due, line
+from .lines import Due, last_line, line
 from .panel import panel
 from .screen import Paper, Screen, written_on
 
@@ -81,7 +81,7 @@ class Panel:
         """Leave a line in the place of the panel."""
         self._screen.close()
         if view:
-            self._screen.write(f"{line(view)}\n")
+            self._screen.write(f"{last_line(view)}\n")
             self._screen.flush()
 
 
@@ -101,7 +101,8 @@ class Lines:
     def show(self, view: View) -> None:
         """Write a line if one is due."""
         if self._due.now(view):
-            self._write(view)
+            self._written = view
+            self._write(view, line(view))
 
     def wake(self, number: signal.Signals) -> None:
         """Lines are of any length and stay where they are."""
@@ -109,11 +110,10 @@ class Lines:
     def end(self, view: View | None) -> None:
         """Write the last line, unless it is there already."""
         if view and view != self._written:
-            self._write(view)
+            self._write(view, last_line(view))
 
-    def _write(self, view: View) -> None:
-        self._written = view
-        self._paper.write(f"{view.time:%Y-%m-%dT%H:%M:%SZ} {line(view)}\n")
+    def _write(self, view: View, said: str) -> None:
+        self._paper.write(f"{view.time:%Y-%m-%dT%H:%M:%SZ} {said}\n")
         self._paper.flush()
 
 

@@ -84,7 +84,7 @@ def _why(pause: Paused) -> str:
 
 def _short(why: str) -> str:
     why = escape(why)
-    return why if len(why) <= _MOST_WHY_CHARS else f"{why[: _MOST_WHY_CHARS - 1]}…"
+    return why if len(why) <= _MOST_WHY_CHARS else f"{why[: _MOST_WHY_CHARS - 3]}..."
 
 
 def _probe(pause: Paused) -> str:
