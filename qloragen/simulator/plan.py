@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from ..types import Usage
 from .calls import Call
@@ -20,8 +20,7 @@ def travel_s(wire: Wire, gap_s: float) -> float:
     return gap_s * (TRICKLED_PIECES - 1) if wire is Wire.TRICKLE else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The reply to one call, when it comes, and how it travels. A shell acts it out, and then tells `Provider.end`."""
 
     outcome: str

@@ -8,7 +8,6 @@ limits. A request out of a batch is looked at when it is executed, without outag
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from time import time
 from typing import Literal
 
@@ -107,7 +106,7 @@ class Provider:
         self.begin(clock_s)
         now_s = clock_s - (self._began_s or 0.0)
         plan = self._gate(self._backend.arrived, headers, now_s) or self._desk.plan(ask, route, now_s)
-        plan = replace(plan, endpoint=route.endpoint)
+        plan = plan._replace(endpoint=route.endpoint)
         self._ledger.begin(plan)
         return plan
 
@@ -134,7 +133,7 @@ class Provider:
         """Answer and bill a request out of a batch, at so many seconds since the beginning."""
         clock_s = (self._began_s or 0.0) + at_s
         arrival = self._backend.receive(body, {}, Moment(at_s, clock_s, self._began_wall_s + at_s), "batched")
-        plan = replace(self._backend.read(arrival, body), endpoint="batched")
+        plan = self._backend.read(arrival, body)._replace(endpoint="batched")
         self._ledger.note(plan)
         if plan.call is not None:
             _note(plan, plan.call, clock_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..types import Usage
 from .answers import Answer
@@ -14,8 +14,7 @@ CREATED = 1_790_000_000
 the same calls in the same order are the same bytes. Only what is stored has a time of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+class Generated(NamedTuple):
     """What the model wrote before it stopped or was stopped."""
 
     answer: Answer

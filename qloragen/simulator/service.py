@@ -6,7 +6,7 @@ In this order: limits, faults, what the model takes, context window, answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
@@ -33,9 +33,9 @@ _WELL = Effect()
 _UNBILLED = frozenset({Wire.RESET_BEFORE_HEADERS, Wire.HANG, Wire.REFUSED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
-    """A call that has come in."""
+    """A call that has come in; not frozen, which would take four times as long to make."""
 
     index: int
     identity: bytes
@@ -50,8 +50,7 @@ class Arrival:
     endpoint: Endpoint = "chat"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A call whose form is right, at the model that it asks for."""
 
     arrival: Arrival
@@ -102,7 +101,7 @@ def refused(
     headers.update(refusal.headers)
     headers["content-type"] = _JSON
     plan = Plan(refusal.outcome, refusal.status, headers, refusal.body, first_s, wire, call=call)
-    return plan if reading is None else replace(plan, model=reading.model, service=reading.service, call=reading.call)
+    return plan if reading is None else plan._replace(model=reading.model, service=reading.service, call=reading.call)
 
 
 def own_headers(index: int | str) -> dict[str, str]:
@@ -173,7 +172,7 @@ def _broken(reading: Reading, kind: str, effect: Effect, headers: dict[str, str]
     late = reading.deployment.first_token_s(reading.arrival.draws, reading.service)
     seconds = effect.delay_s + (latency.refusal_s if 400 <= effect.status < 500 else late)
     plan = broken(kind, effect, headers, seconds)
-    return replace(plan, model=reading.model, service=reading.service, call=reading.call)
+    return plan._replace(model=reading.model, service=reading.service, call=reading.call)
 
 
 def broken(kind: str, effect: Effect, headers: dict[str, str], seconds: float) -> Plan:
@@ -208,7 +207,7 @@ def answer_chat(
     reply = _reply(reading, generated, usage, effect)
     plan = answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
     if reading.body.get("store") and arrival.endpoint == "chat":
-        return replace(plan, kept=kept_form(reply, reading.body, f"req_{arrival.index}"))
+        return plan._replace(kept=kept_form(reply, reading.body, f"req_{arrival.index}"))
     return plan
 
 
