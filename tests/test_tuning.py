@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from rehearsal_agreement import of_table  # noqa: E402
+from rehearsal_agreement import Came, Compared, of_table, verdict  # noqa: E402
 from tuning import Played, spelt, swept_in, table  # noqa: E402
 from tuning_plot import draw  # noqa: E402
 
@@ -72,6 +72,28 @@ def test_the_table_has_a_row_for_each_combination_and_marks_the_fastest():
     assert rows[0].split()[:8] == ["4", "200,000", "3.0", "h", "4.00", "1.250", "80%", "5.5"]
     assert [row.split()[0] for row in rows if "24 min*" in row] == ["32", "64"]
     assert rows[-1].split()[4:7] == ["unknown", "1.250", "none"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "options", "said"),
+    [
+        ("QLORAGEN_MAX_CONCURRENCY", [], "max_concurrency must be a whole number, 1 or more, or auto, not '0'"),
+        ("QLORAGEN_TPM", ["--plot", "nowhere/plot"], "there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_swept_is_said_in_a_sentence(tmp_path, variable, options, said):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "tuning.py"), "--articles", "2", "--whole", "2", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=tmp_path,
+        env={**os.environ, variable: "0,9"},
+    )
+
+    assert done.returncode != 0
+    assert said in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("hours", "said"), [(0.01, "36 s"), (0.5, "30 min"), (1.4, "84 min"), (2.0, "2.0 h")])
@@ -149,6 +171,25 @@ def test_a_real_run_over_http_makes_the_calls_that_its_rehearsal_made(tmp_path):
     assert found["real"]["calls"] == found["rehearsed"]["calls"] > 9
     assert found["real"]["cost_usd"] == pytest.approx(found["rehearsed"]["cost_usd"], rel=0.02)
     assert found["real"]["without_answer"] == found["rehearsed"]["without_answer"] == {}
+
+
+def came(seconds=100.0, cost_usd=1.0, calls=300, refused=20):
+    return Came(0.0, seconds, cost_usd, calls, {"503": refused}, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rehearsed", "other", "said"),
+    [
+        (came(104, 0.96, 290, 21), came(), "agrees"),
+        (came(106, 0.94, 280, 20), came(), "time, cost, calls"),
+        (came(refused=17), came(refused=23), "agrees"),
+        (came(refused=15), came(refused=17), "refused"),
+    ],
+)
+def test_a_rehearsal_agrees_where_nothing_is_off_by_more_than_chance_and_five_per_cent(rehearsed, other, said):
+    compared = Compared(30, came(), rehearsed, (other,), 1.0)
+
+    assert verdict(compared) == said
 
 
 def test_what_a_server_has_seen_is_read_from_its_last_row():
