@@ -16,8 +16,8 @@ from ..domain.article_block import ArticleBlock
 from ..errors import RunStopped
 from ..judgement import Verdict
 from ..pipeline.chronicle import Chronicle
-from ..pipeline.crew import Crew
 from ..pipeline.prefix import Prefix
+from ..pipeline.rounds import Rounds
 from ..pipeline.salvage import Salvage
 from ..pipeline.settling import Completer, Keeper, Settling
 from ..pipeline.shared import Shared
@@ -54,54 +54,31 @@ class JudgeFlow:
     ) -> None:
         self.tally = Tally()
         """`records` are judgements made."""
-        self.stopped: RunStopped | None = None
-        """Why no new work is taken, once that is so."""
         self._judge = judge
         self._engine = engine
         self._run = run
         self._keeper = keeper
-        self._open_articles = open_articles
-        self._chronicle = chronicle
-        self._sources: set[Shared[Bundle]] = set()
+        self._rounds = Rounds[Bundle](open_articles, self.tally, chronicle, engine.stop)
         self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, chronicle=chronicle)
 
     async def process(self, source: Shared[Bundle]) -> None:
         """Work through `source` until it ends or the run stops; why it stopped is in `stopped`."""
-        self._sources.add(source)
-        if self.stopped:
-            source.close()
-        async with anyio.create_task_group() as workers:
-            crew = Crew(workers, self._open_articles)
-            with self._chronicle.naming():
-                crew.hire(partial(self._work, crew, source))
-        self._sources.discard(source)
+        await self._rounds.through(source, self._take)
+
+    @property
+    def stopped(self) -> RunStopped | None:
+        """Why no new work is taken, once that is so."""
+        return self._rounds.stopped
 
     def stop(self, reason: RunStopped) -> None:
         """Take no new article and send no new call; calls in flight are finished and kept."""
-        if self.stopped:
-            return
-        self.stopped = reason
-        self._engine.stop(reason)
-        for source in self._sources:
-            source.close()
-        self._chronicle.stopping(reason)
+        self._rounds.stop(reason)
 
-    async def _work(self, crew: Crew, source: Shared[Bundle]) -> None:
-        async for bundle in source:
-            self.tally.articles += 1
-            try:
-                with self._chronicle.article(bundle.block.article), self.tally.work.about(bundle.block.article):
-                    await self._bundle(bundle)
-                    self._chronicle.finished(bundle.block.article)
-            except RunStopped as reason:
-                self.stop(reason)
-            else:
-                self.tally.finished_articles += 1
-            if not crew.is_needed():
-                return
-        crew.dismiss()
+    async def _take(self, bundle: Bundle) -> None:
+        await self._rounds.article(bundle.block.article, partial(self._bundle, bundle))
 
-    async def _bundle(self, bundle: Bundle) -> None:
+    async def _bundle(self, bundle: Bundle) -> bool:
+        """Judge the records of an article; returns that it is finished."""
         prefix = Prefix(shared=self._worth_sharing(bundle))
         async with anyio.create_task_group() as siblings:
             for case in bundle.cases:
@@ -109,6 +86,7 @@ class JudgeFlow:
                 await prefix.decided()
         if self.stopped:
             raise self.stopped
+        return True
 
     def _worth_sharing(self, bundle: Bundle) -> bool:
         if len(bundle.cases) < 2:

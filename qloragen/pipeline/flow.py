@@ -21,11 +21,11 @@ from ..logs import get_logger
 from ..store.handle import Run
 from ..types import Article, Cell, InstructionType, Invalid, Record, Reply, Skip
 from .chronicle import Chronicle
-from .crew import Crew
 from .job import Job, OpenArticle
 from .making import Maker
 from .prefix import Prefix
 from .reading import Reader
+from .rounds import Rounds
 from .salvage import NoSalvage, Salvage
 from .settling import Completer, Keeper, Settling
 from .shared import Shared
@@ -58,15 +58,11 @@ class Flow:
         chronicle: Chronicle,
     ) -> None:
         self.tally = Tally()
-        self.stopped: RunStopped | None = None
-        """Why no new work is taken, once that is so."""
         self._job = job
         self._engine = engine
         self._run = run
         self._keeper = keeper
-        self._open_articles = open_articles
-        self._chronicle = chronicle
-        self._sources: set[Shared[Article | Skip]] = set()
+        self._rounds = Rounds[Article | Skip](open_articles, self.tally, chronicle, self._end)
         self._settling = Settling(engine, run, keeper, self.tally, stop=self.stop, salvage=salvage, chronicle=chronicle)
         self._reader = Reader(job)
         self._unique = Unique(run, job)
@@ -78,45 +74,28 @@ class Flow:
         `deliver` is awaited with every new record once it is acknowledged, `recall` with those that these articles
         had already; a slow one holds the run back.
         """
-        self._sources.add(source)
-        if self.stopped:
-            source.close()
-        async with anyio.create_task_group() as workers:
-            crew = Crew(workers, self._open_articles)
-            with self._chronicle.naming():
-                crew.hire(partial(self._work, crew, source, deliver, recall))
-        self._sources.discard(source)
+
+        async def take(item: Article | Skip) -> None:
+            if isinstance(item, Article):
+                await self._rounds.article(item, partial(self._article, item, source, deliver, recall))
+            else:
+                self.tally.skip(item)
+                log.info("source_skipped", where=item.where, reason=item.reason.value, detail=item.detail)
+
+        await self._rounds.through(source, take)
+
+    @property
+    def stopped(self) -> RunStopped | None:
+        """Why no new work is taken, once that is so."""
+        return self._rounds.stopped
 
     def stop(self, reason: RunStopped) -> None:
         """Take no new article and send no new call; calls in flight are finished and kept."""
-        if self.stopped:
-            return
-        self.stopped = reason
+        self._rounds.stop(reason)
+
+    def _end(self, reason: RunStopped) -> None:
         self._engine.stop(reason)
         self._maker.loading.give_up(reason)
-        for source in self._sources:
-            source.close()
-        self._chronicle.stopping(reason)
-
-    async def _work(self, crew: Crew, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver) -> None:
-        async for item in source:
-            if isinstance(item, Skip):
-                self.tally.skip(item)
-                log.info("source_skipped", where=item.where, reason=item.reason.value, detail=item.detail)
-                continue
-            self.tally.articles += 1
-            try:
-                with self._chronicle.article(item), self.tally.work.about(item):
-                    finished = await self._article(item, source, deliver, recall)
-                    if finished:
-                        self._chronicle.finished(item)
-            except RunStopped as reason:
-                self.stop(reason)
-            else:
-                self.tally.finished_articles += finished
-            if not crew.is_needed():
-                return
-        crew.dismiss()
 
     async def _article(
         self, article: Article, source: Shared[Article | Skip], deliver: Deliver, recall: Deliver
