@@ -266,8 +266,8 @@ async def run(scenario: Scenario, paragraphs: Sequence[str], seed: int) -> Watch
 def main() -> None:
     options = _options()
     paragraphs = paragraphs_of(options.corpus)
-    wanted = OTHERS if options.others else SCENARIOS
-    wanted = tuple(one for one in wanted if not options.only or one.name in options.only)
+    scenarios = OTHERS if options.others else SCENARIOS
+    wanted = [one for one in scenarios if not options.only or one.name in options.only]
     rows = [
         run_virtually(run(scenario, paragraphs, seed)).row(scenario)
         for scenario in wanted
