@@ -38,12 +38,14 @@ _NAMES = (
 _SECRET_NAME = re.compile(rf"{_NAMES}|^(?:key|token|auth|sig)$", re.IGNORECASE)
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bsk-[\w-]{8,}"), f"sk-{_HIDDEN}"),
-    (re.compile(r"\b(bearer)\s+[\w.~+/=-]+", re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (re.compile(r"\b(AstraCS:|hf_|gsk_|xai-)(?:(?<=:)[\w:-]{8,}|\w{20,})"), rf"\1{_HIDDEN}"),
+    (re.compile(r"\b(bearer|authorization: *basic)\s+[\w.~+/=-]+", re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (re.compile(r"\b(api[-_]key: *)[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1{_HIDDEN}"),
     (re.compile(r"(?<=://)[^/@\s]+@"), f"{_HIDDEN}@"),
     (re.compile(rf"({_NAMES}=|[?&](?:key|token|auth|sig)=)[^\s&#\"',;]+", re.IGNORECASE), rf"\1{_HIDDEN}"),
     (re.compile(rf"({_NAMES}([\"'])\s*:\s*([\"'])).+?\3", re.IGNORECASE), rf"\1{_HIDDEN}\3"),
 )
-_SUSPICIOUS = re.compile(r"""[@='"]|sk-|bearer""", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"""[@='"]|sk-|AstraCS:|hf_|gsk_|xai-|bearer|basic|key:""", re.IGNORECASE)
 """Each of the secrets has something of it, and few texts of logs do."""
 _LEAST_KEY_CHARS = 16
 """Shorter ones are placeholders for servers that ask for none, and often words."""
