@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from operator import sub
+from operator import add, sub
 from typing import TypeVar
 
 from ..types import Usage
@@ -121,8 +121,7 @@ class Account:
 
 
 def _add(sums: list[int], usage: Usage) -> None:
-    for at, tokens in enumerate(usage):
-        sums[at] += tokens
+    sums[:] = map(add, sums, usage)
 
 
 class Ledger:

@@ -141,10 +141,10 @@ class Provider:
 
     def _gate(self, index: int, headers: Mapping[str, str], now_s: float) -> Plan | None:
         simulation = self.simulation
-        outage = next((outage for outage in simulation.outages if outage.covers(now_s)), None)
-        if outage is not None:
-            wire = _OUTAGES.get(outage.kind, Wire.WHOLE)
-            return refused(refusals.outage(), own_headers(index), wire=wire)
+        for outage in simulation.outages:
+            if outage.covers(now_s):
+                wire = _OUTAGES.get(outage.kind, Wire.WHOLE)
+                return refused(refusals.outage(), own_headers(index), wire=wire)
         if simulation.api_key is not None and not _has_key(headers, simulation.api_key):
             return refused(refusals.no_key(), own_headers(index))
         return None

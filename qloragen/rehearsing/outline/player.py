@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import add
 from random import Random
 
 from ...engine.engine import Engine
@@ -172,9 +173,8 @@ class Player:
             self._pay(call.model, call.usage, call.cost_usd)
 
     def _pay(self, model: str, usage: Usage, cost_usd: Decimal | None) -> None:
-        sums = self._usage.setdefault(model, [0] * len(usage))
-        for at, tokens in enumerate(usage):
-            sums[at] += tokens
+        sums = self._usage.get(model)
+        self._usage[model] = list(usage) if sums is None else list(map(add, sums, usage))
         spent = self.costs_usd.get(model, Decimal(0))
         self.costs_usd[model] = None if cost_usd is None or spent is None else spent + cost_usd
 
