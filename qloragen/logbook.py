@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from .domain.pack import Pack
 from .errors import StorageFailed
-from .logs import get_logger
+from .logs import escape, get_logger
 from .manifest import RUNNING, Manifest, PackIdentity, last_process, new_name, read_manifest
 from .pipeline.circumstances import Circumstances
 from .pipeline.tally import Tally
@@ -167,7 +167,8 @@ class Logbook:
         return before | {now.circumstances[-1].classify_prompt: now.reading}
 
     def _status(self, now: Now) -> str:
-        return f"stopped: {now.stopped}" if now.stopped else "ended"
+        # Escaped, for a path in it may have bytes that are no text.
+        return f"stopped: {escape(now.stopped)}" if now.stopped else "ended"
 
     def _unheard_since(self, now: Now, *, ended: bool) -> datetime | None:
         if now.untaken and not (ended and now.stopped is None):

@@ -169,3 +169,15 @@ async def test_a_journal_that_lost_much_is_asked_about_and_one_that_lost_little_
     assert outcome.summary.records == 6
     with open_run(tmp_path / "run") as run:
         assert run.recovery.sentences == []
+
+
+async def test_why_a_session_stopped_is_written_down_also_where_the_name_of_a_file_is_no_text(tmp_path):
+    reason = qloragen.Interrupted(f"{os.fsdecode(bytes([0xFF]))}.jsonl was left.")
+    async with Simulated() as server:
+        with pytest.raises(qloragen.Interrupted):
+            async with Session(tmp_path / "run", base_url=server.base_url) as session:
+                await session.process(ARTICLES[:1])
+                session.stop(reason)
+                await session.process(ARTICLES[1:2])
+
+    assert orjson.loads((tmp_path / "run/run.json").read_bytes())["status"].endswith(".jsonl was left.")

@@ -255,6 +255,7 @@ def test_settings_cannot_be_changed_afterwards():
     ("arguments", "sentence"),
     [
         ({"rpm": 0}, "rpm must be 1 or more, not 0 (argument)."),
+        ({"max_calls": 2**63}, f"max_calls must be less than {2**63}, not {2**63} (argument)."),
         ({"max_cost_usd": "abc"}, "max_cost_usd must be a number, not 'abc' (argument)."),
         ({"batch_poll_s": "x"}, "batch_poll_s must be a number, not 'x' (argument)."),
         ({"accept_changes": "maybe"}, "accept_changes must be true or false, not 'maybe' (argument)."),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..types import Structure
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**63)]
 Name = Annotated[str, Field(min_length=1)]
 StructureChoice = Literal["auto", Structure]
 Usd = Annotated[Decimal, Field(ge=0)]
