@@ -192,6 +192,15 @@ def test_lines_of_other_versions_tell_what_they_can(tmp_path):
     assert learn(tmp_path).replies == 34
 
 
+@pytest.mark.parametrize("latency_s", [0.0, -4.5, 1e300])
+def test_seconds_that_no_call_takes_come_to_times_that_a_provider_can_have(tmp_path, latency_s):
+    write(tmp_path, *replies(40, latency_s=latency_s))
+
+    behaviour = learn(tmp_path).models["m"].behaviour(Model())
+
+    assert 0 < behaviour.latency.median_s <= 1e6
+
+
 def test_a_folder_without_a_run_or_without_a_reply_says_so_with_a_remedy(tmp_path):
     with pytest.raises(SetupError, match="no run"):
         learn(tmp_path)

@@ -66,8 +66,8 @@ class _Seen:
                 self.refused[reason] += calls
 
     def _reply(self, fields: Mapping[str, Any]) -> None:
-        usage, tier, finish = fields["usage"], fields.get("tier"), fields["finish_reason"]
-        self.structured += fields["structure"] is not None
+        usage, tier, finish = fields["usage"], fields.get("tier"), fields.get("finish_reason")
+        self.structured += fields.get("structure") is not None
         self.cut += finish == "length"
         if tier == "batch":
             self.batched += 1
@@ -75,7 +75,7 @@ class _Seen:
         sample = self.flex if tier == "flex" else self.default
         sample.add(usage["completion_tokens"], fields["latency_s"])
         self.prompt_tokens += usage["prompt_tokens"]
-        if (mode := fields["input_mode"]) is not None:
+        if (mode := fields.get("input_mode")) is not None:
             self.shared_tokens += usage["prompt_tokens"]
             if usage["completion_tokens"] > 0 and finish not in _BROKEN_OFF:  # not every server says
                 self.records[mode] += 1

@@ -26,7 +26,7 @@ _FAR = 2.5
 """Deviations of the logarithm beyond which a reply counts by its distance, and not by its square."""
 _FAR_S = 6.0
 """Deviations beyond which it is taken to lie no farther out."""
-_LEAST_S = 1e-6
+_LEAST_S, _MOST_S = 1e-6, 1e6
 _LEAST_FIRST = 0.02
 """Share of a middling reply's time that the first part is taken to be at least."""
 _LEAST = 10
@@ -74,8 +74,8 @@ class Sample:
 
     def add(self, tokens: int, latency_s: float) -> None:
         """Take in one reply."""
+        pair = (tokens, min(max(latency_s, _LEAST_S), _MOST_S))
         self.count += 1
-        pair = (tokens, max(latency_s, _LEAST_S))
         if len(self.pairs) < SAMPLE:
             self.pairs.append(pair)
         elif (place := self._random.randrange(self.count)) < SAMPLE:
