@@ -8,9 +8,8 @@ from ..engine.bound import Bound
 from ..settings import Settings
 from ..simulator import Latency, Model, Simulation
 from .observed import Observed
+from .preparing import Prepared
 from .provider import ASSUMED, BATCHES
-from .reading import Found
-from .values import Rehearsing
 
 
 def assumptions(simulation: Simulation, observed: Observed, settings: Settings) -> Iterator[str]:
@@ -25,8 +24,11 @@ def assumptions(simulation: Simulation, observed: Observed, settings: Settings) 
     yield _replies(observed)
 
 
-def notes_on(found: Found, plan: Rehearsing, observed: Observed) -> Iterator[str]:
+def notes_on(ready: Prepared, observed: Observed) -> Iterator[str]:
     """Yield what else is to be known."""
+    found, plan = ready.found, ready.plan
+    if ready.lessened:
+        yield "Spending limits are what the run has left of them."
     if found.estimated and plan.total == found.total:
         yield (
             "How many articles there are is an estimate: some were drawn from everywhere in the files and read, the "

@@ -132,7 +132,7 @@ def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
             *assumptions(plan.simulation, observed, plan.settings),
         ),
         error=error_of(shapes) if shapes else 0.0,
-        notes=tuple(notes_on(found, plan, observed)),
+        notes=tuple(notes_on(ready, observed)),
         advice=advice_on(plan, observed, onlooker) if ready.advice else (),
         prices=ready.prices,
     )

@@ -58,6 +58,8 @@ class Prepared:
     profile: Profile | None
     prices: dict[str, str]
     advice: bool
+    lessened: bool
+    """Whether the plan's spending limits are what an earlier session has left of them."""
 
 
 async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
@@ -67,7 +69,7 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
         SetupError: As for `rehearse`.
     """
     _check(wish)
-    settings = fit(settings)
+    settings = given = fit(settings)
     job = await anyio.to_thread.run_sync(job_of, settings)
     specs = await anyio.to_thread.run_sync(specs_of, settings)
     profile, simulation = await anyio.to_thread.run_sync(_provider, wish, specs, abandon_on_cancel=True)
@@ -84,7 +86,8 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
         own = await anyio.to_thread.run_sync(own_of, found.articles, settings)
         simulation = simulation_of(specs, wish.said, profile, own)
     plan = Rehearsing(settings, simulation, found.articles, wish.articles or found.total)
-    return Prepared(plan, found, profile, {spec.name: origin(spec.price) for spec in specs}, wish.advice)
+    prices = {spec.name: origin(spec.price) for spec in specs}
+    return Prepared(plan, found, profile, prices, wish.advice, lessened=settings != given)
 
 
 def _check(wish: Wish) -> None:
