@@ -100,7 +100,7 @@ def test_a_terminal_that_changes_and_a_person_who_stops_the_run(tmp_path, source
         seat.until(lambda screen: len(Photo.of(screen).rules) == 2)
         back = Photo.of(seat.screen)
 
-        seat.type("\x03")
+        seat.process.terminate()
         seat.until(has("finishes 12 calls, at most 1 min 00 s more (Ctrl-C again leaves at once)"))
         seat.type("\x03")
         code = seat.to_the_end()
@@ -116,37 +116,15 @@ def test_a_terminal_that_changes_and_a_person_who_stops_the_run(tmp_path, source
     assert b"\x1b[?" not in seat.written
 
 
-def test_sigterm_leaves_a_terminal_as_it_was_and_one_without_colours_and_unicode_gets_neither(tmp_path, source, stuck):
-    server, waiting = stuck
-    command = generating(source, tmp_path / "run", server, "--set", "grace_s=0.2")
+def test_an_error_leaves_a_terminal_as_it_was_and_one_without_colours_and_unicode_gets_neither(tmp_path, serve, source):
+    server = serve(faults=lambda _: error(401, code="invalid_api_key"), delay_s=1)
+    command = generating(source, tmp_path / "run", server)
     with seated(command, environment={"NO_COLOR": "1", "PYTHONIOENCODING": "ascii"}) as seat:
-        waiting.wait()
-        seat.until(is_whole)
-        seat.process.terminate()
-        code = seat.to_the_end()
-
-    assert code == 143
-    assert is_as_it_was(seat)
-    assert seat.written.isascii()
-    assert b"\x1b[3" not in seat.written
-    assert b"------" in seat.written
-
-
-def test_an_error_leaves_a_terminal_as_it_was_with_its_sentence(tmp_path, serve, source):
-    server = serve(faults=lambda _: error(401, code="invalid_api_key"))
-    with seated(generating(source, tmp_path / "run", server)) as seat:
         code = seat.to_the_end()
 
     assert code == 5
     assert is_as_it_was(seat)
     assert "OPENAI_API_KEY" in "\n".join(seat.screen.text[-4:])
-
-
-def test_a_terminal_that_knows_no_codes_gets_lines_without_any(tmp_path, serve, source):
-    command = generating(source, tmp_path / "run", serve())
-    with seated(command, columns=400, environment={"TERM": "dumb"}) as seat:
-        code = seat.to_the_end()
-
-    assert code == 0
-    assert b"\x1b" not in seat.written
-    assert b"Z articles 8 of 8 " in seat.written
+    assert seat.written.isascii()
+    assert b"\x1b[3" not in seat.written
+    assert b"------" in seat.written

@@ -68,7 +68,7 @@ class Gauges:
 def run_facts(view: View) -> Iterator[Fact]:
     """Yield what is to be said of the run as a whole, in the order of a panel."""
     yield _articles(view)
-    rate = f"{view.made_per_minute:.1f}/min" if view.made else ""
+    rate = f"{view.made_per_minute:,.1f}/min" if view.made else ""
     adopted = f"{number(view.adopted)} replies adopted" if view.adopted else ""
     made = number(view.made)
     yield Fact(Weight.MADE, view.makes, made, made, note=_joined(rate, adopted), tone="")

@@ -67,7 +67,7 @@ def _kind(view: View) -> object:
 def _sums(view: View) -> Iterator[str]:
     of = "" if view.expected_articles is None else f" of {number(view.expected_articles)}"
     yield f"articles {number(view.finished_articles)}{of}"
-    yield f"{view.makes} {number(view.made)}" + (f" ({view.made_per_minute:.1f}/min)" if view.made else "")
+    yield f"{view.makes} {number(view.made)}" + (f" ({view.made_per_minute:,.1f}/min)" if view.made else "")
     if view.rejected:
         yield f"rejected {number(view.rejected)} ({escape(listed(view.rejections))})"
     if view.failed:
