@@ -8,13 +8,13 @@ from ..engine.client import Transport
 from .observed import Observed
 from .values import Cpu
 
-HTTP_SHARE: Mapping[Transport, float] = {"openai": 0.24, "aiohttp": 0.10}
+HTTP_SHARE: Mapping[Transport, float] = {"openai": 0.28, "aiohttp": 0.15}
 """CPU time that calls take over HTTP, for each second that they take in process, by transport.
 
-Measured on 100 articles about Apache Cassandra, 64 calls in flight that are answered at once, in turns on a machine
-that was busy with other work: 3.7 to 5.7 ms a call in process, and 19 to 30 % more over OpenAI's client, 6 to 20 %
-past it. It is a share because both grow alike on a slower machine. A loop that wakes up for each single call takes
-more, but then the core is not what binds.
+Medians of five and six turns with 100 articles about Apache Cassandra, 64 calls in flight that are answered at once,
+on a machine that was busy with other work: 2.6 to 5.7 ms a call in process, and 19 to 43 % more over OpenAI's client,
+6 to 65 % past it. It is a share because both grow alike on a slower machine. A loop that wakes up for each single
+call takes more, but then the core is not what binds.
 """
 
 
