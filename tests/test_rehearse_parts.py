@@ -330,7 +330,7 @@ def test_what_kept_calls_waiting_for_longest_comes_first():
 
 def test_a_core_that_is_too_slow_binds_more_than_anything():
     run = observed({MODEL: seen(sent=10, bound_s={Bound.TPM: 90.0})}, cpu_s=110)
-    cpu = cpu_of(run)
+    cpu = cpu_of(run, "openai")
 
     bindings = bindings_of(run, cpu)
 
@@ -343,7 +343,7 @@ def test_a_core_that_is_too_slow_binds_more_than_anything():
 def test_a_run_that_is_over_at_once_is_bound_by_nothing():
     run = observed({MODEL: seen()}, makespan_s=0.0)
 
-    assert "nothing" in bound_by(bindings_of(run, cpu_of(run)), cpu_of(run), run.makespan_s)
+    assert "nothing" in bound_by(bindings_of(run, cpu_of(run, "openai")), cpu_of(run, "openai"), run.makespan_s)
     assert over_time(run) == ""
     assert "0%" in models_table(observed({MODEL: seen(rpm=5)}, makespan_s=0.0))
 
@@ -351,7 +351,7 @@ def test_a_run_that_is_over_at_once_is_bound_by_nothing():
 def test_a_run_whose_first_call_is_refused_is_not_bound_by_the_cpu():
     run = observed({MODEL: seen(sent=1)}, makespan_s=4e-8, cpu_s=0.1)
 
-    cpu = cpu_of(run)
+    cpu = cpu_of(run, "openai")
 
     assert bindings_of(run, cpu) == ()
     assert bound_by((), cpu, run.makespan_s) == "nothing: it was over at once"

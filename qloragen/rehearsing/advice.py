@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..engine.bound import Bound
+from ..engine.client import Transport
 from ..errors import SetupError
 from ..settings import Settings
 from ..simulator import Simulation
@@ -65,7 +66,12 @@ def _tried(variant: Variant, base: Observed, play: Play) -> Advice | None:
         return None
     if not (seen.records and base.records):
         return None
-    time = None if variant.batched else _ratio(_seconds(seen) / seen.records, _seconds(base) / base.records)
+    transport = variant.settings.transport
+    time = (
+        None
+        if variant.batched
+        else _ratio(_seconds(seen, transport) / seen.records, _seconds(base, transport) / base.records)
+    )
     cost = None
     if seen.cost_usd is not None and base.cost_usd:
         cost = _ratio(float(seen.cost_usd) / seen.records, float(base.cost_usd) / base.records)
@@ -103,7 +109,7 @@ def _useless(limits: Sequence[Ask], fixed: Container[str]) -> Iterator[Advice]:
 def _sentence(variant: Variant, time: float | None, cost: float | None, seen: Observed) -> str:
     said = [text for text in (_changed(time, "time"), _changed(cost, "money")) if text]
     gains = " and ".join(said) or "about the same time and money"
-    binds = _binding(seen) if time is not None and time <= 1 - _GAIN else ""
+    binds = _binding(seen, variant.settings.transport) if time is not None and time <= 1 - _GAIN else ""
     parts = (gains, variant.note, f"then {binds} binds" if binds else "")
     return f"{variant.change}: {'; '.join(part for part in parts if part)}."
 
@@ -118,14 +124,14 @@ def _changed(ratio: float | None, what: str) -> str:
     return f"{abs(1 - ratio):.0%} {'less' if ratio < 1 else 'more'} {what}"
 
 
-def _seconds(seen: Observed) -> float:
+def _seconds(seen: Observed, transport: Transport) -> float:
     """Return how long a run takes on one core like those of this machine."""
-    return max(seen.makespan_s, cpu_of(seen).work_s)
+    return max(seen.makespan_s, cpu_of(seen, transport).work_s)
 
 
-def _binding(seen: Observed) -> str:
+def _binding(seen: Observed, transport: Transport) -> str:
     """Return what keeps calls waiting for most of the time, or keeps the core busy; empty where nothing does."""
-    if _seconds(seen) > seen.makespan_s:
+    if _seconds(seen, transport) > seen.makespan_s:
         return "the CPU"
     sums = {
         named(Binding(name, bound, 0.0)): seconds

@@ -18,7 +18,7 @@ call takes more, but then the core is not what binds.
 """
 
 
-def cpu_of(observed: Observed, transport: Transport = "openai") -> Cpu:
+def cpu_of(observed: Observed, transport: Transport) -> Cpu:
     """Return what a run like this takes of one core like those of this machine."""
     calls = sum(model.sent for model in observed.models.values())
     work_s = observed.cpu_s * (1 + HTTP_SHARE[transport])
