@@ -415,6 +415,7 @@ def test_articles_that_are_worked_on_one_by_one_are_told_to_be_more():
 
     assert more.change == "open_articles: 2 in place of 1"
     assert more.effect == "faster"
+    assert more.time_ratio is not None
     assert 0.4 < more.time_ratio < 0.7
 
 
