@@ -55,7 +55,7 @@ CASES = {
     "an outage": Case({"rpm": 120}, outages=(Outage(20, 30),)),
     "a cache of prefixes": Case({"generate_model": "gpt-4.1-mini"}),
     "decisions": Case({"classifier": "cascade"}),
-    "flex": Case({"flex": True, "record_asks": 1}, Model(latency=LATENCY, flex=Flex(latency=Latency(3.0)))),
+    "flex": Case({"flex": True, "record_asks": 1}, Model(latency=LATENCY, flex=Flex(latency=Latency(3.0, 9.0)))),
     "a number of calls": Case({"max_calls": 45}),
 }
 

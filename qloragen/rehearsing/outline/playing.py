@@ -61,12 +61,7 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
     job = job_of(settings)
     calls = KnownCalls(simulation.seed)
     provider = Provider(simulation, answers=calls.answer, decide=lambda _text, _question: (1.0,), reader=calls)
-    budget = budget_of(settings, Ledger())
-    engine = engine_of(settings, SimulatedClient(provider), specs_of(settings, job.classifier.models), budget)
-    engine.shared.random.seed(simulation.seed)
-    bodies = Bodies()
-    for model in engine.statistics:
-        engine.lane(model).write = bodies.write
+    engine = _engine(settings, simulation, provider, job)
     parts = _parts(shapes.articles, job)
     calls.foresee([[(known, _body(engine, known.ask.request)) for known in _calls(part)] for part in parts])
     player, recorder = Player(engine, simulation.seed), Recorder(lambda: engine.statistics, watch)
@@ -76,7 +71,6 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
             crew = Crew(workers, partial(open_articles, settings, engine, in_batches=False))
             order = (parts[one] for one in dealt(len(parts), articles, simulation.seed))
             crew.hire(partial(player.work, crew, order))
-    end_s = anyio.current_time()
     models = engine.statistics
     sent = sum(model.sent for model in models.values())
     return Observed(
@@ -84,7 +78,7 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
         records=player.records,
         rejections=player.rejections,
         failures=player.failures,
-        makespan_s=end_s - start_s,
+        makespan_s=anyio.current_time() - start_s,
         stopped=str(player.stopped) if player.stopped else None,
         models=models,
         moments=recorder.moments(),
@@ -95,6 +89,16 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
         peak_bytes=peak_bytes(),
         costs_usd=player.costs_usd,
     )
+
+
+def _engine(settings: Settings, simulation: Simulation, provider: Provider, job: Job) -> Engine:
+    """Return the engine of a run, with chances of the simulation's and a memory for bodies."""
+    specs, bodies = specs_of(settings, job.classifier.models), Bodies()
+    engine = engine_of(settings, SimulatedClient(provider), specs, budget_of(settings, Ledger()))
+    engine.shared.random.seed(simulation.seed)
+    for spec in specs:
+        engine.lane(spec.name).write = bodies.write
+    return engine
 
 
 _GARBAGE = 500_000
