@@ -86,23 +86,18 @@ class SimulatedClient:
         return await self.ask(Ask("POST", "/files", body=body, content_type=kind), timeout_s=timeout_s)
 
     async def _act_out(self, plan: Plan, timeout_s: float) -> HttpReply:
-        whole = False
+        lost, whole = _LOST.get(plan.wire), False
+        ends_s = plan.first_s if lost else inf if plan.wire in _ENDLESS else plan.last_s
         try:
-            await _wait(plan, timeout_s)
+            await asyncio.sleep(min(ends_s, timeout_s))
+            if ends_s > timeout_s:
+                raise ConnectionLost(f"no whole reply within {timeout_s:g} s", timed_out=True)
+            if lost:
+                raise ConnectionLost(lost, maybe_paid=plan.wire is not Wire.REFUSED)
             whole = True
         finally:
             self._provider.end(plan, _now_s(), whole=whole)
         return HttpReply(plan.status, plan.body, plan.headers)
-
-
-async def _wait(plan: Plan, timeout_s: float) -> None:
-    lost = _LOST.get(plan.wire)
-    ends_s = plan.first_s if lost else inf if plan.wire in _ENDLESS else plan.last_s
-    await asyncio.sleep(min(ends_s, timeout_s))
-    if ends_s > timeout_s:
-        raise ConnectionLost(f"no whole reply within {timeout_s:g} s", timed_out=True)
-    if lost:
-        raise ConnectionLost(lost, maybe_paid=plan.wire is not Wire.REFUSED)
 
 
 def _now_s() -> float:

@@ -57,7 +57,7 @@ class Form:
 class Known:
     """One call of a sample's article, to be played any number of times."""
 
-    __slots__ = ("ask", "cap", "following", "forms", "serial")
+    __slots__ = ("ask", "cap", "following", "forms", "seen", "serial")
 
     def __init__(self, serial: int, ask: Ask, following: Request) -> None:
         self.serial = serial
@@ -68,6 +68,8 @@ class Known:
         """The name of its cap; None where it has none."""
         self.forms: dict[int, Form] = {}
         """By the length of the body without the digits of its cap."""
+        self.seen: tuple[bytes, Form, Json] | None = None
+        """The body that was read last, its form, and what it says; mostly the same bytes are sent again."""
 
 
 class Playing(NamedTuple):
@@ -176,6 +178,9 @@ class KnownCalls:
     def read(self, raw: bytes, endpoint: Endpoint) -> Asked | Unreadable:
         """See `Reader.read`."""
         known, copy, _ = playing.get()
+        if known.seen is not None and known.seen[0] is raw:
+            _, self._form, body = known.seen
+            return Asked(body, _Prompt(self._form, copy))
         size, cap = _size(raw, known.cap)
         form = known.forms.get(size)
         if form is None:
@@ -185,6 +190,7 @@ class KnownCalls:
             form = known.forms[size] = self._formed(known, asked)
         self._form = form
         body = form.body if known.cap is None or cap is None else {**form.body, known.cap: cap}
+        known.seen = raw, form, body
         return Asked(body, _Prompt(form, copy))
 
     def answer(self, _body: Mapping[str, object]) -> Answer:

@@ -1,7 +1,7 @@
 """An event loop of nothing but callbacks and timers, in virtual time: no sockets, no threads, no signals.
 
-A call of the engine takes some four turns of a loop. Those of asyncio ask the system each time whether a socket has
-something to say, which is a good part of all that a rehearsed call costs.
+A call of the engine wakes some four tasks. Loops of asyncio ask the system each time whether a socket has something to
+say, which is a good part of all that a rehearsed call costs.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TimerLoop(asyncio.AbstractEventLoop):
     def call_soon(
         self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> _Handle:
-        """Call in the next turn."""
+        """Call when all that is ready has been called."""
         handle = _Handle(callback, args, context or copy_context(), self._now_s)
         self._ready.append(handle)
         return handle
@@ -96,7 +96,7 @@ class TimerLoop(asyncio.AbstractEventLoop):
     def call_soon_threadsafe(
         self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> _Handle:
-        """Call in the next turn; there are no threads."""
+        """Do the same; there are no threads."""
         return self.call_soon(callback, *args, context=context)
 
     def call_later(
@@ -134,20 +134,26 @@ class TimerLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Fail: in a rehearsal no error is to be overlooked."""
         self._failure = context.get("exception") or RuntimeError(context["message"])
+        self._stopping = True
 
     def stop(self) -> None:
-        """Return from `run_forever` after this turn."""
+        """Return from `run_forever`."""
         self._stopping = True
 
     def run_forever(self) -> None:
-        """Run until stopped."""
+        """Run until stopped: call what is ready, one after the other; when nothing is, go on to the next timer."""
         asyncio._set_running_loop(self)  # noqa: SLF001 - "for implementers of event loops", as asyncio says
         self._stopping = False
         try:
+            ready = self._ready
             while not self._stopping:
-                self._turn()
-                if self._failure is not None:
-                    raise self._failure
+                if not ready:
+                    self._jump()
+                handle = ready.popleft()
+                if handle.act is not None:
+                    handle.context.run(handle.act, *handle.arguments)
+            if self._failure is not None:
+                raise self._failure
         finally:
             asyncio._set_running_loop(None)  # noqa: SLF001
 
@@ -166,16 +172,6 @@ class TimerLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_default_executor(self) -> None:
         """Do nothing."""
-
-    def _turn(self) -> None:
-        """Call everything that is ready now; if nothing is, go on to the next timer."""
-        ready = self._ready
-        if not ready:
-            self._jump()
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle.act is not None:
-                handle.context.run(handle.act, *handle.arguments)
 
     def _jump(self) -> None:
         timers = self._timers
