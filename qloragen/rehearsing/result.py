@@ -96,7 +96,7 @@ class Rehearsal:
             "without_answer": dict(self.without_answer),
             "stopped": seen.stopped,
             "sampling_error": round(self.error, 4),
-            "bound_by": [asdict(binding) for binding in self.bindings],
+            "bound_by": [asdict(binding) | {"share": round(binding.share, 6)} for binding in self.bindings],
             "cpu": {name: round(value, 6) for name, value in asdict(self.cpu).items()},
             "memory": asdict(self.memory),
             "models": {name: self._model(name) for name in seen.models},
