@@ -161,7 +161,10 @@ class TimerLoop(asyncio.AbstractEventLoop):
         """Run until a future is done, and return what it comes to."""
         task = asyncio.ensure_future(future, loop=self)
         task.add_done_callback(self._done)
-        self.run_forever()
+        try:
+            self.run_forever()
+        finally:
+            task.remove_done_callback(self._done)
         return task.result()
 
     def _done(self, _: object) -> None:
