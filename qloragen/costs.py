@@ -40,6 +40,11 @@ def dollars(cost_usd: Decimal, unpriced_calls: int) -> str:
     return f"more than ${usd(cost_usd)}" if cost_usd else "unknown cost"
 
 
+def money(cost_usd: Decimal, unpriced_calls: int = 0) -> str:
+    """Return the same in cents, where cents say it."""
+    return dollars(cost_usd, unpriced_calls) if unpriced_calls or 0 < cost_usd < 1 else f"${cost_usd:,.2f}"
+
+
 def by_tier(bills: Mapping[Account, Bill]) -> ByTier:
     """Return bills summed over types; what names no tier is taken for the usual one."""
     sums: dict[tuple[str, str, str], Bill] = {}

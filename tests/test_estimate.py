@@ -25,7 +25,7 @@ from qloragen.estimation.outlook import Outlook
 from qloragen.estimation.pace import latencies, pace
 from qloragen.estimation.rows import Prepared, rows_of
 from qloragen.estimation.sizes import Ruler, Sizes
-from qloragen.estimation.text import spell, usd
+from qloragen.estimation.text import usd
 from qloragen.packs import default_folder, load_pack
 from qloragen.pipeline.job import OpenArticle
 from qloragen.settings import load
@@ -548,10 +548,3 @@ def test_a_call_lasts_as_long_as_in_the_sample_or_else_as_its_reply_is_long():
 )
 def test_sums_have_as_many_digits_as_mean_something(sum_usd, said):
     assert usd(None if sum_usd is None else Decimal(sum_usd)) == said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(59, "59 s"), (600, "10 min"), (2 * 3_600 + 60, "2 h 1 min"), (3 * 86_400, "3.0 days")]
-)
-def test_durations_are_spelt_in_two_units_at_most(seconds, said):
-    assert spell(seconds) == said

@@ -20,10 +20,10 @@ from qloragen.engine.bound import Bound
 from qloragen.rehearsing import whole
 from qloragen.rehearsing.advice import advised
 from qloragen.rehearsing.preparing import WHOLE
-from qloragen.rehearsing.spelling import spell
 from qloragen.settings import load
 from qloragen.simulator import Batches, Fault, Latency, Model, Outage, Provider, SimulatedClient, Simulation
 from qloragen.testing import run_virtually
+from qloragen.words import duration
 
 from .rehearsals import a_provider, some_articles
 
@@ -377,7 +377,7 @@ def test_the_report_names_what_somebody_decides_by():
 
     for name in ("takes", "costs", "makes", "calls", "bound by", "CPU", "memory", "over time", "taken for granted"):
         assert name in said
-    assert spell(rehearsal.makespan_s) in said
+    assert duration(rehearsal.makespan_s) in said
     assert "100 RPM, 50,000 TPM" in said
     assert all(len(line) <= 110 for line in said.splitlines())
 

@@ -18,7 +18,7 @@ from qloragen.store.names import PROGRESS
 from qloragen.view import Allowance, BatchView, ModelView, Paused, Spent, View
 from qloragen.watching.file import Glimpse, Standing, glimpse, write_view
 from qloragen.watching.meter import Meter
-from qloragen.watching.words import duration, state
+from qloragen.watching.words import state
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 MODEL = ModelView(
@@ -233,14 +233,6 @@ def test_no_text_of_a_server_can_steer_a_terminal_or_fill_it():
 
     assert said.isprintable()
     assert len(said) < 150
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.4, "0 s"), (59.7, "1 min 00 s"), (130, "2 min 10 s"), (3_900, "1 h 05 min"), (90_000, "1 d 01 h")],
-)
-def test_a_time_is_said_in_two_units_at_most(seconds, words):
-    assert duration(seconds) == words
 
 
 # -------------------------------------------------------------------------------------------------------------- rates

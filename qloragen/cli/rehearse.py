@@ -19,11 +19,11 @@ from ..rehearsing.making import rehearsed
 from ..rehearsing.preparing import Wish
 from ..rehearsing.profile import read_profile
 from ..rehearsing.provider import Said
-from ..rehearsing.spelling import spell
 from ..rehearsing.timeline import NOBODY
 from ..settings import load
 from ..simulator import Simulation
 from ..simulator.description import read_simulation
+from ..words import duration
 from .bounds import refuse_strangers
 from .exits import leave_at_once
 from .parser import knobs_of
@@ -76,7 +76,7 @@ class _Onlooker:
     def watch(self, played_s: float, calls: int) -> None:
         """See `Onlooker`."""
         if monotonic() - self._said_s >= _EVERY_S:
-            self._say(f"{self._what}: {spell(played_s)} and {calls:,} calls so far")
+            self._say(f"{self._what}: {duration(played_s)} and {calls:,} calls so far")
 
     def _say(self, text: str) -> None:
         self._said_s = monotonic()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ..costs import money
 from ..view import Allowance, ModelView, View
-from .figures import listed, money, number, percent, short
+from .figures import listed, number, percent, short
 
 _NARROW_LABELS = {"requests/min": "RPM", "tokens/min": "TPM"}
 _NEARLY = 0.9

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
-from ..costs import dollars
 from ..view import View
 
 _SHORT = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
@@ -30,13 +28,6 @@ def percent(share: float) -> str:
     if 0.995 <= share < 1:
         return "99 %"
     return f"{share:.0%}".replace("%", " %")
-
-
-def money(cost_usd: Decimal, unpriced_calls: int = 0) -> str:
-    """Return an amount in US dollars, with as many digits as say something."""
-    if unpriced_calls or cost_usd < 1:
-        return dollars(cost_usd, unpriced_calls)
-    return f"${cost_usd:,.2f}"
 
 
 def eta_s(view: View) -> float | None:

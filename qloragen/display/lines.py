@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..costs import money
 from ..logs import escape
 from ..view import ModelView, View
-from ..watching.words import duration, state
-from .figures import eta_s, listed, money, number, percent, short
+from ..watching.words import state
+from ..words import duration
+from .figures import eta_s, listed, number, percent, short
 
 EVERY_S = 30.0
 """Between two lines while nothing changes."""
@@ -20,7 +22,7 @@ _SETTLED_S = 5.0
 def line(view: View) -> str:
     """Return what there is to see as one line for people."""
     left_s = eta_s(view)
-    left = [] if left_s is None else [f"ETA {duration(left_s)}"]
+    left = [] if left_s is None else [f"ETA {duration(round(left_s))}"]
     return " | ".join([*_sums(view), *left, state(view)])
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from rich.text import Text
 
 from ..view import View
-from ..watching.words import duration, state
+from ..watching.words import state
+from ..words import duration
 from .facts import Weight, calls_fact, gauges, model_facts, model_line, run_facts
 from .figures import eta_s
 from .layout import Place, gauge_rows, sentence, table, title
@@ -44,7 +45,7 @@ def _pieces(
     view: View, name: str, place: Place, hint: str, body: Callable[[View, Place], Iterator[Piece]]
 ) -> Iterator[Piece]:
     left_s = eta_s(view)
-    took, left = duration(view.elapsed_s), "" if left_s is None else f"ETA {duration(left_s)}"
+    took, left = duration(round(view.elapsed_s)), "" if left_s is None else f"ETA {duration(round(left_s))}"
     yield Piece(Weight.TITLE, title(name, [f"{took}, {left}", left] if left else [took], place))
     yield from body(view, place)
     said = state(view)

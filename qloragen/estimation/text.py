@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import ceil
 
-from ..words import counted, table
+from ..words import counted, duration, table
 from .pace import Pace
 from .values import Amount, Count, Item, ModeEstimate
 
 _COLUMNS = ("calls", "prompt tokens", "cached", "completion", "USD")
-_DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
 _FIGURES = 2
 """Digits of a sum below a dollar that mean something in an estimate."""
 
@@ -31,7 +30,7 @@ def modes_table(modes: Sequence[ModeEstimate]) -> str:
     for mode in modes:
         per_1000, cost = mode.usd_per_1000_records, mode.cost_usd
         relative = f"{cost.likely / chosen.likely:.0%}" if cost and chosen and chosen.likely else "unknown"
-        rows.append((_short(mode.name), _likely(cost), _likely(per_1000), relative, duration(mode.pace)))
+        rows.append((_short(mode.name), _likely(cost), _likely(per_1000), relative, _takes(mode.pace)))
     spelt_out = (mode.name for mode in modes if mode.name != _short(mode.name))
     return "\n".join([table(rows), *spelt_out])
 
@@ -67,33 +66,20 @@ def count_range(count: Count) -> str:
 def time(pace: Pace) -> str:
     """Return how long it takes, and which limit decides that."""
     if pace.batched_stages:
-        return f"{duration(pace)}: {counted(pace.batched_stages, 'stage')} in batches, a day each at most"
+        return f"{_takes(pace)}: {counted(pace.batched_stages, 'stage')} in batches, a day each at most"
     if pace.binding is None:
         return "unknown: it depends on the limits of your account; give them with --rpm and --tpm"
     model, limit = pace.binding
-    return f"{duration(pace)}; the limit that binds: {limit} of {model}"
+    return f"{_takes(pace)}; the limit that binds: {limit} of {model}"
 
 
-def duration(pace: Pace) -> str:
+def _takes(pace: Pace) -> str:
     """Return how long it takes."""
     if pace.batched_stages:
         return f"up to {24 * pace.batched_stages} h"
     if pace.seconds is None:
         return "unknown"
-    return f"about {spell(pace.seconds)}"
-
-
-def spell(seconds: float) -> str:
-    """Return a duration in two units at most."""
-    minutes = round(seconds / _MINUTE_S)
-    if seconds < 2 * _MINUTE_S:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * _HOUR_S:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if seconds < 2 * _DAY_S:
-        return f"{hours} h {minutes} min"
-    return f"{seconds / _DAY_S:.1f} days"
+    return f"about {duration(pace.seconds)}"
 
 
 def hourly(pace: Pace) -> str:

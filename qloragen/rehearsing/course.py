@@ -7,8 +7,8 @@ from itertools import pairwise
 from math import ceil
 
 from ..engine.statistics import ModelStatistics
+from ..words import duration
 from .observed import Moment, Observed
-from .spelling import spell
 
 _COLUMNS, _INDENT, _MINUTE_S = 60, 2, 60
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -29,7 +29,7 @@ def over_time(observed: Observed) -> str:
         return ""
     lines = [line for model, moments in called.items() for line in _course(model, moments, observed)]
     columns = min(spans, _COLUMNS)
-    each = f"each column is {spell(observed.makespan_s / columns)}; a full block is all of the limit"
+    each = f"each column is {duration(observed.makespan_s / columns)}; a full block is all of the limit"
     return "\n".join([f"over time ({each})", *lines])
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 
+from ..costs import money
+from ..words import duration
 from .advice import Advice
 from .course import over_time
 from .observed import Moment, Observed
-from .spelling import dollars, spell
 from .text import about, bound_by, bound_table, listed, models_table, outcomes
 from .values import Binding, Cpu, Memory
 
@@ -151,14 +152,14 @@ class Rehearsal:
 
     def _facts(self) -> dict[str, str]:
         seen, per_1000 = self.observed, self.usd_per_1000_records
-        each = f" ({dollars(per_1000)} per 1,000 records)" if per_1000 is not None else ""
+        each = f" ({money(per_1000)} per 1,000 records)" if per_1000 is not None else ""
         lost = f", {seen.rejections:,} rejected, {seen.failures:,} failed"
         again = " (the next run asks for them again)" if seen.failures else ""
         share = "all" if self.cpu.share > 1 else f"{self.cpu.share:.0%}"
         return {
             "ends early": seen.stopped or "",
             "takes": self._takes(),
-            "costs": f"{dollars(self.cost_usd)}{each}",
+            "costs": f"{_cost(self.cost_usd)}{each}",
             "makes": f"{self.records:,} records{lost}{again}",
             "calls": f"{self.calls:,}, {outcomes(self.without_answer)}",
             "bound by": bound_by(self.bindings, self.cpu, self.makespan_s),
@@ -168,8 +169,12 @@ class Rehearsal:
 
     def _takes(self) -> str:
         done = f" for {self.observed.articles:,} articles" if self.observed.stopped else ""
-        slower = f"; {spell(self.cpu.work_s)} at least on one core like this machine's" if self.cpu.share > 1 else ""
-        return f"{spell(self.makespan_s)}{done}{slower}"
+        slower = f"; {duration(self.cpu.work_s)} at least on one core like this machine's" if self.cpu.share > 1 else ""
+        return f"{duration(self.makespan_s)}{done}{slower}"
+
+
+def _cost(cost_usd: Decimal | None) -> str:
+    return "unknown: the price of a model is not known" if cost_usd is None else money(cost_usd)
 
 
 def _usd(cost_usd: Decimal | None) -> str | None:

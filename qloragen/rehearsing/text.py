@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from textwrap import fill
 
+from ..costs import money
 from ..engine.bound import Bound
-from ..words import table
+from ..words import duration, table
 from .binding import AT_ONCE_S
 from .course import mean_in_flight
 from .observed import Observed
-from .spelling import dollars, spell
 from .values import Binding, Cpu
 
 _WIDTH, _INDENT = 100, 2
@@ -68,7 +68,7 @@ def _row(model: str, observed: Observed) -> tuple[str, ...]:
         f"{prompt:,}",
         f"{cached / prompt if prompt else 0:.0%}",
         f"{completion:,}",
-        "unknown" if cost_usd is None else dollars(cost_usd).removeprefix("$"),
+        "unknown" if cost_usd is None else money(cost_usd).removeprefix("$"),
         _share(seen.sent, seen.rpm, minutes),
         _share(prompt + completion, seen.tpm, minutes),
         f"{in_flight:.1f} of {seen.max_in_flight}",
@@ -87,7 +87,7 @@ def bound_by(bindings: Sequence[Binding], cpu: Cpu, makespan_s: float) -> str:
         return "the batches of the provider" if makespan_s >= AT_ONCE_S else "nothing: it was over at once"
     first = bindings[0]
     if first.bound is None:
-        return f"the CPU of this machine: one core has work for {spell(cpu.work_s)}"
+        return f"the CPU of this machine: one core has work for {duration(cpu.work_s)}"
     if first.bound is Bound.IDLE:
         return "latency: calls wait for one another, and none for a limit; more articles at once would fill the time"
     return f"{named(first)}, for {first.share:.0%} of the time"

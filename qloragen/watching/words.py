@@ -8,7 +8,7 @@ from ..engine.bound import Bound
 from ..engine.gate import Cause
 from ..logs import escape
 from ..view import BatchView, ModelView, Paused, View
-from ..words import counted
+from ..words import counted, duration
 
 _MOST_WHY_CHARS = 80
 """Of what a server says of its trouble."""
@@ -39,22 +39,10 @@ def state(view: View) -> str:
     return "at work" if view.articles else "begins"
 
 
-def duration(seconds: float) -> str:
-    """Return a time in two units at most, as `1 h 05 min`, `2 min 10 s` or `8 s`."""
-    minutes, left_s = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours:02} h"
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {left_s:02} s" if minutes else f"{left_s} s"
-
-
 def _stopping(view: View) -> str:
     if not view.in_flight:
         return _sinks(view) if view.sinks else "stopping"
-    most = "" if view.leaves_in_s is None else f", at most {duration(view.leaves_in_s)} more"
+    most = "" if view.leaves_in_s is None else f", at most {duration(round(view.leaves_in_s))} more"
     return f"stopping: finishes {counted(view.in_flight, 'call')}{most}"
 
 
@@ -92,7 +80,7 @@ def _probe(pause: Paused) -> str:
         return ""
     if pause.probe_in_s is None:
         return ", a probe is under way"
-    return f", next probe in {duration(pause.probe_in_s)}"
+    return f", next probe in {duration(round(pause.probe_in_s))}"
 
 
 def _batches(batches: tuple[BatchView, ...]) -> Iterator[str]:
