@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from qloragen.engine.bound import Bound
-from qloragen.engine.statistics import ModelStatistics
 from qloragen.errors import SettingsError
 from qloragen.rehearsing import whole
 from qloragen.rehearsing.advice import advised
@@ -14,6 +13,8 @@ from qloragen.rehearsing.observed import Observed
 from qloragen.settings import load
 from qloragen.simulator import Counts, Latency, Limits, Model, Simulation, Statistics
 from qloragen.types import Article
+
+from .lanes import lane_statistics
 
 CALLS, TOKENS, CALL_S = 6_000, 18_000_000, 3.0
 
@@ -57,29 +58,14 @@ def played(settings, simulation):
 
 
 def statistics(limits, slots, bound_s, rejected):
-    return ModelStatistics(
-        waiting=0,
-        in_flight=0,
-        keeping=0,
+    return lane_statistics(
         max_in_flight=slots,
         sent=CALLS,
         completed=CALLS,
         rate_limited=rejected,
-        no_capacity=0,
-        retried=0,
-        changed=0,
-        given_up=0,
-        maybe_paid=0,
         rpm=limits.rpm,
         tpm=limits.tpm,
-        pause=None,
-        prompt_token_error=None,
-        structure="tools",
-        bound=Bound.IDLE,
         bound_s=dict.fromkeys(Bound, 0.0) | bound_s,
-        prompt_tokens=0,
-        cached_tokens=0,
-        completion_tokens=0,
     )
 
 

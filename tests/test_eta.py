@@ -28,32 +28,11 @@ from qloragen.watching.eta import Forecast, Terms
 from qloragen.watching.remaining import Expected, loads, totals
 from qloragen.watching.track import Track
 
+from .lanes import lane_statistics
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "articles"
 LATENCY = Latency(median_s=2.0, p99_s=8.0, token_s=0.015)
-STATISTICS = ModelStatistics(
-    waiting=1,
-    in_flight=0,
-    keeping=0,
-    max_in_flight=8,
-    sent=0,
-    completed=0,
-    rate_limited=0,
-    no_capacity=0,
-    retried=0,
-    changed=0,
-    given_up=0,
-    maybe_paid=0,
-    rpm=None,
-    tpm=None,
-    pause=None,
-    prompt_token_error=None,
-    structure="tools",
-    bound=Bound.CONCURRENCY,
-    bound_s=dict.fromkeys(Bound, 0.0),
-    prompt_tokens=0,
-    cached_tokens=0,
-    completion_tokens=0,
-)
+STATISTICS = lane_statistics(waiting=1, bound=Bound.CONCURRENCY)
 
 
 def a_reply(latency_s: float = 2.0, tokens: int = 1_000) -> Completion:

@@ -14,7 +14,6 @@ from qloragen.engine.bound import Bound
 from qloragen.engine.budget import Spending
 from qloragen.engine.models import family
 from qloragen.engine.spec import ModelSpec
-from qloragen.engine.statistics import ModelStatistics
 from qloragen.errors import SettingsError
 from qloragen.rehearsing.assuming import assumptions
 from qloragen.rehearsing.binding import bindings_of
@@ -37,33 +36,21 @@ from qloragen.sources import Options
 from qloragen.testing import run_virtually
 from qloragen.types import Usage
 
+from .lanes import lane_statistics
+
 MODEL = "gpt-6-luna"
 
 
 def seen(*, sent=0, in_flight=0, bound_s=None, rpm=None, tpm=None, most=8, tokens=0):
-    return ModelStatistics(
-        waiting=0,
+    return lane_statistics(
         in_flight=in_flight,
-        keeping=0,
         max_in_flight=most,
         sent=sent,
         completed=sent,
-        rate_limited=0,
-        no_capacity=0,
-        retried=0,
-        changed=0,
-        given_up=0,
-        maybe_paid=0,
         rpm=rpm,
         tpm=tpm,
-        pause=None,
-        prompt_token_error=None,
-        structure="tools",
-        bound=Bound.IDLE,
-        bound_s={bound: (bound_s or {}).get(bound, 0.0) for bound in Bound},
+        bound_s=dict.fromkeys(Bound, 0.0) | (bound_s or {}),
         prompt_tokens=tokens,
-        cached_tokens=0,
-        completion_tokens=0,
     )
 
 
