@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -153,6 +154,17 @@ def test_a_run_is_seen_in_another_terminal_until_it_is_killed(tmp_path, source, 
     assert "ended without a word; the same command goes on" in "\n".join(watcher.screen.text)
     assert found[-1]["standing"] == "died"
     assert View.from_dict(found[-1]["view"]).in_flight == 12
+
+
+def test_what_is_no_directory_is_not_waited_for(tmp_path):
+    file = tmp_path / "sink.jsonl"
+    file.write_text("{}")
+    command = [sys.executable, "-m", "qloragen", "status", str(file), "--follow"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == f"qloragen: {file} is no run directory, but a file: name what --out named.\n"
 
 
 def test_a_judge_is_followed_where_it_works_and_on_a_terminal_that_knows_no_codes_by_lines_until_ctrl_c(tmp_path):

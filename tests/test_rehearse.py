@@ -261,6 +261,17 @@ def test_a_limit_counts_what_the_run_has_spent(tmp_path):
     assert "Spending limits are what the run has left of them." in rehearsal.notes
 
 
+def test_work_that_no_longer_counts_is_said_to(tmp_path):
+    articles = some_articles(4)
+    run_of(tmp_path / "run", articles)
+
+    rehearsal = plainly(articles, out=tmp_path / "run", classify_model="gpt-6-luna")
+
+    assert (rehearsal.finished, rehearsal.total) == (0, 4)
+    (said,) = [note for note in rehearsal.notes if "has changed since" in note]
+    assert "classify model gpt-6-sol -> gpt-6-luna" in said
+
+
 def test_a_finished_run_is_not_rehearsed(tmp_path):
     articles = some_articles(2)
     run_of(tmp_path / "run", articles)

@@ -206,5 +206,5 @@ def test_a_signal_ends_it_with_a_sentence_and_nothing_is_left_behind(tmp_path, a
 
     assert process.returncode == 128 + number
     assert out == ""
-    assert err == f"qloragen: Stopped by {number.name} before any call was sent. Run the same command again to go on.\n"
+    assert err == "qloragen: The rehearsal was stopped; nothing was paid for.\n"
     assert list(place.iterdir()) == []

@@ -13,7 +13,7 @@ import orjson
 from ..display.following import Shown, ending, follow
 from ..display.screen import Screen, written_on
 from ..display.showing import Lines, Panel, shown
-from ..errors import Interrupted
+from ..errors import Interrupted, SettingsError
 from ..logs import escape
 from ..loop import block_on
 from ..manifest import Manifest, read_manifest
@@ -25,7 +25,13 @@ from .exits import SIGNALLED, leave_at_once
 
 def followed(arguments: argparse.Namespace) -> int:
     """Show what goes on in a run directory until the process that works there has ended; a signal leaves quietly, and
-    the process goes on."""
+    the process goes on.
+
+    Raises:
+        SettingsError: There is something else than a directory.
+    """
+    if arguments.folder.exists() and not arguments.folder.is_dir():
+        raise SettingsError(f"{arguments.folder} is no run directory, but a file: name what --out named.")
     try:
         block_on(_print_all if arguments.json else _show_all, arguments.folder)
     except Interrupted as reason:

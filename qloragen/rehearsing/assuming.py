@@ -11,6 +11,9 @@ from .observed import Observed
 from .preparing import Prepared
 from .provider import ASSUMED, BATCHES
 
+_AT_ONCE_S = 0.001
+"""Journals know no shorter time."""
+
 
 def assumptions(simulation: Simulation, observed: Observed, settings: Settings) -> Iterator[str]:
     """Yield what was taken for granted of the provider, and of its replies."""
@@ -29,6 +32,11 @@ def notes_on(ready: Prepared, observed: Observed) -> Iterator[str]:
     found, plan = ready.found, ready.plan
     if ready.lessened:
         yield "Spending limits are what the run has left of them."
+    if ready.changed:
+        yield (
+            f"What the run has made before does not count, for something has changed since ({', '.join(ready.changed)})"
+            ": `generate` asks before it pays for that again."
+        )
     if found.estimated and plan.total == found.total:
         yield (
             "How many articles there are is an estimate: some were drawn from everywhere in the files and read, the "
@@ -61,7 +69,7 @@ def _latencies(simulation: Simulation, observed: Observed) -> Iterator[str]:
         models = [model for model, one in times.items() if one == latency]
         whose = "all models" if len(models) == len(times) else ", ".join(models)
         guess = ": a guess, which --profile DIR replaces by the times of an earlier run" if latency == ASSUMED else ""
-        yield f"Calls of {whose} last {_spelt(latency)}{guess}."
+        yield f"Calls of {whose} {_spelt(latency)}{guess}."
 
 
 def _flex(simulation: Simulation, observed: Observed) -> Iterator[str]:
@@ -75,7 +83,9 @@ def _flex(simulation: Simulation, observed: Observed) -> Iterator[str]:
 
 
 def _spelt(latency: Latency) -> str:
-    first = f"{latency.median_s:g} s"
+    if latency.median_s < _AT_ONCE_S and not latency.token_s:
+        return "are answered at once"
+    first = f"last {latency.median_s:g} s"
     first += f" ({latency.p99_s:g} s at the 99th percentile)" if latency.p99_s is not None else ""
     if not latency.token_s:
         return first

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import anyio.from_thread
-import anyio.to_thread
 
 from ..errors import Interrupted, SetupError
 from ..loop import block_on
@@ -20,6 +17,7 @@ from .advising import advice_on
 from .assuming import assumptions, notes_on
 from .binding import bindings_of
 from .cpu import cpu_of
+from .hosting import in_thread
 from .memory import memory_of
 from .playing import played
 from .preparing import WHOLE, Prepared, Wish, prepared
@@ -96,18 +94,21 @@ async def rehearsed(
         SetupError: As for `rehearse`.
         Interrupted: A signal has ended it.
     """
-    async with stop_on_signals(settings.grace_s, insist):
-        return await _rehearsed(source, wish, settings, onlooker)
+    try:
+        async with stop_on_signals(settings.grace_s, insist):
+            return await _rehearsed(source, wish, settings, onlooker)
+    except Interrupted as reason:
+        raise Interrupted("The rehearsal was stopped; nothing was paid for.", signal=reason.signal) from None
     raise AssertionError("unreachable")
 
 
 async def _rehearsed(source: Source, wish: Wish, settings: Settings, onlooker: Onlooker) -> Rehearsal:
     onlooker.stage("reading the source")
-    ready = await prepared(source, wish, settings)
-    return await anyio.to_thread.run_sync(_performed_in_thread, ready, onlooker)
+    ready = await prepared(source, wish, settings, onlooker)
+    return await in_thread(partial(_performed, ready), onlooker)
 
 
-def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
+def _performed(ready: Prepared, onlooker: Onlooker) -> Rehearsal:
     """Play a rehearsal, and return what came of it; it needs a thread in which no event loop runs. What `onlooker`
     raises ends the playing.
 
@@ -136,43 +137,3 @@ def performed(ready: Prepared, onlooker: Onlooker = NOBODY) -> Rehearsal:
         advice=advice_on(plan, observed, onlooker) if ready.advice else (),
         prices=ready.prices,
     )
-
-
-class _LeftError(Exception):
-    """Nobody waits for the rehearsal any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Host:
-    """The task that a thread of anyio works for, and who looks on there."""
-
-    onlooker: Onlooker
-
-    def stage(self, what: str) -> None:
-        """Say it, if anybody still waits for it."""
-        _stay()
-        self.onlooker.stage(what)
-
-    def watch(self, played_s: float, calls: int) -> None:
-        """End the playing when nobody waits for it, by an error that passes through the loop of the playing."""
-        _stay()
-        self.onlooker.watch(played_s, calls)
-
-
-def _stay() -> None:
-    try:
-        anyio.from_thread.check_cancelled()
-    except asyncio.CancelledError as cancelled:
-        raise _LeftError from cancelled
-
-
-def _performed_in_thread(ready: Prepared, onlooker: Onlooker) -> Rehearsal:
-    found: Rehearsal | None = None
-    try:
-        found = performed(ready, _Host(onlooker))
-    except* _LeftError:
-        found = None
-    if found is None:
-        anyio.from_thread.check_cancelled()  # what is raised in the clause above would be wrapped in a group
-        raise AssertionError("unreachable")
-    return found

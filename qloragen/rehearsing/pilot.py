@@ -12,13 +12,14 @@ from ..settings import Settings
 from ..simulator import Simulation
 from ..types import Article
 from . import outline
+from .timeline import Onlooker
 from .traits import USUAL, Own
 
 ENOUGH = 60
 """Articles that are asked about, some six calls each: their mean length is within some 3 %."""
 
 
-def own_of(articles: Sequence[Article], settings: Settings) -> Own:
+def own_of(articles: Sequence[Article], settings: Settings, onlooker: Onlooker) -> Own:
     """Return what the simulator's own records of these articles are like; of many, some are drawn evenly.
 
     It blocks, and needs a thread in which no event loop runs.
@@ -28,7 +29,8 @@ def own_of(articles: Sequence[Article], settings: Settings) -> Own:
     """
     endless = {"batch": False, "flex": False, "max_cost_usd": None, "max_tokens": None, "max_calls": None}
     sample = articles[:: -(-len(articles) // ENOUGH)]
-    shapes = outline.shapes_of(sample, settings.model_copy(update=endless), Simulation())
+    onlooker.stage("how long replies to these articles are in the model of the provider")
+    shapes = outline.shapes_of(sample, settings.model_copy(update=endless), Simulation(), watch=onlooker.watch)
     cells = [cell for article in shapes.articles for cell in article.records if cell.asks]
     tokens = [ask.visible_tokens for cell in cells for ask in cell.asks]
     if not any(tokens):

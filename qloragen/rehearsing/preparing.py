@@ -15,6 +15,8 @@ from ..bounds import spent_of
 from ..engine.pricing import origin
 from ..engine.spec import ModelSpec
 from ..errors import SetupError
+from ..manifest import read_manifest
+from ..pipeline.circumstances import Outdated, circumstances_of
 from ..pipeline.job import Job
 from ..session import Source
 from ..settings import Settings
@@ -25,11 +27,13 @@ from ..store.run import reading_run
 from ..store.state import State
 from ..types import Article
 from .fitting import fit
+from .hosting import in_thread
 from .left import is_finished, with_what_is_left
 from .pilot import own_of
 from .profile import Profile, read_profile
 from .provider import Said, simulation_of
 from .reading import Found, read_through, surveyed
+from .timeline import Onlooker
 from .values import Rehearsing
 
 WHOLE = 500
@@ -60,9 +64,11 @@ class Prepared:
     advice: bool
     lessened: bool
     """Whether the plan's spending limits are what an earlier session has left of them."""
+    changed: tuple[str, ...]
+    """What is not as it was when an earlier session did its work, in words; that work counts as not done."""
 
 
-async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
+async def prepared(source: Source, wish: Wish, settings: Settings, onlooker: Onlooker) -> Prepared:
     """Read the source, and draw from it what the real pipeline is to play.
 
     Raises:
@@ -74,20 +80,22 @@ async def prepared(source: Source, wish: Wish, settings: Settings) -> Prepared:
     specs = await anyio.to_thread.run_sync(specs_of, settings)
     profile, simulation = await anyio.to_thread.run_sync(_provider, wish, specs, abandon_on_cancel=True)
     most = min(wish.whole, wish.articles or wish.whole)
+    changed: tuple[str, ...] = ()
     async with _state(wish.out) as state:
         options = options_of(settings, job, specs)
         if state is None:
             found = await surveyed(source, options, wish.limit, most)
         else:
             found = await _left(source, wish.limit, most, options, job, state)
+            changed = await anyio.to_thread.run_sync(_changed, wish.out, job)
             settings = with_what_is_left(settings, spent_of(state.ledger))
     _check_found(found)
     if profile is not None:
-        own = await anyio.to_thread.run_sync(own_of, found.articles, settings)
+        own = await in_thread(lambda host: own_of(found.articles, settings, host), onlooker)
         simulation = simulation_of(specs, wish.said, profile, own)
     plan = Rehearsing(settings, simulation, found.articles, wish.articles or found.total)
     prices = {spec.name: origin(spec.price) for spec in specs}
-    return Prepared(plan, found, profile, prices, wish.advice, lessened=settings != given)
+    return Prepared(plan, found, profile, prices, wish.advice, lessened=settings != given, changed=changed)
 
 
 def _check(wish: Wish) -> None:
@@ -124,6 +132,12 @@ async def _state(out: str | Path | None) -> AsyncIterator[State | None]:
         return
     async with threaded(reading_run(Path(out))) as state:
         yield state
+
+
+def _changed(out: str | Path | None, job: Job) -> tuple[str, ...]:
+    manifest = read_manifest(Path(out)) if out is not None else None
+    history = manifest.circumstances if manifest else ()
+    return tuple(dict.fromkeys(Outdated(circumstances_of(job), history).unheard_of.values()))
 
 
 async def _left(source: Source, limit: int | None, most: int, options: Options, job: Job, state: State) -> Found:
