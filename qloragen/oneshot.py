@@ -15,6 +15,7 @@ from .dataset.result import ExportSummary
 from .errors import BudgetReached, RunStopped, SetupError
 from .loop import block_on
 from .manifest import read_manifest
+from .observing import Observer
 from .pipeline.reparse import Reparsed
 from .rereading import reread
 from .session import Session, Source
@@ -62,6 +63,7 @@ def generate(
     *,
     limit: int | None = None,
     sinks: Iterable[Sink | str] | None = None,
+    observer: Observer | None = None,
     **knobs: object,
 ) -> Outcome:
     """Turn `source` into instruction records in the run directory `out`, and block until that is done.
@@ -74,6 +76,7 @@ def generate(
         out: The run directory; made when absent.
         limit: Take at most so many articles.
         sinks: Where records go besides `out`, in the place of those that are set; see `qloragen.sinks`.
+        observer: Looks on, in the place of the one that `telemetry` sets up; see `qloragen.observing`.
         knobs: Settings by name, as in `qloragen settings`.
 
     Raises:
@@ -84,7 +87,7 @@ def generate(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return block_on(_generate_here, source, out, limit, sinks, knobs)
+        return block_on(_generate_here, source, out, limit, sinks, observer, knobs)
     raise SetupError(
         "generate() blocks, and an event loop is running here: use `await qloragen.agenerate(...)` instead."
     )
@@ -96,10 +99,11 @@ async def agenerate(
     *,
     limit: int | None = None,
     sinks: Iterable[Sink | str] | None = None,
+    observer: Observer | None = None,
     **knobs: object,
 ) -> Outcome:
     """Do what `generate` does, for callers with an event loop of their own; signals are left to them."""
-    async with Session(out, settings=load(**knobs), sinks=sinks) as session:
+    async with Session(out, settings=load(**knobs), sinks=sinks, observer=observer) as session:
         return await _process(session, source, limit)
 
 
@@ -144,10 +148,16 @@ def _changed_checks(of_run: object, given: object) -> Thresholds:
 
 
 async def _generate_here(
-    source: Source, out: str | Path, limit: int | None, sinks: Iterable[Sink | str] | None, knobs: dict[str, object]
+    source: Source,
+    out: str | Path,
+    limit: int | None,
+    sinks: Iterable[Sink | str] | None,
+    observer: Observer | None,
+    knobs: dict[str, object],
 ) -> Outcome:
     settings = load(**knobs)
-    async with stop_on_signals(settings.grace_s) as stopping, Session(out, settings=settings, sinks=sinks) as session:
+    session = Session(out, settings=settings, sinks=sinks, observer=observer)
+    async with stop_on_signals(settings.grace_s) as stopping, session:
         stopping.finish_first(session, lambda: session.owed)
         return await _process(session, source, limit)
     raise AssertionError("unreachable")

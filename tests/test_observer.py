@@ -6,11 +6,12 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-from qloragen import BudgetReached, Session, ajudge
+from qloragen import BudgetReached, Session, agenerate, ajudge
 from qloragen.simulator import Fault, Latency, Model, Provider, SimulatedClient, Simulation
 from qloragen.testing import run_virtually
 
 from .judges import MODEL, Oracle, client_of, make_run
+from .simulated import Simulated
 from .test_main_job import articles
 
 FAULTS = (Fault("503", 0.1), Fault("rate_limited", 0.1), Fault("refusal", 0.1), Fault("content_policy", 0.1))
@@ -130,6 +131,15 @@ async def test_an_observer_may_be_false_as_a_value(tmp_path):
         await session.process(articles(1))
 
     assert len(notes.bills) == session.bill.calls > 0
+
+
+async def test_a_run_made_in_one_call_is_heard_as_well(tmp_path):
+    notes = Notes()
+
+    async with Simulated() as server:
+        outcome = await agenerate(articles(2), tmp_path / "run", observer=notes, base_url=server.base_url)
+
+    assert len(notes.bills) == len(notes.attempts) == outcome.summary.calls > 0
 
 
 async def test_a_judge_is_heard_like_the_maker_of_records(tmp_path):
