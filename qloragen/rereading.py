@@ -11,6 +11,7 @@ from typing import get_args
 
 from .logs import get_logger
 from .manifest import Manifest, read_manifest
+from .pipeline.chronicle import named
 from .pipeline.job import Job
 from .pipeline.reparse import Reparsed, reparse
 from .store.handle import Run
@@ -41,14 +42,20 @@ def take_up(run: Run, job: Job) -> bool:
     Raises:
         StorageFailed: A file cannot be written; doing it again goes on.
     """
-    for sentence in run.recovery.sentences:
-        log.warning("run_recovered", folder=str(run.folder), what=sentence)
     reading, manifest = job.classifier.reading, read_manifest(run.folder)
     applied = manifest.readings.get(job.classification_fingerprint, reading) if manifest else None
-    if reading and reading != applied and run.state.totals.classified:
-        result = reread(run, job, _CLASSIFICATIONS)
-        log.info("classifications_reread", folder=str(run.folder), reading=reading, changed=result.reclassified)
+    with named(manifest.run if manifest else None):
+        tell_recovery(run)
+        if reading and reading != applied and run.state.totals.classified:
+            result = reread(run, job, _CLASSIFICATIONS)
+            log.info("classifications_reread", folder=str(run.folder), reading=reading, changed=result.reclassified)
     return run.filing.written > 0
+
+
+def tell_recovery(run: Run) -> None:
+    """Say in the log what of the files of a run had to be mended."""
+    for sentence in run.recovery.sentences:
+        log.warning("run_recovered", folder=str(run.folder), what=sentence)
 
 
 def _note(run: Run, job: Job, manifest: Manifest | None, reading: str | None) -> None:

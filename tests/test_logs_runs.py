@@ -191,6 +191,18 @@ def test_a_run_says_when_it_opens_and_what_each_session_has_come_to(tmp_path):
     assert ended[1]["elapsed_s"] > 10
 
 
+def test_files_that_had_to_be_mended_are_told_of_under_the_name_of_their_run(tmp_path):
+    with listening() as heard:
+        run_virtually(worked(tmp_path / "run", max_calls=20))
+        with (tmp_path / "run" / "journal.jsonl").open("ab") as journal:
+            journal.write(b'{"broken')
+        run_virtually(worked(tmp_path / "run"))
+
+    (mended,) = heard.of("run_recovered")
+    assert mended["run"] == run_of(heard)
+    assert_as_told(heard)
+
+
 @pytest.mark.parametrize(
     ("simulation", "knobs", "said"),
     [

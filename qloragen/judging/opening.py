@@ -22,13 +22,14 @@ from ..engine.spec import ModelSpec
 from ..equipment import Equipment, equipped, open_articles
 from ..errors import Interrupted, SettingsError, SetupError
 from ..logbook import Logbook, open_logbook, utc_now
-from ..logs import get_logger
+from ..manifest import read_manifest
 from ..observing import Observer
 from ..offers import check_flex
 from ..packs import load_pack
 from ..pipeline.batch_book import JournalledBatches
-from ..pipeline.chronicle import Chronicle
+from ..pipeline.chronicle import Chronicle, named
 from ..pipeline.salvage import Salvage
+from ..rereading import tell_recovery
 from ..settings import Settings
 from ..store.handle import Run
 from ..store.names import JUDGEMENTS
@@ -42,8 +43,6 @@ from .planning import Plan, Wish, planned
 from .price import SAMPLED, about_usd
 from .reading import judge_folder, refuse_judgements
 from .session import Judging, Look, bundle_of
-
-log = get_logger()
 
 
 @asynccontextmanager
@@ -132,8 +131,9 @@ async def _put_together(
 async def _run_in(folder: Path, settings: Settings, exits: AsyncExitStack) -> Run:
     most_loss_usd = None if settings.accept_changes else settings.confirm_above_usd
     run = await exits.enter_async_context(threaded(open_run(folder, most_loss_usd=most_loss_usd, sink=JUDGEMENTS)))
-    for sentence in run.recovery.sentences:
-        log.warning("run_recovered", folder=str(folder), what=sentence)
+    manifest = await anyio.to_thread.run_sync(read_manifest, folder)
+    with named(manifest.run if manifest else None):
+        tell_recovery(run)
     return run
 
 
