@@ -14,9 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ LATENCY = Latency(median_s=2.0, p99_s=8.0, token_s=0.015)
 FROM = 0.05
 """Part of the run's time after which forecasts count."""
 _LEAST_PARAGRAPH = 60
+_TELLINGS = 40
+_WORD = re.compile(r"\b[a-z]{5,}\b")
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,26 @@ SHORT = ("few rpm", "few calls in flight")
 
 def paragraphs_of(corpus: Path | None) -> list[str]:
     """Return the paragraphs that articles are put together from."""
-    if corpus is None:
-        texts = [file.read_text(encoding="utf-8") for file in sorted(EXAMPLES.iterdir())]
-    else:
-        texts = [json.loads(line)["content"] for line in corpus.read_text(encoding="utf-8").splitlines()]
-    return [part for text in texts for part in text.split("\n\n") if len(part) >= _LEAST_PARAGRAPH]
+    if corpus is not None:
+        lines = corpus.read_text(encoding="utf-8").splitlines()
+        return [*_paragraphs(json.loads(line)["content"] for line in lines)]
+    few = [*_paragraphs(file.read_text(encoding="utf-8") for file in sorted(EXAMPLES.iterdir()))]
+    return [*_retold(few)]
+
+
+def _paragraphs(texts: Iterable[str]) -> Iterator[str]:
+    return (part for text in texts for part in text.split("\n\n") if len(part) >= _LEAST_PARAGRAPH)
+
+
+def _retold(few: Sequence[str]) -> Iterator[str]:
+    """Yield many paragraphs of the same shape with other words: of a few that come again and again, more and more
+    records would be refused as twins, which nobody could foretell."""
+    dice = random.Random(0)  # noqa: S311 - prose, not secrets
+    words: dict[int, list[str]] = {}
+    for word in dict.fromkeys(_WORD.findall("\n".join(few))):
+        words.setdefault(len(word), []).append(word)
+    for _ in range(_TELLINGS):
+        yield from (_WORD.sub(lambda found: dice.choice(words[len(found[0])]), part) for part in few)
 
 
 def articles_of(scenario: Scenario, paragraphs: Sequence[str], seed: int) -> list[dict[str, str]]:

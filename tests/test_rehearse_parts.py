@@ -278,6 +278,14 @@ def test_spans_have_no_gaps_and_lose_no_call(steps, most):
         assert before.start_s + before.duration_s == pytest.approx(after.start_s)
 
 
+def test_a_short_last_span_has_no_more_than_its_part():
+    moments, _, _ = course([(0.5, 5, 50)] * 1_800, most=10)
+
+    for moment in moments[MODEL]:
+        assert moment.sent / moment.duration_s == pytest.approx(10, rel=0.02, abs=6 / moment.duration_s)
+    assert moments[MODEL][-1].duration_s < moments[MODEL][0].duration_s / 4
+
+
 def test_calls_in_flight_are_the_mean_of_a_span():
     async def main():
         recorder = Recorder(lambda: {MODEL: seen(in_flight=6 if anyio.current_time() < 50 else 2)})

@@ -84,7 +84,7 @@ class Recorder:
         self._spans: list[dict[str, _Span]] = []
         self._last: dict[str, tuple[int, int]] = {}
         """Calls sent and tokens billed, by model, as seen last."""
-        self._began_s = 0.0
+        self._began_s = self._seen_s = 0.0
         self._changed_s = 0.0
 
     async def keep(self) -> NoReturn:
@@ -104,6 +104,7 @@ class Recorder:
     def begin(self) -> None:
         """Count from this moment on."""
         self._began_s = self._changed_s = anyio.current_time()
+        self._seen_s = 0.0
         self._last = {model: _counts(seen) for model, seen in self._look().items()}
 
     def moments(self) -> Mapping[str, tuple[Moment, ...]]:
@@ -125,24 +126,31 @@ class Recorder:
         return moments
 
     def _note(self) -> None:
-        """Put what has come since the last look into the span that it ended in."""
+        """Put what has come since the last look into the span that is now; a part of it, by the time, into the one
+        before, where that has ended since."""
         now_s = anyio.current_time()
-        span = self._span_at(now_s - self._began_s)
+        part = self._part_of_last(now_s - self._began_s)
         for model, seen in self._look().items():
             counts, (sent, tokens) = _counts(seen), self._last.get(model, (0, 0))
             if counts != (sent, tokens):
                 self._last[model], self._changed_s = counts, now_s
-            more = _Span(counts[0] - sent, counts[1] - tokens, seen.in_flight, 1)
-            span.setdefault(model, _Span()).add(more)
+            more = _Span(round(part * (counts[0] - sent)), round(part * (counts[1] - tokens)), seen.in_flight, 1)
+            before = _Span(counts[0] - sent - more.sent, counts[1] - tokens - more.limit_tokens)
+            self._spans[-1].setdefault(model, _Span()).add(more)
+            if part < 1:
+                self._spans[-2].setdefault(model, _Span()).add(before)
 
-    def _span_at(self, at_s: float) -> dict[str, _Span]:
+    def _part_of_last(self, at_s: float) -> float:
+        """Go on to a moment, and return which part of the time since the last look the last span has of it."""
+        seen_s, self._seen_s = self._seen_s, at_s
         while at_s >= self._span_s * self._most:
             self._spans = [_merged(self._spans[at : at + 2]) for at in range(0, len(self._spans), 2)]
             self._span_s *= 2
         number = int(at_s / self._span_s)
         while len(self._spans) <= number:
             self._spans.append({})
-        return self._spans[number]
+        since_s = at_s - number * self._span_s
+        return since_s / (at_s - seen_s) if number and since_s < at_s - seen_s else 1.0
 
 
 def _counts(seen: ModelStatistics) -> tuple[int, int]:
