@@ -42,7 +42,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sources_of import write_articles
 
-from qloragen.rehearsing.cpu import HTTP_SHARE
+from qloragen.rehearsing.cpu import OVER_HTTP
+from qloragen.settings import load
 
 QLORAGEN = (sys.executable, "-m", "qloragen")
 USUAL = ("--ttft-median-s", "0.6", "--ttft-p99-s", "2.0", "--token-s", "0.015", "--token-p99-s", "0.025")
@@ -63,6 +64,8 @@ class Regime:
     """Flags of `generate` and `rehearse`."""
     provider: tuple[str, ...] = USUAL
     """Flags of `simulate`."""
+    one_core: bool = False
+    """Whether the run has one core for all its threads, and the server the others."""
 
 
 REGIMES: Mapping[str, Regime] = {
@@ -80,8 +83,9 @@ REGIMES: Mapping[str, Regime] = {
     ),
     "outage": Regime(36, ("--concurrency", "8"), (*USUAL, "--outage", "30:20")),
     "limits unknown": Regime(40, ("--concurrency", "24"), (*USUAL, "--rpm", "240", "--no-headers")),
-    "CPU": Regime(200, ("--concurrency", "64"), ()),
+    "CPU": Regime(200, ("--concurrency", "64"), (), one_core=True),
 }  # fmt: skip
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 SHORT = ("concurrency", "RPM")
 SHORT_ARTICLES = 12
 GOAL = 5.0
@@ -169,11 +173,13 @@ def _compared(options: argparse.Namespace, regime: Regime, source: Path, started
 
 def _real(source: Path, regime: Regime, started_cpu_s: float) -> Came:
     with tempfile.TemporaryDirectory(prefix="qloragen-real-") as out:
-        with _simulated(regime.provider) as (base_url, told):
+        with _simulated(regime) as (base_url, told):
             served_s = time()
             environment = {**os.environ, **_environment(), "OPENAI_API_KEY": "none"}
             command = (*QLORAGEN, "generate", str(source), "--out", out, "--yes", "--base-url", base_url, *regime.run)
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
+            if regime.one_core:
+                os.sched_setaffinity(process.pid, _CORES[:1])
             assert process.stderr is not None
             errors = process.stderr.read()
             _, status, usage = os.wait4(process.pid, 0)
@@ -191,11 +197,13 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _simulated(flags: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def _simulated(regime: Regime) -> Iterator[tuple[str, list[str]]]:
     """Start a server; what it has seen is in the list when it has ended."""
     process = subprocess.Popen(  # noqa: S603 - our own command
-        (*QLORAGEN, "simulate", *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        (*QLORAGEN, "simulate", *regime.provider), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    if regime.one_core:
+        os.sched_setaffinity(process.pid, _CORES[1:] or _CORES)
     assert process.stdout is not None
     told: list[str] = []
     try:
@@ -277,12 +285,12 @@ def _show(found: Mapping[str, Sequence[Compared]]) -> None:
 
 
 def _show_http(one: Compared) -> None:
-    """Say what HTTP takes: a rehearsal assumes it, and has measured the rest."""
-    assumed = HTTP_SHARE["openai"]
-    in_process_ms = _each_ms(one.rehearsed) / (1 + assumed)
+    """Say what a run takes over HTTP: a rehearsal assumes it, and has measured the rest."""
+    assumed = OVER_HTTP[load().transport]
+    in_process_ms = _each_ms(one.rehearsed) / assumed
     print(
-        f"{'':<15} HTTP takes {_each_ms(one.real) / in_process_ms - 1:.0%} of the CPU time that calls take in process "
-        f"({in_process_ms:.2f} ms), where rehearsals assume {assumed:.0%}"
+        f"{'':<15} over HTTP a run takes {_each_ms(one.real) / in_process_ms:.2f} of the CPU time that it takes in "
+        f"process ({in_process_ms:.2f} ms a call); rehearsals assume {assumed:.2f}"
     )
 
 

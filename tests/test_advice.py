@@ -8,7 +8,7 @@ from qloragen.engine.bound import Bound
 from qloragen.errors import SettingsError
 from qloragen.rehearsing import whole
 from qloragen.rehearsing.advice import advised
-from qloragen.rehearsing.cpu import HTTP_SHARE
+from qloragen.rehearsing.cpu import OVER_HTTP
 from qloragen.rehearsing.observed import Observed
 from qloragen.settings import load
 from qloragen.simulator import Counts, Latency, Limits, Model, Simulation, Statistics
@@ -168,7 +168,7 @@ def slower(seen):
 @pytest.mark.parametrize("transport", ["openai", "aiohttp"])
 def test_no_limit_helps_beyond_what_one_core_can_do(transport):
     def play(settings, simulation):
-        work_s = 1_620 / (1 + HTTP_SHARE[settings.transport])
+        work_s = 1_620 / OVER_HTTP[settings.transport]
         return changed(played(settings, simulation), cpu_s=work_s)
 
     knobs = settings_of(transport=transport)

@@ -18,7 +18,7 @@ from qloragen.errors import SettingsError
 from qloragen.rehearsing.assuming import assumptions
 from qloragen.rehearsing.binding import bindings_of
 from qloragen.rehearsing.course import PLAIN, over_time
-from qloragen.rehearsing.cpu import HTTP_SHARE, cpu_of
+from qloragen.rehearsing.cpu import OVER_HTTP, cpu_of
 from qloragen.rehearsing.fitting import fit
 from qloragen.rehearsing.left import with_what_is_left
 from qloragen.rehearsing.memory import memory_of
@@ -328,7 +328,7 @@ def test_a_core_that_is_too_slow_binds_more_than_anything():
 
     bindings = bindings_of(run, cpu)
 
-    assert cpu.share == pytest.approx(1.1 * (1 + HTTP_SHARE["openai"]))
+    assert cpu.share == pytest.approx(1.1 * OVER_HTTP["openai"])
     assert cpu_of(run, "aiohttp").share < cpu.share
     assert bindings[0] == Binding(None, None, 1.0)
     assert "the CPU of this machine" in bound_by(bindings, cpu, 100.0)

@@ -39,6 +39,7 @@ def played(
         SetupError: Settings or pack cannot be used, or batches are wished for more articles than there are.
     """
     played_whole = counted(len(articles), "article")
+    whole.play(articles[:1], settings, simulation)  # what is loaded at first use is no work that each call takes
     if total == len(articles):
         onlooker.stage(f"{played_whole}, played by the real pipeline")
         return Played(whole.play(articles, settings, simulation, watch=onlooker.watch), None)
