@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.abc
 import orjson
+import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -163,6 +164,20 @@ async def test_a_collector_that_never_answers_keeps_nobody_waiting_either(tmp_pa
         await generated(tmp_path, f"http://127.0.0.1:{port}")
 
         tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("variable", ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_BSP_MAX_QUEUE_SIZE"])
+async def test_a_variable_that_opentelemetry_refuses_is_a_sentence_before_anything_is_done(tmp_path, variable):
+    command = [sys.executable, "-m", "qloragen", "generate", str(tmp_path), "--out", str(tmp_path / "run")]
+    environment = {**os.environ, "QLORAGEN_TELEMETRY": "true", variable: "-1"}
+
+    done = await anyio.run_process(command, check=False, env=environment)
+
+    (said,) = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert said.startswith("qloragen: OpenTelemetry cannot be set up (")
+    assert said.endswith("): mend the variables OTEL_*, or leave telemetry out.")
+    assert not (tmp_path / "run").exists()
 
 
 async def test_what_an_application_has_set_up_stays_and_what_it_does_not_want_is_left_out():

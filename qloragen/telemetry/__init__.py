@@ -8,7 +8,7 @@ Names follow the semantic conventions for generative AI, version 0.1.0 of Octobe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -26,13 +26,14 @@ def observer_of(settings: Settings) -> Observer | None:
     They go to the providers that the process has set up for all its telemetry, before or after; without any, nowhere.
 
     Raises:
-        SettingsError: It is on, and the extra `otel` is not installed.
+        SettingsError: It is on, and the extra `otel` is not installed, or a variable `OTEL_*` is refused.
     """
     if not settings.telemetry:
         return None
     _need("opentelemetry", "trace")
-    observe: Callable[[Server], Observer] = import_module(".observer", __name__).observe
-    return observe(server_of(settings))
+    with _named_variables():
+        observe: Callable[[Server], Observer] = import_module(".observer", __name__).observe
+        return observe(server_of(settings))
 
 
 @contextmanager
@@ -43,16 +44,30 @@ def exporting(settings: Settings) -> Iterator[None]:
     variables `OTEL_*` say. One that cannot be reached is told of in the log, and waited for two seconds at the end.
 
     Raises:
-        SettingsError: It is on, and the extra `otel` is not installed.
+        SettingsError: It is on, and the extra `otel` is not installed, or a variable `OTEL_*` is refused.
     """
     if not settings.telemetry:
         yield
         return
     _need("opentelemetry", "sdk")
     _need("opentelemetry", "exporter", "otlp", "proto", "http")
-    sending: Callable[[], AbstractContextManager[None]] = import_module(".sending", __name__).sending
-    with sending():
+    with ExitStack() as ends:
+        with _named_variables():
+            sending: Callable[[], AbstractContextManager[None]] = import_module(".sending", __name__).sending
+            ends.enter_context(sending())
         yield
+
+
+@contextmanager
+def _named_variables() -> Iterator[None]:
+    """Say what is to be mended where OpenTelemetry refuses its variables, some of them when it is imported."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        why = str(error).removesuffix(".")
+        raise SettingsError(
+            f"OpenTelemetry cannot be set up ({why}): mend the variables OTEL_*, or leave telemetry out."
+        ) from error
 
 
 def _need(*path: str) -> None:
