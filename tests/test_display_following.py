@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio
 import orjson
@@ -22,7 +25,7 @@ from qloragen.watching.file import Glimpse, Standing, glimpse, write_view
 from .screens import answering_two, seated
 from .test_cli import QLORAGEN
 from .test_display_terminal import Photo, generating, has, is_as_it_was
-from .views import a_view
+from .views import a_model, a_view
 
 
 @pytest.fixture
@@ -181,3 +184,40 @@ def test_a_judge_is_followed_where_it_works_and_on_a_terminal_that_knows_no_code
     assert code == 130
     assert b"\x1b" not in seat.written
     assert b"qloragen:" not in seat.written
+
+
+@pytest.fixture
+def at_work(tmp_path):
+    """A run directory in which a process works, under limits such as nobody has."""
+    with locked(tmp_path, "records.jsonl"):
+        fresh = datetime.now(UTC) + timedelta(minutes=10)  # however long the process takes to begin
+        write_view(tmp_path, a_view(models={"m": a_model(tpm=10**20)}, time=fresh))
+        yield tmp_path
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_whoever_has_seen_enough_of_a_run_may_go_and_a_full_disk_is_a_sentence(at_work, more):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone, Path("/dev/full").open("w") as full:
+        left, refused = (
+            subprocess.run(following(at_work, *more), stdout=out, stderr=subprocess.PIPE, timeout=60, check=False)
+            for out in (gone, full)
+        )
+
+    assert (left.returncode, left.stderr) == (0, b"")
+    assert refused.returncode == 5
+    assert refused.stderr.decode() == (
+        f"qloragen: Standard output cannot be written (No space left on device); mend that and follow {at_work} again: "
+        "the run there goes on.\n"
+    )
+
+
+def test_limits_beyond_those_of_other_programs_are_lines_for_programs_too(at_work):
+    with subprocess.Popen(following(at_work, "--json"), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+
+    assert View.from_dict(json.loads(line)["view"]).models["m"].tpm == 10**20

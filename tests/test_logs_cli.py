@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import warnings
+from pathlib import Path
 
 import orjson
 import pytest
@@ -14,6 +17,7 @@ from qloragen.logs import configure
 from qloragen.simulator import error
 
 from .judges import make_run
+from .test_cli import QLORAGEN
 
 JSON = ("--log-format", "json")
 
@@ -101,3 +105,36 @@ def test_remarks_for_people_are_no_lines_for_programs_and_warnings_of_python_are
     (event,) = said(capsys)
     assert event["level"] == "warning"
     assert "Something\\nis old." in event["event"]
+
+
+@pytest.fixture
+def no_reader():
+    """A pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@pytest.fixture
+def full_disk():
+    """A file that takes nothing."""
+    if not Path("/dev/full").exists():
+        pytest.skip("only Linux has a disk that is always full")
+    with Path("/dev/full").open("wb") as full:
+        yield full
+
+
+@pytest.mark.parametrize(("errors", "form"), [("no_reader", "console"), ("full_disk", "json")])
+def test_a_run_goes_on_and_its_code_tells_how_it_ended_where_nobody_reads_what_it_says(
+    tmp_path, serve, source, request, errors, form
+):
+    server, unwritable = serve(), request.getfixturevalue(errors)
+    command = [*QLORAGEN, "generate", str(source), "--out", str(tmp_path / "run"), "--base-url", server.base_url]
+
+    code = subprocess.run([*command, "--log-format", form], stderr=unwritable, check=False, timeout=60).returncode
+    refused = subprocess.run([*command, "--rpm", "none"], stderr=unwritable, check=False, timeout=60).returncode
+
+    assert code == 0
+    assert len((tmp_path / "run/records.jsonl").read_text().splitlines()) == 24
+    assert refused == 2

@@ -23,7 +23,8 @@ def told(error: QloragenError) -> int:
     code = _code(error)
     said = {"reason": type(error).__name__, "why": str(error), "exit_code": code}
     if not in_json():
-        print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
+        with suppress(OSError):  # nobody reads it any more; the code still tells scripts
+            print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
     elif isinstance(error, BudgetReached | Interrupted):
         log.warning("command_stopped", **said)
     else:

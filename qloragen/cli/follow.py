@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
 
 import anyio.to_thread
-import orjson
 
 from ..display.following import Shown, ending, follow
 from ..display.screen import Screen, written_on
 from ..display.showing import Lines, Panel, shown
-from ..errors import Interrupted, SettingsError
+from ..errors import Interrupted, SettingsError, StorageFailed
 from ..logs import escape
 from ..loop import block_on
 from ..manifest import Manifest, read_manifest
@@ -29,6 +31,8 @@ def followed(arguments: argparse.Namespace) -> int:
 
     Raises:
         SettingsError: There is something else than a directory.
+        StorageFailed: Standard output takes no more.
+        BrokenPipeError: Whoever reads it has seen enough.
     """
     if arguments.folder.exists() and not arguments.folder.is_dir():
         raise SettingsError(f"{arguments.folder} is no run directory, but a file: name what --out named.")
@@ -36,6 +40,14 @@ def followed(arguments: argparse.Namespace) -> int:
         block_on(_print_all if arguments.json else _show_all, arguments.folder)
     except Interrupted as reason:
         return SIGNALLED + (reason.signal or SIGINT)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # Python would try once more when it ends
+        raise StorageFailed(
+            f"Standard output cannot be written ({error.strerror}); mend that and follow {arguments.folder} again: "
+            "the run there goes on."
+        ) from error
     return 0
 
 
@@ -56,11 +68,21 @@ async def _show_all(folder: Path) -> None:
 
     seen = Shown(folder, say)
     async with stop_on_signals(0.0, leave_at_once):
-        async with shown(lambda: seen.view, display):
-            found = await follow(folder, seen)
-            seen.end(found)
+        with _as_it_is():
+            async with shown(lambda: seen.view, display):
+                found = await follow(folder, seen)
+                seen.end(found)
         manifest = await anyio.to_thread.run_sync(read_manifest, folder)
         say(f"{folder}: {standing(folder, manifest) if manifest else ending(found)}")
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    """Let an error of the display, which is drawn by a task beside the block, pass as it is and not in a group."""
+    try:
+        yield
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
 
 
 async def _print_all(folder: Path) -> None:
@@ -88,4 +110,5 @@ class _Printed:
         if found != self._last:
             self._last = found
             view = None if found.view is None else found.view.as_dict()
-            print(orjson.dumps({"standing": found.standing, "view": view}).decode(), flush=True)
+            # Not by orjson, which refuses limits beyond 64 bits.
+            print(json.dumps({"standing": found.standing, "view": view}, separators=(",", ":")), flush=True)

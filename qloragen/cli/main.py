@@ -41,6 +41,10 @@ def command() -> NoReturn:
     code = main()
     if code > SIGNALLED:
         leave(code)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = None  # Python would try once more, and end with a code of its own
     sys.exit(code)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Condition, Thread
 from typing import NamedTuple, TextIO
 
@@ -102,7 +103,9 @@ class Screen:
         """Write whole lines, above the rows; makes this a stream for log handlers."""
         with self._news:
             if not self._open:
-                return self._stream.write(_encodable(text, self._stream))
+                with suppress(OSError):  # the terminal is gone
+                    self._stream.write(_encodable(text, self._stream))
+                return len(text)
             self._dropped += len(self._passing) == MOST_WAITING
             self._passing.append(text)
             self._stale = True
@@ -113,7 +116,8 @@ class Screen:
         """Hand what was written to the terminal; while it is open, that happens by itself."""
         with self._news:
             if not self._open:
-                self._stream.flush()
+                with suppress(OSError):
+                    self._stream.flush()
 
     def isatty(self) -> bool:
         """Say that colours are welcome."""
@@ -173,6 +177,21 @@ class Paper:
     def isatty(self) -> bool:
         """Say that colours are not welcome."""
         return False
+
+
+class Margin(Paper):
+    """Paper that is not worth a run: where its reader has gone or its disk is full, what is said there is lost."""
+
+    def write(self, text: str) -> int:
+        """Write whole lines if that can be done."""
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written if that can be done."""
+        with suppress(OSError):
+            super().flush()
 
 
 def written_on(stream: TextIO) -> Screen | Paper:

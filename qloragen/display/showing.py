@@ -20,7 +20,7 @@ from ..watching.words import state
 from .layout import Place
 from .lines import Due, last_line, line
 from .panel import panel
-from .screen import Paper, Screen, written_on
+from .screen import Margin, Paper, Screen, written_on
 
 PANEL_EVERY_S = 0.5
 LOOK_EVERY_S = 1.0
@@ -149,7 +149,8 @@ class Events:
 
 def said_on(stream: TextIO, settings: Settings) -> Screen | Paper:
     """Return `stream` as what a command's log lines and everything else it says are to be written on."""
-    return Paper(stream) if settings.log_format == "json" else written_on(stream)
+    out = written_on(stream)
+    return out if isinstance(out, Screen) and settings.log_format != "json" else Margin(stream)
 
 
 def display_of(out: Screen | Paper, settings: Settings, name: str) -> Display:
