@@ -52,6 +52,7 @@ _LEAST_KEY_CHARS = 16
 _WRITTEN = frozenset({"message", "asctime"})
 _STANDARD = vars(logging.LogRecord(_NAME, logging.DEBUG, "", 0, "", (), None)).keys() | _WRITTEN
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_OF_ONE = frozenset({"article", "stage", "type"})
 _ABOUT: ContextVar[Mapping[str, object]] = ContextVar("qloragen_about", default=MappingProxyType({}))
 
 
@@ -123,6 +124,16 @@ def about(**fields: object) -> Iterator[None]:
     see nothing of them in `structlog.contextvars`, and can clear and bind there what they like.
     """
     before = _ABOUT.set({**_ABOUT.get(), **fields})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(before)
+
+
+@contextmanager
+def about_many() -> Iterator[None]:
+    """Give events of the block, and of tasks that begin in it, no article, stage or type: they are about many."""
+    before = _ABOUT.set({name: value for name, value in _ABOUT.get().items() if name not in _OF_ONE})
     try:
         yield
     finally:

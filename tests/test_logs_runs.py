@@ -100,6 +100,8 @@ def test_the_same_of_runs_in_batches_and_with_sinks_that_take_nothing_for_a_whil
     assert {"batch_submitted", "batch_ended", "batch_call_failed", "cell_failed"} <= heard.names
     assert {"sink_refuses", "sink_takes_again", "sinks_awaited", "records_not_delivered"} <= heard.names
     assert_as_told(heard)
+    assert {"run"} == {name for event in of_batches(heard) for name in CONTEXT & event.keys()}
+    assert {event["article"] for event in heard.of("cell_settled")} <= {article["id"] for article in ARTICLES}
 
 
 async def test_the_same_of_a_judge(tmp_path):
@@ -125,6 +127,11 @@ def assert_as_told(heard):
         fields = fields_of(record).keys()
         assert row.fields is None or row.fields == fields - (CONTEXT - row.fields), record.msg
         assert "run" in fields, record.msg
+
+
+def of_batches(heard):
+    """Return the fields of what is about batches, and so about no single article."""
+    return heard.of(*(name for name in heard.names if name.startswith("batch_")))
 
 
 class Moody:

@@ -9,7 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ...errors import ChangesNotAccepted, ProviderUnavailable, RunStopped
-from ...logs import get_logger
+from ...logs import about_many, get_logger
 from ...words import counted
 from ..budget import NOTHING
 from ..client import Asking
@@ -71,7 +71,8 @@ class Dispatch:
         lane = self._lanes.get(model)
         if lane is None:
             lane = self._lanes[model] = BatchLane(self._engine.lane(model), self._terms, self._budget)
-            self._tasks.start_soon(self._submit_all, lane)
+            with about_many():  # and not about the one whose request is the first
+                self._tasks.start_soon(self._submit_all, lane)
         return lane
 
     async def attach(self, submission: Submission) -> None:
