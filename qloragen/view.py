@@ -13,7 +13,7 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Why a model is not called at the moment."""
+    """Why a model is not called at the moment, or nothing is heard of its batches."""
 
     cause: str
     """`rate_limited`, `outage`, `no_capacity` or `held`; see `engine.gate.Cause`."""

@@ -199,6 +199,26 @@ def test_batches_are_seen_and_no_end_is_foretold_for_them(tmp_path):
     assert any(state(view).startswith("waits for the batch (") for view in views)
 
 
+def test_an_outage_of_the_batch_api_is_said_like_any_other_until_it_is_over(tmp_path):
+    outage = Fault("503", start_s=30, end_s=300, endpoints=("files", "batches"))
+    said: dict[float, str] = {}
+
+    async def look(session: Session) -> None:
+        while True:
+            await anyio.sleep(5)
+            said[session.view().elapsed_s] = state(session.view())
+
+    knobs = {"batch": True, "max_outage_s": 600}
+    last = seen_in(tmp_path / "run", knobs, look, batches=Batches(median_s=60), faults=(outage,))
+
+    paused = {at_s for at_s, words in said.items() if words.startswith("paused: ")}
+    assert any("the provider answers HTTP 503, next probe in" in said[at_s] for at_s in paused)
+    assert all("the batch" in said[at_s] for at_s in paused)
+    assert 30 < min(paused) < max(paused) < 400
+    assert len(paused) > 20
+    assert last.finished_articles == 12
+
+
 def test_counting_tells_how_many_articles_there_are_and_a_plan_what_is_left_of_them(tmp_path):
     async def main() -> list[View]:
         views: list[View] = []

@@ -96,7 +96,8 @@ class Lookout:
         """Return what there is to see at this moment. It is made anew each time, in some tenths of a millisecond."""
         scene, now_s = self._scene, _now_s()
         bill, standings, tally = scene.bill(), scene.engine.shared.budget.standings, scene.tally
-        stopped = scene.stopped()
+        stopped, batches = scene.stopped(), scene.batches()
+        unheard = {batch.model: batch.pause for batch in batches}
         return View(
             run=scene.run,
             makes=scene.makes,
@@ -113,7 +114,7 @@ class Lookout:
             failures=dict(tally.failed),
             skips=dict(tally.skips),
             models={
-                name: self._model(name, counts, standings.get(name), now_s)
+                name: self._model(name, counts, standings.get(name), counts.pause or unheard.get(name))
                 for name, counts in scene.engine.statistics.items()
             },
             calls=bill.calls,
@@ -123,7 +124,7 @@ class Lookout:
             cached_tokens=bill.usage.cached_tokens,
             completion_tokens=bill.usage.completion_tokens,
             allowance=_allowance(standings[""]),
-            batches=tuple(BatchView(**batch._asdict()) for batch in scene.batches()),
+            batches=tuple(_batch(batch) for batch in batches),
             sinks={name: count for name, count in scene.missing_in_sinks().items() if count},
             stopping=None if stopped is None else _text(str(stopped)),
             leaves_in_s=_leaves_in_s(stopped, now_s),
@@ -158,8 +159,8 @@ class Lookout:
             self._requests.setdefault(name, Meter(self._started_s)).note(now_s, counts.sent)
             self._tokens.setdefault(name, Meter(self._started_s)).note(now_s, _tokens(counts))
 
-    def _model(self, name: str, counts: ModelStatistics, standing: Standing | None, now_s: float) -> ModelView:
-        fresh = Meter(self._started_s)
+    def _model(self, name: str, counts: ModelStatistics, standing: Standing | None, pause: Pause | None) -> ModelView:
+        fresh, now_s = Meter(self._started_s), _now_s()
         return ModelView(
             in_flight=counts.in_flight,
             max_in_flight=counts.max_in_flight,
@@ -175,7 +176,7 @@ class Lookout:
             rpm=counts.rpm,
             tpm=counts.tpm,
             bound=counts.bound.value,
-            pause=_paused(counts.pause),
+            pause=_paused(pause),
             prompt_tokens=counts.prompt_tokens,
             cached_tokens=counts.cached_tokens,
             completion_tokens=counts.completion_tokens,
@@ -205,6 +206,11 @@ def _now_s() -> float:
 
 def _tokens(counts: ModelStatistics) -> int:
     return counts.prompt_tokens + counts.completion_tokens
+
+
+def _batch(progress: BatchProgress) -> BatchView:
+    batch_id, model, status, done, total, asked, _ = progress
+    return BatchView(batch_id, model, status, done, total, asked)
 
 
 def _paused(pause: Pause | None) -> Paused | None:

@@ -8,7 +8,9 @@ through for its name first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -23,9 +25,11 @@ from ...logs import get_logger
 from ..client import Ask, Asking, ConnectionLost, HttpReply
 from ..diagnosis import described, of_connection, of_reply
 from ..failures import Action, Failure, Row, matching
+from ..gate import Cause
 from ..halt import Halt
 from ..reply import Json, UnreadableReply, json_object
 from ..retry import RetryPolicy
+from ..statistics import Pause
 from .parcel import CONTENT_TYPE, ENDPOINT
 
 RUN, SUBMISSION = "qloragen_run", "qloragen_submission"
@@ -44,6 +48,8 @@ or another of its servers' business."""
 _CLOCKS_APART_S = 3_600.0
 """How far the clocks of this machine and of the provider may differ, with time to spare."""
 _PAGE = 100
+_TROUBLE = 2
+"""Failures in a row of one call from which on others are told of them: a single one is soon made good."""
 _SOON = frozenset({Action.RETRY, Action.WAIT})
 
 log = get_logger()
@@ -106,6 +112,17 @@ class BatchApi:
         self._random = random
         self._heard = False
         """The provider has taken a call to this part of its API."""
+        self._tried: list[_Failures] = []
+        """Those of each call that is being made."""
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why nothing is heard of batches now, by the call that has failed most often in a row; None if none has."""
+        worst = max(self._tried, key=lambda failures: failures.count, default=None)
+        if worst is None or worst.count < _TROUBLE:
+            return None
+        left_s = worst.again_s - asyncio.get_running_loop().time()  # of a signal's callback anyio knows no clock
+        return Pause(Cause.OUTAGE, worst.why, left_s if left_s > 0 else None)
 
     async def upload(self, form: bytes) -> str:
         """Return the id of the file that a form holds, once it is there."""
@@ -121,12 +138,13 @@ class BatchApi:
             "completion_window": "24h",
             "metadata": {RUN: run, SUBMISSION: name},
         }
-        ask, failures = Ask("POST", "/batches", body=orjson.dumps(wish)), _Failures()
-        while isinstance(outcome := await self._attempt(ask, _CALL_S, _is_object), Failure):
-            row = self._passing(ask, outcome)
-            await self._wait(outcome, row, failures)
-            if _may_have_arrived(outcome) and (found := await self.find_late(name, asked)) is not None:
-                return found
+        ask = Ask("POST", "/batches", body=orjson.dumps(wish))
+        with self._failures() as failures:
+            while isinstance(outcome := await self._attempt(ask, _CALL_S, _is_object), Failure):
+                row = self._passing(ask, outcome)
+                await self._wait(outcome, row, failures)
+                if _may_have_arrived(outcome) and (found := await self.find_late(name, asked)) is not None:
+                    return found
         return _batch(_object(outcome))
 
     async def look(self, id: str) -> Batch:
@@ -177,14 +195,24 @@ class BatchApi:
         return _object(await self._call(ask, timeout_s=timeout_s, is_good=_is_object))
 
     async def _call(self, ask: Ask, *, timeout_s: float, is_good: Callable[[bytes], bool]) -> HttpReply:
-        failures = _Failures()
-        while isinstance(outcome := await self._attempt(ask, timeout_s, is_good), Failure):
-            if _says_absent(ask, outcome) and failures.absent < _ABSENT:
-                failures.absent += 1
-                await self._halt.sleep(_ABSENT_S)
-            else:
-                await self._wait(outcome, self._passing(ask, outcome), failures)
+        with self._failures() as failures:
+            while isinstance(outcome := await self._attempt(ask, timeout_s, is_good), Failure):
+                if _says_absent(ask, outcome) and failures.absent < _ABSENT:
+                    failures.absent += 1
+                    await self._halt.sleep(_ABSENT_S)
+                else:
+                    await self._wait(outcome, self._passing(ask, outcome), failures)
         return outcome
+
+    @contextmanager
+    def _failures(self) -> Iterator[_Failures]:
+        """Count within the block, for `pause` too, how often one call fails."""
+        failures = _Failures()
+        self._tried.append(failures)
+        try:
+            yield failures
+        finally:
+            self._tried.remove(failures)
 
     async def _attempt(self, ask: Ask, timeout_s: float, is_good: Callable[[bytes], bool]) -> HttpReply | Failure:
         """Make one call, whose reply is what it should be if `is_good` says so."""
@@ -229,7 +257,9 @@ class BatchApi:
                 f"{described(failure)}; run the same command again when the provider is well."
             )
         log.warning("batch_call_failed", reason=row.reason, status=failure.status, failures=failures.count)
-        await self._halt.sleep(policy.delay_s(failures.count, self._random, at_least_s=failure.retry_after_s))
+        wait_s = policy.delay_s(failures.count, self._random, at_least_s=failure.retry_after_s)
+        failures.why, failures.again_s = described(failure), now_s + wait_s
+        await self._halt.sleep(wait_s)
 
 
 def _refusal(ask: Ask, failure: Failure, row: Row, *, heard: bool) -> RunStopped:
@@ -242,7 +272,7 @@ def _refusal(ask: Ask, failure: Failure, row: Row, *, heard: bool) -> RunStopped
     return ProviderUnavailable(f"The provider refuses batches ({call}): leave --batch out, or mend what it names.")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Failures:
     """Those of one call in a row."""
 
@@ -250,6 +280,10 @@ class _Failures:
     absent: int = 0
     """Times that what was asked for was not there."""
     since_s: float | None = None
+    why: str = ""
+    """What the last one was."""
+    again_s: float = 0.0
+    """When the call is made again, by the event loop's clock."""
 
 
 def _says_absent(ask: Ask, failure: Failure) -> bool:

@@ -14,6 +14,7 @@ from ...words import counted
 from ..budget import NOTHING
 from ..client import Asking
 from ..engine import Engine
+from ..statistics import Pause
 from .api import LOOKS_BY_ANOTHER_S, Batch, BatchApi, Gone, NoBatches
 from .book import BatchBook, Submission
 from .collecting import Collector
@@ -44,6 +45,8 @@ class BatchProgress(NamedTuple):
     total: int
     asked: datetime
     """When it was made."""
+    pause: Pause | None
+    """Why nothing is heard of it now; None while calls about batches succeed."""
 
 
 class Dispatch:
@@ -120,7 +123,8 @@ class Dispatch:
     @property
     def progress(self) -> tuple[BatchProgress, ...]:
         """The batches that have not been collected, oldest first."""
-        return tuple(_progress(batch) for lane in self._lanes.values() for batch in lane.open)
+        pause = self._api.pause
+        return tuple(_progress(batch, pause) for lane in self._lanes.values() for batch in lane.open)
 
     def _wake(self) -> None:
         for lane in self._lanes.values():
@@ -203,9 +207,9 @@ class Dispatch:
             self._halt.stop(reason)
 
 
-def _progress(batch: OpenBatch) -> BatchProgress:
+def _progress(batch: OpenBatch, pause: Pause | None) -> BatchProgress:
     shown, submission = batch.shown, batch.submission
     status = "submitting" if shown is None else "collecting" if shown.ended else shown.status
     done = 0 if shown is None else shown.done + shown.failed
     total = len(submission.requests) + len(submission.answered)
-    return BatchProgress(submission.batch, submission.model, status, done, total, submission.asked)
+    return BatchProgress(submission.batch, submission.model, status, done, total, submission.asked, pause)
