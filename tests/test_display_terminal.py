@@ -100,6 +100,7 @@ def test_a_terminal_that_changes_and_a_person_who_stops_the_run(tmp_path, source
         seat.until(lambda screen: len(Photo.of(screen).rules) == 2)
         back = Photo.of(seat.screen)
 
+        seat.until(has("waits for replies to 12 calls"))
         seat.process.terminate()
         seat.until(has("finishes 12 calls, at most 1 min 00 s more (Ctrl-C again leaves at once)"))
         seat.type("\x03")
