@@ -7,6 +7,7 @@ import sys
 import orjson
 import pytest
 
+from qloragen.cli import main
 from qloragen.simulator import Call, Effect, error
 
 from .test_main_job import lines_of
@@ -248,3 +249,16 @@ def test_help_names_the_exit_codes():
     assert done.returncode == 0
     for code in ("0 ", "2 ", "3 ", "4 ", "5 ", "130", "143"):
         assert f"\n  {code}" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--follow"], ["report"], ["verify"]])
+def test_a_path_that_the_system_refuses_is_a_sentence(capsys, command):
+    name, *flags = command
+    folder = "a" * 300
+
+    code = main([name, folder, *flags])
+
+    said = capsys.readouterr().err
+    assert code == 5
+    assert said.startswith(f"qloragen: {folder}")
+    assert said.endswith(" cannot be used (File name too long); mend that, or name another place.\n")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from ..errors import QloragenError
+from ..errors import QloragenError, StorageFailed
 from ..signals import interrupted_by_signals
 from . import calibrate, checks, deliver, estimate, export, generate, judge, look, rehearse, report, simulate, upkeep
 from .exits import SIGNALLED, leave, told
@@ -73,4 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads our output has seen enough; a second failure at exit would print a traceback.
         sys.stdout = None
         return 0
+    except OSError as error:
+        return told(_refused(error))
     return code
+
+
+def _refused(error: OSError) -> StorageFailed:
+    """Return in words what the system refuses to do with a file that nobody else has an answer for."""
+    file = "A file" if error.filename is None else str(error.filename)
+    return StorageFailed(f"{file} cannot be used ({error.strerror}); mend that, or name another place.")
