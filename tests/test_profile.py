@@ -440,7 +440,7 @@ def timeless(report):
         (("--save-profile", "profile.json"), "give both"),
         (
             ("--save-profile", "nowhere/profile.json", "--profile", "given.json"),
-            "nowhere/profile.json: cannot be written",
+            "nowhere/profile.json cannot be written",
         ),
         (("--save-profile", "profile.json", "--config", "given.toml"), "cannot be used with --config"),
     ],
@@ -454,3 +454,31 @@ def test_a_profile_that_cannot_be_saved_is_refused_before_anything_is_played(
 
     assert main(["rehearse", "some.md", *flags]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_profile_is_not_saved_over_what_a_run_has_paid_for(tmp_path, capsys):
+    run, source = tmp_path / "run", tmp_path / "some.md"
+    played(run, Simulation(), articles=1)
+    source.write_text(LIMITS.format(n=1))
+    journal, link = run / "journal.jsonl", tmp_path / "profile.json"
+    link.symlink_to(journal)
+    before = journal.read_bytes()
+
+    codes = [
+        main(["rehearse", str(source), "--profile", str(run), "--save-profile", str(file)]) for file in (journal, link)
+    ]
+
+    assert codes == [2, 2]
+    assert "is a file of the run itself" in capsys.readouterr().err
+    assert journal.read_bytes() == before
+
+
+def test_a_profile_can_be_saved_to_what_cannot_be_read_back(tmp_path, capsys):
+    run, source = tmp_path / "run", tmp_path / "some.md"
+    played(run, Simulation(), articles=1)
+    source.write_text(LIMITS.format(n=1))
+
+    code = main(["rehearse", str(source), "--no-advice", "--profile", str(run), "--save-profile", "/dev/null"])
+
+    assert code == 0
+    assert "Learned from" in capsys.readouterr().out

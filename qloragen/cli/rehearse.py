@@ -12,12 +12,13 @@ from typing import TextIO
 import orjson
 
 from ..errors import SettingsError
+from ..export.whole import refuse_files_of_runs, unwritable
 from ..logs import configure
 from ..loop import block_on
 from ..rehearsing.course import PLAIN
 from ..rehearsing.making import rehearsed
 from ..rehearsing.preparing import Wish
-from ..rehearsing.profile import read_profile
+from ..rehearsing.profile import Profile, read_profile
 from ..rehearsing.provider import Said
 from ..rehearsing.timeline import NOBODY
 from ..settings import load
@@ -85,7 +86,7 @@ class _Onlooker:
         self._terminal.flush()
 
 
-def _provider(arguments: argparse.Namespace) -> Simulation | str | None:
+def _provider(arguments: argparse.Namespace) -> Simulation | Profile | str | None:
     if arguments.config is None:
         return _profile(arguments.profile, arguments.save_profile)
     if arguments.profile is not None or arguments.save_profile is not None:
@@ -96,18 +97,17 @@ def _provider(arguments: argparse.Namespace) -> Simulation | str | None:
     return read_simulation(arguments.config)
 
 
-def _profile(place: str | None, file: Path | None) -> str | None:
-    """Return where the profile is; one that is to be saved is read from its file then, and not learned twice."""
+def _profile(place: str | None, file: Path | None) -> Profile | str | None:
+    """Return where the profile is; one that is to be saved is learned here, and not once more."""
     if file is None:
         return place
     if place is None:
         raise SettingsError("--save-profile writes what --profile tells: give both.")
-    content = read_profile(Path(place)).to_json()
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise SettingsError(f"--save-profile {file}: cannot be written ({error.strerror}).") from error
-    return str(file)
+    refuse_files_of_runs(file)
+    profile = read_profile(Path(place))
+    with unwritable(file):
+        file.write_bytes(profile.to_json())
+    return profile
 
 
 def _said(arguments: argparse.Namespace) -> Said:

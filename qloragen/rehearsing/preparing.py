@@ -48,7 +48,7 @@ class Wish:
     limit: int | None = None
     articles: int | None = None
     whole: int = WHOLE
-    provider: Simulation | str | Path | None = None
+    provider: Simulation | Profile | str | Path | None = None
     said: Said = field(default_factory=Said)
     advice: bool = True
 
@@ -110,6 +110,8 @@ def _provider(wish: Wish, specs: tuple[ModelSpec, ...]) -> tuple[Profile | None,
             return None, wish.provider
         case None:
             return None, simulation_of(specs, wish.said, None)
+        case Profile() as profile:
+            return profile, simulation_of(specs, wish.said, profile)
         case place:
             profile = read_profile(Path(place))
             return profile, simulation_of(specs, wish.said, profile)
