@@ -108,6 +108,8 @@ def _all_of(names: Sequence[str]) -> str:
 
 
 def _full(name: str, model: ModelView) -> str:
+    if model.in_flight < model.max_in_flight:  # at the beginning, and after an outage
+        return f"begins with a few of the {model.max_in_flight} calls in flight that {escape(name)} may have"
     return f"as many calls in flight as {escape(name)} may have ({model.max_in_flight})"
 
 
