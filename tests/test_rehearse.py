@@ -1,5 +1,6 @@
 """Rehearsals in this process: what they say is what the run does, and nothing of them gets out."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -196,6 +197,35 @@ def test_nothing_is_left_behind_and_nothing_is_written_elsewhere(tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_in_which_no_folder_can_be_made_is_named_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(SetupError, match=r"no folder can be made for them \(No such file or directory\).*TMPDIR"):
+        plainly(some_articles(1))
+
+
+CRAMPED = """
+import resource, qloragen
+resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
+text = "Node {n} repairs what replica {n} has lost, and tells its neighbours so. "
+try:
+    qloragen.rehearse([text.format(n=n) * 9 for n in range(9)], advice=False)
+except qloragen.SetupError as error:
+    print(error)
+"""
+
+
+def test_a_place_without_room_is_named_in_a_sentence_and_no_money_is_called_lost(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", CRAMPED], capture_output=True, text=True, env=environment, check=False)
+
+    assert done.stdout.startswith(f"A rehearsal keeps files until it ends, and {tmp_path}/qloragen-rehearsal-")
+    assert done.stdout.endswith(
+        " cannot be written: make room there, or name another place in TMPDIR. Nothing was paid for.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 ALONE = """
 import sys
 def refuse(event, arguments):
@@ -352,6 +382,8 @@ async def test_a_rehearsal_that_nobody_waits_for_ends_soon(tmp_path, monkeypatch
         ({"source": ["Too short."]}, r"no article in the source \(1 too_short\)"),
         ({"whole": 0}, "whole is 0"),
         ({"articles": 0}, "articles is 0"),
+        ({"articles": 10**24}, "articles is 1000000000000000000000000; it must be 100,000,000 or less"),
+        ({"out": __file__}, "is a file; give a directory"),
         ({"limit": -1}, "limit is -1"),
         ({"local": True}, "leave out local"),
         ({"provider": "nowhere"}, "nowhere"),

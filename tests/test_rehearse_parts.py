@@ -228,6 +228,12 @@ async def test_a_limit_is_one_of_articles_and_spares_the_reading_of_all(tmp_path
     assert (found.estimated, found.total, len(found.articles)) == (False, limit, 10)
 
 
+async def test_a_limit_may_be_larger_than_any_count(tmp_path):
+    found = await surveyed(lines_of(tmp_path, 40), Options(), 10**24, 10)
+
+    assert (found.total, len(found.articles)) == (36, 10)
+
+
 async def test_a_stream_of_articles_is_read_once():
     async def texts():
         for n in range(5):

@@ -38,6 +38,8 @@ from .values import Rehearsing
 
 WHOLE = 500
 """Up to so many articles are all played by the real pipeline, unless another number is given."""
+_MOST = 100_000_000
+"""Of more articles their order alone would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ def _check(wish: Wish) -> None:
     for name, value in (("limit", wish.limit), ("articles", wish.articles), ("whole", wish.whole)):
         if value is not None and value < 1:
             raise SetupError(f"{name} is {value}; it must be 1 or more.")
+    if wish.articles is not None and wish.articles > _MOST:
+        raise SetupError(f"articles is {wish.articles}; it must be {_MOST:,} or less, which take some two days.")
+    if wish.out is not None and Path(wish.out).is_file():
+        raise SetupError(f"{wish.out} is a file; give a directory for the run with --out.")
 
 
 def _provider(wish: Wish, specs: tuple[ModelSpec, ...]) -> tuple[Profile | None, Simulation]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
+from sys import maxsize
 from typing import Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
@@ -144,7 +145,7 @@ def _counted(paths: Sequence[Path], options: Options, limit: int | None, most: i
     """Count what may be articles, and draw enough of it to make `most` articles."""
     sample = Evenly[Candidate](max(2 * most, _ENOUGH))
     found = candidates(paths, options)
-    for candidate in islice(found, limit):
+    for candidate in islice(found, None if limit is None else min(limit, maxsize)):
         sample.add(candidate)
     return _Raw([uncleaned(candidate) for candidate in sample.drawn()], sample.seen, next(found, None) is not None)
 

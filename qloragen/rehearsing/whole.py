@@ -13,6 +13,7 @@ from time import process_time
 import anyio
 
 from ..background import background
+from ..errors import SetupError, StorageFailed
 from ..logs import about
 from ..observing import Observer
 from ..pipeline.shared import Shared
@@ -45,10 +46,27 @@ def play(
     but for CPU time and memory.
 
     Raises:
-        SetupError: Settings or pack cannot be used.
+        SetupError: Settings or pack cannot be used, or there is no room for files.
     """
-    with TemporaryDirectory(prefix="qloragen-rehearsal-") as folder, about(rehearsal=True):
-        return run_virtually(_play(Path(folder) / "run", articles, fit(settings), simulation, observer, watch))
+    with _folder() as folder, about(rehearsal=True):
+        try:
+            return run_virtually(_play(Path(folder) / "run", articles, fit(settings), simulation, observer, watch))
+        except StorageFailed as error:
+            raise _no_room(f"{folder} cannot be written") from error
+
+
+def _folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="qloragen-rehearsal-")
+    except OSError as error:
+        raise _no_room(f"no folder can be made for them ({error.strerror})") from error
+
+
+def _no_room(what: str) -> SetupError:
+    return SetupError(
+        f"A rehearsal keeps files until it ends, and {what}: make room there, or name another place in TMPDIR. "
+        "Nothing was paid for."
+    )
 
 
 def peak_bytes() -> int:
