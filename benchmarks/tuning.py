@@ -39,7 +39,7 @@ from tuning_plot import draw
 
 from qloragen import Rehearsal, rehearse
 from qloragen.engine.bound import Bound
-from qloragen.errors import QloragenError
+from qloragen.errors import QloragenError, SettingsError
 
 PREFIX = "QLORAGEN_"
 KNOBS = (
@@ -147,7 +147,11 @@ def _title(options: argparse.Namespace) -> str:
 
 
 def _played(options: argparse.Namespace, values: Values) -> Played:
-    """Rehearse one combination, in a process that may set its own variables."""
+    """Rehearse one combination, in a process that may set its own variables.
+
+    Raises:
+        SettingsError: The run ends before all is done.
+    """
     os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()})
     found = rehearse(
         [Path(source) for source in options.source],
@@ -156,6 +160,9 @@ def _played(options: argparse.Namespace, values: Values) -> Played:
         provider=options.profile,
         advice=False,
     )
+    if found.observed.stopped:
+        said = ", ".join(f"{name} {value:,}" for name, value in values.items())
+        raise SettingsError(f"With {said} the run ends early, so that its time says nothing. {found.observed.stopped}")
     bound, letter = _bound(found)
     rejected = sum(model.rate_limited for model in found.observed.models.values())
     each = found.usd_per_1000_records

@@ -153,6 +153,24 @@ def test_the_script_rehearses_what_is_swept_and_writes_table_plot_and_numbers(tm
     assert {path.suffix for path in tmp_path.glob("plot.*")} == {".png", ".svg"}
 
 
+def test_a_run_that_a_spending_limit_ends_is_no_row_but_a_sentence():
+    environment = {**os.environ, "QLORAGEN_RPM": "500,600", "QLORAGEN_MAX_COST_USD": "0.001"}
+
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "tuning.py"), "--short"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environment,
+    )
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "With rpm 500 the run ends early, so that its time says nothing. Of max_cost_usd" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_real_run_over_http_makes_the_calls_that_its_rehearsal_made(tmp_path):
     numbers = tmp_path / "json"
     command = [sys.executable, str(ROOT / "benchmarks" / "rehearsal_agreement.py"), "--short"]
