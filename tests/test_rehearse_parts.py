@@ -328,6 +328,15 @@ def test_what_kept_calls_waiting_for_longest_comes_first():
     assert bound_by(bindings, Cpu(0.01, 1.0, 0.01), 100.0) == f"TPM of {MODEL}, for 60% of the time"
 
 
+def test_a_model_that_was_never_asked_does_not_hide_that_the_others_wait_for_replies():
+    waited = {Bound.IDLE: 60.0, Bound.CONCURRENCY: 40.0}
+    run = observed({MODEL: seen(sent=9, bound_s=waited), "other": seen()})
+
+    bindings = bindings_of(run, Cpu(0.01, 1.0, 0.01))
+
+    assert [(one.bound, one.share) for one in bindings] == [(Bound.IDLE, 0.6), (Bound.CONCURRENCY, 0.4)]
+
+
 def test_a_core_that_is_too_slow_binds_more_than_anything():
     run = observed({MODEL: seen(sent=10, bound_s={Bound.TPM: 90.0})}, cpu_s=110)
     cpu = cpu_of(run, "openai")

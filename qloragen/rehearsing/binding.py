@@ -19,13 +19,14 @@ def bindings_of(observed: Observed, cpu: Cpu) -> tuple[Binding, ...]:
     """Return what kept calls from being sent, and for which share of the makespan, the most important first.
 
     Models wait at the same time, so shares add up for each of them alone. Latency binds for no longer than the busiest
-    model has nothing to send. Nothing binds a run that is over at once.
+    of those that were asked has nothing to send. Nothing binds a run that is over at once.
     """
     if max(observed.makespan_s, cpu.work_s) < AT_ONCE_S:
         return ()
     found = sorted(_of_models(observed), key=lambda one: one.share, reverse=True)
     idle = [binding for binding in found if binding.bound is Bound.IDLE]
-    busiest = idle[-1:] if len(idle) == len(observed.models) else []
+    asked = sum(any(seen.bound_s.values()) for seen in observed.models.values())
+    busiest = idle[-1:] if len(idle) == asked else []
     first = [binding for binding in found if binding not in idle or binding in busiest]
     slow = [Binding(None, None, min(cpu.share, 1.0))] if cpu.share >= _BUSY else []
     return (*slow, *first, *(binding for binding in idle if binding not in busiest))
