@@ -79,7 +79,7 @@ def test_more_of_the_limit_that_binds_is_as_much_faster_as_it_is_rehearsed_to_be
 
     more = found["TPM of m: 1,200,000 in place of 600,000"]
     assert (more.effect, more.time_ratio, more.cost_ratio) == ("faster", 0.5, 1.0)
-    assert more.sentence == "TPM of m: 1,200,000 in place of 600,000: 50% less time; then TPM of m binds."
+    assert more.sentence == "TPM of m: 1,200,000 in place of 600,000: 50% less time; then bound by TPM of m."
 
 
 def test_what_binds_after_a_change_is_said():
@@ -87,7 +87,7 @@ def test_what_binds_after_a_change_is_said():
 
     more = found["TPM of m: 1,200,000 in place of 600,000"]
     assert more.time_ratio == pytest.approx(0.8)
-    assert more.sentence.endswith("20% less time; then RPM of m binds.")
+    assert more.sentence.endswith("20% less time; then bound by RPM of m.")
 
 
 def test_more_of_a_limit_that_has_kept_nobody_waiting_changes_nothing_and_is_not_played():
@@ -175,7 +175,7 @@ def test_no_limit_helps_beyond_what_one_core_can_do(transport):
     more = advice_on(knobs, provider(), play)["TPM of m: 1,200,000 in place of 600,000"]
 
     assert more.time_ratio == pytest.approx(0.9)
-    assert more.sentence.endswith("10% less time; then the CPU binds.")
+    assert more.sentence.endswith("10% less time; then bound by the CPU.")
 
 
 def test_flex_that_has_no_room_is_left_for_the_standard_tier():

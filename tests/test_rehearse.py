@@ -426,11 +426,30 @@ def test_the_report_names_what_somebody_decides_by():
 
 
 def test_a_price_that_is_not_known_is_not_made_up():
-    rehearsal = plainly(some_articles(2), classify_model="mine", generate_model="mine")
+    rehearsal = plainly(some_articles(2), classify_model="mine", generate_model="gpt-6-luna")
 
     assert rehearsal.cost_usd is None
     assert rehearsal.usd_per_1000_records is None
-    assert "unknown" in str(rehearsal)
+    assert "costs       unknown: no price is known for mine (set it with --set models=...)\n" in str(rehearsal)
+
+
+def test_a_run_that_ends_with_its_first_call_is_not_said_to_keep_a_core_busy():
+    rehearsal = plainly(some_articles(2), max_cost_usd="0.0001")
+
+    said = str(rehearsal)
+    assert rehearsal.cpu.share > 1
+    assert "takes       0 s for 0 articles\n" in said
+    assert "one core" not in said
+
+
+def test_reasoning_that_the_run_does_not_ask_for_is_said_not_to_count():
+    quiet = plainly(some_articles(1), provider=a_provider())
+    thinking = Simulation(models={"*": Model(reasoning_tokens=300)})
+
+    said = plainly(some_articles(1), provider=thinking).notes
+
+    assert "gpt-6-luna is asked not to reason, so its 300 reasoning tokens do not count." in said
+    assert quiet.notes == ()
 
 
 def test_advice_is_what_another_rehearsal_says():

@@ -142,8 +142,30 @@ def test_unknown_limits_troubles_and_outages_are_said():
     found = " ".join(assumptions(simulation_of([unlimited], said, None), observed({MODEL: seen()}), load()))
 
     assert "without limits, since none are known" in found
-    assert "503 2.00%" in found
-    assert "30 s of outage (refuse) begin 60 s after the first call" in found
+    assert "Calls that go wrong: 503 2.00%." in found
+    assert "An outage (refuse) of 30 s begins 1 min 00 s after the first call." in found
+
+
+def test_faults_of_some_models_at_some_times_are_said_to_be():
+    faults = (Fault("503", 0.5, 60, 120, models=(MODEL,)), Fault("hang", every=1_000), Fault("500", 0.25, start_s=5))
+    simulation = Simulation(faults=faults, outages=(Outage(0, 1e6),))
+
+    found = [*assumptions(simulation, observed({MODEL: seen()}), load())]
+
+    assert (
+        f"Calls that go wrong: 503 50.00% of {MODEL} from 1 min 00 s on until 2 min 00 s, hang one in 1,000, "
+        "500 25.00% from 5 s on."
+    ) in found
+    assert "An outage (503) of 11 d 13 h begins with the first call." in found
+
+
+def test_replies_that_nobody_gave_have_no_length():
+    simulation = simulation_of([SPEC], Said(), None)
+
+    none, some = (" ".join(assumptions(simulation, observed({MODEL: seen(sent=n)}), load())) for n in (0, 1))
+
+    assert "Replies are made up" not in none
+    assert "Replies are made up" in some
 
 
 # ---------------------------------------------------------------------------------------------------------- settings
@@ -379,8 +401,10 @@ def test_a_flex_tier_that_nobody_knows_is_a_guess():
 
     guessed = " ".join(assumptions(simulation_of([SPEC], Said(), None), run, flex))
     known = " ".join(assumptions(simulation_of([SPEC], Said(), Profile({MODEL: traits})), run, flex))
+    batched = " ".join(assumptions(simulation_of([SPEC], Said(), None), run, load(flex=True, batch=True)))
 
     assert "flex tier" in guessed
+    assert "flex tier" not in batched
     assert "flex tier" not in known
 
 

@@ -110,7 +110,7 @@ def _sentence(variant: Variant, time: float | None, cost: float | None, seen: Ob
     said = [text for text in (_changed(time, "time"), _changed(cost, "money")) if text]
     gains = " and ".join(said) or "about the same time and money"
     binds = _binding(seen, variant.settings.transport) if time is not None and time <= 1 - _GAIN else ""
-    parts = (gains, variant.note, f"then {binds} binds" if binds else "")
+    parts = (gains, variant.note, f"then bound by {binds}" if binds else "")
     return f"{variant.change}: {'; '.join(part for part in parts if part)}."
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from ..engine.bound import Bound
 from ..settings import Settings
-from ..simulator import Latency, Model, Simulation
+from ..simulator import Fault, Latency, Model, Simulation
+from ..words import duration
 from .observed import Observed
 from .preparing import Prepared
 from .provider import ASSUMED, BATCHES
@@ -19,12 +21,13 @@ def assumptions(simulation: Simulation, observed: Observed, settings: Settings) 
     """Yield what was taken for granted of the provider, and of its replies."""
     yield from _limits(simulation, observed)
     yield from _latencies(simulation, observed)
-    if settings.flex:
+    if settings.flex and not settings.batch:
         yield from _flex(simulation, observed)
     if settings.batch:
         yield _batches(simulation)
     yield from _troubles(simulation)
-    yield _replies(observed)
+    if any(model.completed for model in observed.models.values()):
+        yield _replies(observed)
 
 
 def notes_on(ready: Prepared, observed: Observed) -> Iterator[str]:
@@ -42,11 +45,20 @@ def notes_on(ready: Prepared, observed: Observed) -> Iterator[str]:
             "How many articles there are is an estimate: some were drawn from everywhere in the files and read, the "
             "others counted as they stand there."
         )
+    yield from _unthinking(plan.simulation, observed)
     if any(model.bound_s[Bound.TPM] > observed.makespan_s / 2 for model in observed.models.values()):
         yield (
             "A call takes from the TPM what its reply may have at most, so that less is billed than the limit allows: "
             "caps follow the replies as they come in."
         )
+
+
+def _unthinking(simulation: Simulation, observed: Observed) -> Iterator[str]:
+    """Say of which models reasoning is described, though the run asks them for none."""
+    for model, behaviour in _behaviours(simulation, observed):
+        tokens, usage = behaviour.reasoning_tokens, observed.usage.get(model)
+        if tokens and usage and usage.completion_tokens and not usage.reasoning_tokens:
+            yield f"{model} is asked not to reason, so its {tokens:,} reasoning tokens do not count."
 
 
 def _limits(simulation: Simulation, observed: Observed) -> Iterator[str]:
@@ -105,10 +117,18 @@ def _troubles(simulation: Simulation) -> Iterator[str]:
     if not simulation.faults and not simulation.outages:
         yield "Nothing goes wrong at the provider: --fault and --outage say what should, --profile DIR what did before."
     if simulation.faults:
-        named = ", ".join(f"{fault.kind} {fault.rate:.2%}" for fault in simulation.faults if fault.every is None)
-        yield f"Of the calls go wrong: {named or 'every so many of some'}."
+        yield f"Calls that go wrong: {', '.join(map(_struck, simulation.faults))}."
     for outage in simulation.outages:
-        yield f"{outage.duration_s:g} s of outage ({outage.kind}) begin {outage.start_s:g} s after the first call."
+        begins = f"{duration(outage.start_s)} after" if outage.start_s else "with"
+        yield f"An outage ({outage.kind}) of {duration(outage.duration_s)} begins {begins} the first call."
+
+
+def _struck(fault: Fault) -> str:
+    share = f"{fault.rate:.2%}" if fault.every is None else f"one in {fault.every:,}"
+    of = f" of {', '.join(fault.models)}" if fault.models else ""
+    since = f" from {duration(fault.start_s)} on" if fault.start_s else ""
+    until = f" until {duration(fault.end_s)}" if fault.end_s < inf else ""
+    return f"{fault.kind} {share}{of}{since}{until}"
 
 
 def _replies(observed: Observed) -> str:

@@ -155,26 +155,40 @@ class Rehearsal:
         each = f" ({money(per_1000)} per 1,000 records)" if per_1000 is not None else ""
         lost = f", {seen.rejections:,} rejected, {seen.failures:,} failed"
         again = " (the next run asks for them again)" if seen.failures else ""
-        share = "all" if self.cpu.share > 1 else f"{self.cpu.share:.0%}"
         return {
             "ends early": seen.stopped or "",
             "takes": self._takes(),
-            "costs": f"{_cost(self.cost_usd)}{each}",
+            "costs": f"{self._costs()}{each}",
             "makes": f"{self.records:,} records{lost}{again}",
             "calls": f"{self.calls:,}, {outcomes(self.without_answer)}",
             "bound by": bound_by(self.bindings, self.cpu, self.makespan_s),
-            "CPU": f"{share} of one core like this machine's ({1000 * self.cpu.call_s:.1f} ms a call)",
+            "CPU": self._core(),
             "memory": f"about {self.memory.run_bytes / _MIB:,.0f} MiB",
         }
 
     def _takes(self) -> str:
-        done = f" for {self.observed.articles:,} articles" if self.observed.stopped else ""
-        slower = f"; {duration(self.cpu.work_s)} at least on one core like this machine's" if self.cpu.share > 1 else ""
+        noun = "article" if self.observed.articles == 1 else "articles"
+        done = f" for {self.observed.articles:,} {noun}" if self.observed.stopped else ""
+        slower = f"; {duration(self.cpu.work_s)} at least on one core like this machine's" if self._slow else ""
         return f"{duration(self.makespan_s)}{done}{slower}"
 
+    def _costs(self) -> str:
+        if self.cost_usd is not None:
+            return money(self.cost_usd)
+        unknown = ", ".join(model for model, cost_usd in self.observed.costs_usd.items() if cost_usd is None)
+        return f"unknown: no price is known for {unknown} (set it with --set models=...)"
 
-def _cost(cost_usd: Decimal | None) -> str:
-    return "unknown: the price of a model is not known" if cost_usd is None else money(cost_usd)
+    def _core(self) -> str:
+        each = f"{1000 * self.cpu.call_s:.1f} ms a call"
+        if self.cpu.share > 1 and not self._slow:
+            return each
+        share = "all" if self._slow else f"{self.cpu.share:.0%}"
+        return f"{share} of one core like this machine's ({each})"
+
+    @property
+    def _slow(self) -> bool:
+        """Whether one core has more to do than the time suffices for; a run that is over at once has not."""
+        return self.cpu.share > 1 and bool(self.bindings)
 
 
 def _usd(cost_usd: Decimal | None) -> str | None:
