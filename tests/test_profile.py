@@ -214,14 +214,23 @@ def test_a_folder_without_a_run_or_without_a_reply_says_so_with_a_remedy(tmp_pat
 def test_a_model_of_few_replies_is_said_to_be_a_guess(tmp_path):
     sure, unsure = learn(write(tmp_path, *replies(FEW))), learn(write(tmp_path, *replies(FEW - 1)))
 
-    assert [*map(str, sure.about())] == [f"Learned from 30 replies of {tmp_path}."]
-    assert "Only 29 replies of m" in unsure.about()[1]
+    assert [*map(str, sure.about(["m"]))] == [f"Learned from 30 replies of {tmp_path}."]
+    assert "Only 29 replies of m" in unsure.about(["m"])[1]
+
+
+def test_a_model_that_a_profile_does_not_know_is_said_to_be_as_usual(tmp_path):
+    profile = learn(write(tmp_path, *replies(FEW - 1)))
+
+    assert profile.about(["x", "y"]) == (
+        f"Learned from 29 replies of {tmp_path}.",
+        "There is no reply of x, y among them: what is usual is assumed.",
+    )
 
 
 def test_a_run_that_was_held_by_a_limit_that_no_journal_tells_says_so(tmp_path):
     played(tmp_path, Simulation(models={"*": Model(limits=Limits(rpm=60, announced=False))}), articles=12)
 
-    [said] = [sentence for sentence in learn(tmp_path).about() if "429" in sentence]
+    [said] = [sentence for sentence in learn(tmp_path).about(["gpt-6-luna"]) if "429" in sentence]
 
     assert re.match(r"\d+% of the calls to gpt-6-luna were refused there for the rate .*--server-rpm", said)
 

@@ -42,6 +42,15 @@ def test_the_report_goes_to_standard_output_and_nothing_to_standard_error(articl
     assert printed.err == ""
 
 
+def test_what_is_no_article_is_said_with_its_reason(articles, tmp_path, capsys):
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": "short", "content": "Too short."}\nno JSON\n')
+
+    main(["rehearse", articles, str(other), "--no-advice"])
+
+    assert "skips       1 too_short, 1 malformed\n" in capsys.readouterr().out
+
+
 def options_of(command):
     """Return the flags of a command, by the names that people type."""
     commands = parser_for({name: lambda _: 0 for name in NAMES})

@@ -129,7 +129,7 @@ def _performed(ready: Prepared, onlooker: Onlooker) -> Rehearsal:
         memory=memory_of(observed, plan.total),
         seed=plan.simulation.seed,
         assumptions=(
-            *(ready.profile.about() if ready.profile else ()),
+            *(ready.profile.about(observed.models) if ready.profile else ()),
             *assumptions(plan.simulation, observed, plan.settings),
         ),
         error=error_of(shapes) if shapes else 0.0,

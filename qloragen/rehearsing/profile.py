@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -47,23 +47,27 @@ class Profile:
             faults=(*simulation.faults, *faults),
         )
 
-    def about(self) -> tuple[str, ...]:
-        """Return sentences on what it rests on: models of too few replies, and what it does not tell."""
+    def about(self, models: Collection[str]) -> tuple[str, ...]:
+        """Return sentences on what it rests on, as far as these models go: of which there are too few replies or none,
+        and what it does not tell."""
+        known = {name: traits for name, traits in self.models.items() if name in models}
+        unknown = [name for name in models if name not in known]
         of = f" of {self.learned_from}" if self.learned_from else ""
         found = f"Learned from {counted(self.replies, 'reply', 'replies')}{of}."
+        none = [f"There is no reply of {', '.join(unknown)} among them: what is usual is assumed."] if unknown else []
         few = [
             f"Only {counted(traits.replies, 'reply', 'replies')} of {name}: take its times for a guess ({FEW} or more"
             " would say something)."
-            for name, traits in self.models.items()
+            for name, traits in known.items()
             if traits.few
         ]
         refused = [
             f"{traits.rate_limited:.0%} of the calls to {name} were refused there for the rate (429): this rehearsal is"
             " too fast unless it has that limit (--rpm and --tpm, or --server-rpm and --server-tpm)."
-            for name, traits in self.models.items()
+            for name, traits in known.items()
             if traits.throttled
         ]
-        return (found, *few, *refused)
+        return (found, *none, *few, *refused)
 
     def to_json(self) -> bytes:
         """Return the profile as JSON, for `read_profile`."""

@@ -137,10 +137,9 @@ class Rehearsal:
         return "\n\n".join(part for part in parts if part)
 
     def _heading(self) -> str:
-        skipped = f", {sum(self.skips.values()):,} skipped" if self.skips else ""
         finished = f"; {self.finished:,} are finished already" if self.finished else ""
         noun = "article" if self.total == 1 else "articles"
-        return f"Rehearsal of {self.total:,} {noun}{skipped}{finished}\n{self._way()}".rstrip()
+        return f"Rehearsal of {self.total:,} {noun}{finished}\n{self._way()}".rstrip()
 
     def _way(self) -> str:
         if self.played == self.total:
@@ -159,6 +158,7 @@ class Rehearsal:
             "ends early": seen.stopped or "",
             "takes": self._takes(),
             "costs": f"{self._costs()}{each}",
+            "skips": ", ".join(f"{count:,} {reason}" for reason, count in self.skips.items()),
             "makes": f"{self.records:,} records{lost}{again}",
             "calls": f"{self.calls:,}, {outcomes(self.without_answer)}",
             "bound by": bound_by(self.bindings, self.cpu, self.makespan_s),
