@@ -359,6 +359,14 @@ def test_a_model_that_was_never_asked_does_not_hide_that_the_others_wait_for_rep
     assert [(one.bound, one.share) for one in bindings] == [(Bound.IDLE, 0.6), (Bound.CONCURRENCY, 0.4)]
 
 
+def test_shares_are_of_the_whole_time_though_a_model_is_asked_later():
+    run = observed({MODEL: seen(sent=9, bound_s={Bound.RPM: 50.0, Bound.IDLE: 20.0})})
+
+    bindings = bindings_of(run, Cpu(0.01, 1.0, 0.01))
+
+    assert [(one.bound, one.share) for one in bindings] == [(Bound.RPM, 0.5), (Bound.IDLE, 0.5)]
+
+
 def test_a_core_that_is_too_slow_binds_more_than_anything():
     run = observed({MODEL: seen(sent=10, bound_s={Bound.TPM: 90.0})}, cpu_s=110)
     cpu = cpu_of(run, "openai")

@@ -34,7 +34,10 @@ def bindings_of(observed: Observed, cpu: Cpu) -> tuple[Binding, ...]:
 
 def _of_models(observed: Observed) -> Iterator[Binding]:
     for model, seen in observed.models.items():
+        asked_s = sum(seen.bound_s.values())
+        before_s = max(observed.makespan_s - asked_s, 0.0) if asked_s else 0.0  # nobody had anything for it by then
         for bound, seconds in seen.bound_s.items():
-            share = seconds / observed.makespan_s if observed.makespan_s else 0.0
+            within_s = seconds + before_s if bound is Bound.IDLE else seconds
+            share = within_s / observed.makespan_s if observed.makespan_s else 0.0
             if share >= _WORTH_SAYING:
                 yield Binding(model, bound, min(share, 1.0))
