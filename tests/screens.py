@@ -158,6 +158,15 @@ def answering_two(waiting: threading.Event) -> Script:
     return effect
 
 
+def cut(written: bytes, encoding: str = "utf-8") -> tuple[str, bytes]:
+    """Return what can be shown, and the rest: where a block ends, a character or a code may be cut in two."""
+    whole = len(written)
+    if (start := written.rfind(b"\x1b")) >= 0 and not re.match(rb"\x1b\[[?0-9;]*[A-Za-z]", written[start:]):
+        whole = start
+    text = written[:whole].decode(encoding, "ignore")
+    return text, written[len(text.encode(encoding)) :]
+
+
 class Seat:
     """A person's place at a terminal in which a command runs."""
 
@@ -197,14 +206,7 @@ class Seat:
         except OSError:
             return False
         self.written += block
-        self._left += block
-        whole = len(self._left)
-        # A character or a code may be cut in two where a block ends.
-        if (start := self._left.rfind(b"\x1b")) >= 0 and not re.match(rb"\x1b\[[?0-9;]*[A-Za-z]", self._left[start:]):
-            whole = start
-        text = self._left[:whole].decode("utf-8", "ignore")
-        rest = self._left[:whole][len(text.encode()) :]
-        self._left = rest + self._left[whole:]
+        text, self._left = cut(self._left + block)
         self.screen.feed(text)
         return bool(block)
 

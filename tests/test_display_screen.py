@@ -18,7 +18,7 @@ from rich.text import Text
 
 from qloragen.display.screen import MOST_WAITING, Paper, Screen, written_on
 
-from .screens import Drawn, seated
+from .screens import Drawn, cut, seated
 
 
 @dataclass
@@ -27,10 +27,13 @@ class Terminal:
 
     reader: int
     stream: io.TextIOWrapper
+    left: bytes = b""
+    """Half of what comes next."""
 
     def read(self) -> str:
         """Return what has been written and not read."""
-        return os.read(self.reader, 1 << 20).decode(self.stream.encoding)
+        text, self.left = cut(self.left + os.read(self.reader, 1 << 20), self.stream.encoding)
+        return text
 
 
 @contextmanager
@@ -125,13 +128,16 @@ def test_of_the_lines_that_a_terminal_does_not_take_the_latest_are_kept_and_the_
 
 def test_a_terminal_that_is_gone_is_no_trouble():
     reader, side = pty.openpty()
-    with os.fdopen(side, "w") as stream:
-        screen = Screen(stream)
+    with os.fdopen(side, "wb", 0) as raw:
+        screen = Screen(io.TextIOWrapper(raw, write_through=True))  # as with PYTHONUNBUFFERED: nothing is put off
         screen.open()
         os.close(reader)
 
         screen.show(rows("one"))
+        screen.show(rows("two"))
         screen.close()
+        screen.write("the end\n")
+        screen.flush()
 
 
 def test_the_same_rows_are_not_sent_again():

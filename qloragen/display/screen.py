@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from io import StringIO
 from threading import Condition, Thread
 from typing import NamedTuple, TextIO
 
@@ -39,7 +40,7 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._file = stream.fileno()
-        self._console = Console(file=stream)
+        self._console = Console(file=_Likeness(stream))
         self._canvas = Canvas()
         self._news = Condition()
         self._passing: deque[str] = deque(maxlen=MOST_WAITING)
@@ -158,6 +159,19 @@ class Screen:
             return os.tcgetpgrp(self._file) == os.getpgrp()
         except OSError:  # it is not the terminal that controls this process
             return True
+
+
+class _Likeness(StringIO):
+    """What rich takes for the terminal, for it writes there even where it only captures: who waits, or fails, is the
+    thread that nobody needs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        """Say what the terminal says."""
+        return self._stream.isatty()
 
 
 class Paper:
