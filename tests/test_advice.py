@@ -1,5 +1,6 @@
 """What would make a rehearsed run faster or cheaper, and what would not."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from qloragen.rehearsing.advice import advised
 from qloragen.rehearsing.cpu import OVER_HTTP
 from qloragen.rehearsing.observed import Observed
 from qloragen.settings import load
-from qloragen.simulator import Counts, Latency, Limits, Model, Simulation, Statistics
+from qloragen.simulator import Capacity, Counts, Latency, Limits, Model, Simulation, Statistics
 from qloragen.types import Article
 
 from .lanes import lane_statistics
@@ -155,6 +156,37 @@ def test_a_run_that_is_refused_is_told_the_limits_of_its_provider():
 
     told = found["the provider's own limits, told to the run: m rpm 150"]
     assert told.effect == "faster"
+
+
+def paused(seen):
+    """Return a run that was refused until it paused for half of its time."""
+    model = replace(seen.models["m"], rate_limited=9, bound_s=dict.fromkeys(Bound, 0.0) | {Bound.PAUSED: 500.0})
+    return changed(seen, makespan_s=1_000.0, models={"m": model})
+
+
+def test_where_limits_that_nobody_told_bind_more_of_them_is_tried():
+    hidden = Simulation(models={"m": Model(limits=Limits(rpm=50), capacity=Capacity(concurrency=4))})
+
+    def play(settings, simulation):
+        served = simulation.behaviour("m")
+        faster = 100.0 / served.limits.rpm * 4 / served.capacity.concurrency
+        seen = paused(played(settings_of(), provider()))
+        return changed(seen, makespan_s=seen.makespan_s * faster)
+
+    found = advice_on(load(classify_model="m", generate_model="m"), hidden, play)
+
+    more = found["twice the provider's own limits, told to the run: m rpm 100, max_concurrency 8"]
+    assert more.time_ratio == pytest.approx(0.25)
+    assert "the provider's own limits, told to the run: m rpm 50, max_concurrency 4" in found
+
+
+def test_a_limit_that_the_run_keeps_anyway_is_not_told_to_it():
+    def play(settings, simulation):
+        return paused(played(settings_of(), provider()))
+
+    found = advice_on(settings_of(rpm=20, max_concurrency=3), provider(rpm=50), play)
+
+    assert not any("told to the run" in change for change in found)
 
 
 def changed(seen, **fields):

@@ -357,6 +357,7 @@ def test_a_model_that_was_never_asked_does_not_hide_that_the_others_wait_for_rep
     bindings = bindings_of(run, Cpu(0.01, 1.0, 0.01))
 
     assert [(one.bound, one.share) for one in bindings] == [(Bound.IDLE, 0.6), (Bound.CONCURRENCY, 0.4)]
+    assert bound_by(bindings, Cpu(0.01, 1.0, 0.01), 100.0).startswith("latency, for 60% of the time: ")
 
 
 def test_shares_are_of_the_whole_time_though_a_model_is_asked_later():

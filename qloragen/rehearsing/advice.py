@@ -15,7 +15,7 @@ from .cpu import cpu_of
 from .observed import Observed
 from .text import named
 from .values import Binding
-from .variants import Ask, Variant, asks, opened, raised, services, told
+from .variants import Ask, Variant, asks, granted, opened, raised, services, told
 
 Play = Callable[[Settings, Simulation], Observed]
 """Rehearses the same articles under other settings and another provider; raises SetupError where that cannot be."""
@@ -51,7 +51,11 @@ def advised(base: Observed, settings: Settings, simulation: Simulation, play: Pl
     """
     limits = tuple(asks(base.models))
     tried = [raised(ask, settings, simulation) for ask in limits if ask.worth_trying]
-    others = (told(settings, simulation) if _refused(base) else None, opened(settings, simulation, base.models))
+    others = (
+        told(settings, simulation) if _refused(base) else None,
+        granted(settings, simulation) if _paused(base) else None,
+        opened(settings, simulation, base.models),
+    )
     variants = [*tried, *filter(None, others), *services(settings, simulation)]
     helpful = [advice for variant in variants if (advice := _tried(variant, base, play)) is not None]
     fixed = {name for name, of_model in settings.for_run().items() if of_model.max_concurrency != "auto"}
@@ -145,6 +149,13 @@ def _binding(seen: Observed, transport: Transport) -> str:
 
 def _refused(base: Observed) -> bool:
     return any(seen.rate_limited for seen in base.models.values())
+
+
+def _paused(base: Observed) -> bool:
+    """Whether a model that was refused for the rate has paused for long enough to speak of."""
+    return any(
+        seen.rate_limited and seen.bound_s[Bound.PAUSED] >= _GAIN * base.makespan_s for seen in base.models.values()
+    )
 
 
 def _ratio(value: float, base: float) -> float | None:

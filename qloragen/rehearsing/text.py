@@ -89,7 +89,10 @@ def bound_by(bindings: Sequence[Binding], cpu: Cpu, makespan_s: float) -> str:
     if first.bound is None:
         return f"the CPU of this machine: one core has work for {duration(cpu.work_s)}"
     if first.bound is Bound.IDLE:
-        return "latency: calls wait for one another, and none for a limit; more articles at once would fill the time"
+        return (
+            f"latency, for {first.share:.0%} of the time: calls wait for one another, and none for a limit; more "
+            "articles at once would fill the time"
+        )
     return f"{named(first)}, for {first.share:.0%} of the time"
 
 

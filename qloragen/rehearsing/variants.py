@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from ..engine.bound import Bound
 from ..engine.statistics import ModelStatistics
-from ..settings import ModelSettings, Settings
+from ..settings import ModelLimits, Settings
 from ..simulator import Model, Simulation
 
 _BOUND = 0.05
@@ -122,24 +122,65 @@ def opened(settings: Settings, simulation: Simulation, models: Mapping[str, Mode
 
 
 def told(settings: Settings, simulation: Simulation) -> Variant | None:
-    """Return the variant in which the run knows the provider's limits; None where it is told nothing above them."""
-    models: dict[str, ModelSettings] = {}
-    for name, limits in settings.for_run().items():
-        served = (simulation.behaviour(name) or Model()).limits
-        lower = {
-            knob: int(of_server)
-            for knob, of_server, of_run in (("rpm", served.rpm, limits.rpm), ("tpm", served.tpm, limits.tpm))
-            if of_server is not None and of_run is not None and of_server < of_run
-        }
-        if lower:
-            models[name] = settings.own(name).model_copy(update=lower)
-    if not models:
+    """Return the variant in which the run knows the provider's limits; None where it knows them already, or of none."""
+    lower = _lower_limits(settings, simulation)
+    if not lower:
         return None
-    change = "the provider's own limits, told to the run: " + "; ".join(
-        f"{name} {', '.join(f'{knob} {getattr(own, knob):,}' for knob in ('rpm', 'tpm') if getattr(own, knob))}"
-        for name, own in models.items()
+    change = f"the provider's own limits, told to the run: {_spelt(lower)}"
+    return Variant(change, _with(settings, lower), simulation)
+
+
+def granted(settings: Settings, simulation: Simulation) -> Variant | None:
+    """Return the variant in which those limits are twice as large, and told to the run; None where there are none."""
+    lower = _lower_limits(settings, simulation)
+    if not lower:
+        return None
+    more = {name: {knob: _RESERVE * limit for knob, limit in of_model.items()} for name, of_model in lower.items()}
+    models = {name: _granting(simulation.behaviour(name) or Model(), of_model) for name, of_model in more.items()}
+    change = f"twice the provider's own limits, told to the run: {_spelt(more)}"
+    return Variant(change, _with(settings, more), replace(simulation, models={**simulation.models, **models}))
+
+
+def _granting(served: Model, limits: Mapping[str, int]) -> Model:
+    rates, capacity = served.limits, served.capacity
+    return replace(
+        served,
+        limits=replace(rates, rpm=limits.get("rpm", rates.rpm), tpm=limits.get("tpm", rates.tpm)),
+        capacity=replace(capacity, concurrency=limits.get("max_concurrency", capacity.concurrency)),
     )
-    return Variant(change, settings.model_copy(update={"models": {**settings.models, **models}}), simulation)
+
+
+def _with(settings: Settings, limits: Mapping[str, Mapping[str, int]]) -> Settings:
+    own = {name: settings.own(name).model_copy(update=of_model) for name, of_model in limits.items()}
+    return settings.model_copy(update={"models": {**settings.models, **own}})
+
+
+def _spelt(limits: Mapping[str, Mapping[str, int]]) -> str:
+    return "; ".join(
+        f"{name} {', '.join(f'{knob} {limit:,}' for knob, limit in of_model.items())}"
+        for name, of_model in limits.items()
+    )
+
+
+def _lower_limits(settings: Settings, simulation: Simulation) -> dict[str, dict[str, int]]:
+    """Return by model what its provider limits more than the run does."""
+    found = {name: _lower(own, simulation.behaviour(name) or Model()) for name, own in settings.for_run().items()}
+    return {name: lower for name, lower in found.items() if lower}
+
+
+def _lower(own: ModelLimits, served: Model) -> dict[str, int]:
+    """Return those limits of a provider that a run does not keep, by the names of the settings for them."""
+    in_flight = None if own.max_concurrency == "auto" else own.max_concurrency
+    limits = (
+        ("rpm", served.limits.rpm, own.rpm),
+        ("tpm", served.limits.tpm, own.tpm),
+        ("max_concurrency", served.capacity.concurrency, in_flight),
+    )
+    return {
+        knob: max(int(of_server), 1)
+        for knob, of_server, of_run in limits
+        if of_server is not None and (of_run is None or max(of_server, 1) < of_run)
+    }
 
 
 def services(settings: Settings, simulation: Simulation) -> Iterator[Variant]:
