@@ -27,10 +27,10 @@ def own_of(articles: Sequence[Article], settings: Settings, onlooker: Onlooker) 
     Raises:
         SetupError: Settings or pack cannot be used.
     """
-    endless = {"batch": False, "flex": False, "max_cost_usd": None, "max_tokens": None, "max_calls": None}
+    usual = settings.model_copy(update={"batch": False, "flex": False})
     sample = articles[:: -(-len(articles) // ENOUGH)]
     onlooker.stage("how long replies to these articles are in the model of the provider")
-    shapes = outline.shapes_of(sample, settings.model_copy(update=endless), Simulation(), watch=onlooker.watch)
+    shapes = outline.shapes_of(sample, usual, Simulation(), watch=onlooker.watch)
     cells = [cell for article in shapes.articles for cell in article.records if cell.asks]
     tokens = [ask.visible_tokens for cell in cells for ask in cell.asks]
     if not any(tokens):

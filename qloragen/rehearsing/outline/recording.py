@@ -17,7 +17,7 @@ from ..observed import Observed
 from ..timeline import Watch, nobody_watches
 from .shapes import ArticleShape, Ask, CellShape, Shapes
 
-UNBOUNDED: dict[str, object] = {"max_cost_usd": None, "max_tokens": None, "max_calls": None}
+_UNBOUNDED: dict[str, object] = {"max_cost_usd": None, "max_tokens": None, "max_calls": None}
 
 
 def shapes_of(
@@ -41,8 +41,8 @@ def shapes_of(
 
 
 def _unbounded(settings: Settings) -> Settings:
-    models = {name: own.model_copy(update=UNBOUNDED) for name, own in settings.models.items()}
-    return settings.model_copy(update={**UNBOUNDED, "models": models})
+    models = {name: own.model_copy(update=_UNBOUNDED) for name, own in settings.models.items()}
+    return settings.model_copy(update={**_UNBOUNDED, "models": models})
 
 
 @dataclass(slots=True)
