@@ -342,6 +342,11 @@ def test_batches_are_rehearsed_whole_or_not_at_all():
         plainly(some_articles(9), whole=5, batch=True)
 
 
+def test_a_source_of_too_few_articles_for_batches_is_told_how_many_it_has():
+    with pytest.raises(SetupError, match=r"to play 3 articles, not 50: .*or take fewer \(--articles 3\)"):
+        plainly(some_articles(3), articles=50, whole=50, batch=True)
+
+
 # ------------------------------------------------------------------------------------------------------------ callers
 
 

@@ -38,16 +38,17 @@ def played(
     Raises:
         SetupError: Settings or pack cannot be used, or batches are wished for more articles than there are.
     """
+    if settings.batch and total > len(articles):
+        raise SettingsError(
+            f"Batches are rehearsed by the real pipeline alone, which is to play {len(articles):,} articles, not "
+            f"{total:,}: let it play all of them (--whole {total}, of a source that has so many; some 40 ms each), or "
+            f"take fewer (--articles {len(articles)})."
+        )
     played_whole = counted(len(articles), "article")
     whole.play(articles[:1], settings, simulation)  # what is loaded at first use is no work that each call takes
     if total == len(articles):
         onlooker.stage(f"{played_whole}, played by the real pipeline")
         return Played(whole.play(articles, settings, simulation, watch=onlooker.watch), None)
-    if settings.batch:
-        raise SettingsError(
-            f"Batches are rehearsed by the real pipeline alone, which is to play {len(articles):,} articles, not "
-            f"{total:,}: let it play all of them (--whole {total}; some 40 ms each), or take fewer (--limit)."
-        )
     onlooker.stage(f"a sample of {played_whole}, played by the real pipeline")
     shapes = outline.shapes_of(articles, settings, simulation, watch=onlooker.watch)
     calls = shapes.calls * total // len(articles)
