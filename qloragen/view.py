@@ -54,7 +54,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """How calls to one model go. Counts are those of this session, without its batches unless they say so."""
+    """How calls to one model go. Counts are those of this session; rates are without its batches."""
 
     in_flight: int
     """Calls without a reply."""
@@ -63,7 +63,7 @@ class ModelView:
     waiting: int
     """Requests that wait for admission."""
     sent: int
-    """HTTP calls."""
+    """HTTP calls, and requests in batches."""
     completed: int
     rate_limited: int
     """Refusals for the rate (429)."""

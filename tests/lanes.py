@@ -31,5 +31,7 @@ def lane_statistics(**changes: object) -> ModelStatistics:
         "prompt_tokens": 0,
         "cached_tokens": 0,
         "completion_tokens": 0,
+        "batched": 0,
+        "batched_tokens": 0,
     }
     return ModelStatistics(**{**fields, **changes})  # type: ignore[arg-type] # any field may be changed

@@ -197,6 +197,9 @@ def test_batches_are_seen_and_no_end_is_foretold_for_them(tmp_path):
     assert {view.expected_articles for view in views} == {12}
     assert any(view.batches and view.batches[0].total == 12 for view in views)
     assert any(state(view).startswith("waits for the batch (") for view in views)
+    models = [model for view in views for model in view.models.values()]
+    assert {(model.requests_per_minute, model.tokens_per_minute) for model in models} == {(0.0, 0.0)}
+    assert max(model.completed for model in models) > 0
 
 
 def test_an_outage_of_the_batch_api_is_said_like_any_other_until_it_is_over(tmp_path):

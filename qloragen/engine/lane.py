@@ -37,6 +37,8 @@ class Tally:
     """Counts since the engine was made."""
 
     sent: int = 0
+    batched: int = 0
+    """Those that went into batches, where no limit of a minute is kept."""
     completed: int = 0
     rate_limited: int = 0
     no_capacity: int = 0
@@ -47,6 +49,8 @@ class Tally:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    batched_tokens: int = 0
+    """Prompt and completion of replies that came in batches."""
 
     def billed(self, usage: Usage) -> None:
         """Count what a reply was billed for."""

@@ -39,7 +39,9 @@ class ModelStatistics:
     max_in_flight: int
     """How many calls may be in flight now."""
     sent: int
-    """HTTP calls."""
+    """HTTP calls, and requests in batches."""
+    batched: int
+    """The latter alone."""
     completed: int
     rate_limited: int
     """Refusals for the rate (429)."""
@@ -73,6 +75,8 @@ class ModelStatistics:
     """Billed as read from the provider's prompt cache; a part of the prompt tokens."""
     completion_tokens: int
     """Billed for replies."""
+    batched_tokens: int
+    """Prompt and completion tokens that were billed for replies in batches."""
 
 
 def snapshot(lane: Lane) -> ModelStatistics:
@@ -84,6 +88,7 @@ def snapshot(lane: Lane) -> ModelStatistics:
         keeping=lane.admission.keeping,
         max_in_flight=lane.concurrency.limit,
         sent=tally.sent,
+        batched=tally.batched,
         completed=tally.completed,
         rate_limited=tally.rate_limited,
         no_capacity=tally.no_capacity,
@@ -101,6 +106,7 @@ def snapshot(lane: Lane) -> ModelStatistics:
         prompt_tokens=tally.prompt_tokens,
         cached_tokens=tally.cached_tokens,
         completion_tokens=tally.completion_tokens,
+        batched_tokens=tally.batched_tokens,
     )
 
 

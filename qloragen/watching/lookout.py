@@ -156,7 +156,7 @@ class Lookout:
         if self._forecast:
             self._forecast.note(now_s, models)
         for name, counts in models.items():
-            self._requests.setdefault(name, Meter(self._started_s)).note(now_s, counts.sent)
+            self._requests.setdefault(name, Meter(self._started_s)).note(now_s, _calls(counts))
             self._tokens.setdefault(name, Meter(self._started_s)).note(now_s, _tokens(counts))
 
     def _model(self, name: str, counts: ModelStatistics, standing: Standing | None, pause: Pause | None) -> ModelView:
@@ -171,7 +171,7 @@ class Lookout:
             no_capacity=counts.no_capacity,
             retried=counts.retried,
             given_up=counts.given_up,
-            requests_per_minute=self._requests.get(name, fresh).per_minute(now_s, counts.sent),
+            requests_per_minute=self._requests.get(name, fresh).per_minute(now_s, _calls(counts)),
             tokens_per_minute=self._tokens.get(name, fresh).per_minute(now_s, _tokens(counts)),
             rpm=counts.rpm,
             tpm=counts.tpm,
@@ -204,8 +204,13 @@ def _now_s() -> float:
     return asyncio.get_running_loop().time()  # anyio knows no clock in a callback, such as that of a signal
 
 
+def _calls(counts: ModelStatistics) -> int:
+    return counts.sent - counts.batched
+
+
 def _tokens(counts: ModelStatistics) -> int:
-    return counts.prompt_tokens + counts.completion_tokens
+    """Return those of calls: what batches take is no matter of a minute."""
+    return counts.prompt_tokens + counts.completion_tokens - counts.batched_tokens
 
 
 def _batch(progress: BatchProgress) -> BatchView:

@@ -183,6 +183,7 @@ class Dispatch:
             await self._book.begun(name, made.id)
         batch.arrived(made)
         lane.known.tally.sent += len(batch.order)
+        lane.known.tally.batched += len(batch.order)
         log.info("batch_submitted", batch=made.id, model=lane.model, requests=len(batch.order))
         self._tasks.start_soon(self._watch, lane, batch)
 

@@ -71,6 +71,7 @@ class Harvest:
         self.batch.succeeded += 1
         self.lane.known.tally.completed += 1
         self.lane.known.tally.billed(completion.usage)
+        self.lane.known.tally.batched_tokens += _tokens(completion.usage)
         if completion.structure is not None:
             self.lane.known.form.shape.observe(completion)
         if held.parked is None:
@@ -160,6 +161,7 @@ class Harvest:
         if (booked := self._lost.get(held.asked.id)) is not None:
             lost = booked[1]
             self.lane.known.tally.billed(lost.usage or Usage())
+            self.lane.known.tally.batched_tokens += _tokens(lost.usage or Usage())
             usd = held.asked.worst.usd if lost.worst_usd is None else lost.worst_usd
             spent = Spending(usd, lost.worst_tokens, 1)
         self.scene.shared.budget.settle(self.lane.model, held.asked.worst, spent)
