@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import warnings
@@ -92,6 +93,22 @@ def test_people_get_sentences_as_before(capsys):
     remark("By the way.")
 
     assert capsys.readouterr().err == "qloragen: It cannot be.\nBy the way.\n"
+
+
+class Gone(io.StringIO):
+    """A stream whose reader has gone."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_remark_that_nobody_reads_ends_no_command(monkeypatch):
+    configure("console", "info")
+    monkeypatch.setattr("sys.stderr", Gone())
+
+    remark("By the way.")
+
+    assert told(SettingsError("It cannot be.")) == 2
 
 
 def test_remarks_for_people_are_no_lines_for_programs_and_warnings_of_python_are(capsys):

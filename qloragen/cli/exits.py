@@ -23,8 +23,7 @@ def told(error: QloragenError) -> int:
     code = _code(error)
     said = {"reason": type(error).__name__, "why": str(error), "exit_code": code}
     if not in_json():
-        with suppress(OSError):  # nobody reads it any more; the code still tells scripts
-            print(f"qloragen: {escape(redact(str(error)))}", file=sys.stderr)
+        _say(f"qloragen: {escape(redact(str(error)))}")
     elif isinstance(error, BudgetReached | Interrupted):
         log.warning("command_stopped", **said)
     else:
@@ -35,6 +34,12 @@ def told(error: QloragenError) -> int:
 def remark(text: str) -> None:
     """Tell people something in passing; programs that read log lines are spared it."""
     if not in_json():
+        _say(text)
+
+
+def _say(text: str) -> None:
+    """Write to standard error, unless nobody reads that any more: a command goes on, and its code tells scripts."""
+    with suppress(OSError):
         print(text, file=sys.stderr)
 
 
