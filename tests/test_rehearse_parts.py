@@ -188,6 +188,14 @@ def test_limits_shrink_by_what_is_spent_and_never_below_nothing():
     assert left.models[MODEL].max_tokens == 0
 
 
+def test_nothing_is_left_where_more_is_spent_than_is_allowed_now():
+    spent = {MODEL: Spending(Decimal(3), 130, 14)}
+
+    left = with_what_is_left(load(max_cost_usd=2, max_tokens=100, max_calls=10), spent)
+
+    assert (left.max_cost_usd, left.max_tokens, left.max_calls) == (0, 0, 0)
+
+
 # ------------------------------------------------------------------------------------------------------------ source
 
 
