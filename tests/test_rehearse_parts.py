@@ -193,7 +193,7 @@ def test_nothing_is_left_where_more_is_spent_than_is_allowed_now():
 
     left = with_what_is_left(load(max_cost_usd=2, max_tokens=100, max_calls=10), spent)
 
-    assert (left.max_cost_usd, left.max_tokens, left.max_calls) == (0, 0, 0)
+    assert (left.max_cost_usd, left.max_tokens, left.max_calls) == (Decimal(0), 0, 0)
 
 
 # ------------------------------------------------------------------------------------------------------------ source
@@ -403,6 +403,16 @@ def test_a_run_whose_first_call_is_refused_is_not_bound_by_the_cpu():
 
     assert bindings_of(run, cpu) == ()
     assert bound_by((), cpu, run.makespan_s) == "nothing: it was over at once"
+
+
+def test_the_use_of_a_limit_is_that_of_its_minutes_and_batches_use_none():
+    calls = seen(sent=90, rpm=100, tpm=300)
+    others = replace(calls, batched=60, batched_tokens=20)
+
+    _, row, other = models_table(observed({MODEL: calls, "other": others}, makespan_s=180.0)).splitlines()
+
+    assert row.split()[6:8] == ["30%", "12%"]
+    assert other.split()[6:8] == ["10%", "10%"]
 
 
 def test_a_model_without_a_call_has_cost_nothing():

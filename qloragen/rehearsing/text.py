@@ -69,8 +69,8 @@ def _row(model: str, observed: Observed) -> tuple[str, ...]:
         f"{cached / prompt if prompt else 0:.0%}",
         f"{completion:,}",
         "unknown" if cost_usd is None else money(cost_usd).removeprefix("$"),
-        _share(seen.sent, seen.rpm, minutes),
-        _share(prompt + completion, seen.tpm, minutes),
+        _share(seen.sent - seen.batched, seen.rpm, minutes),
+        _share(prompt + completion - seen.batched_tokens, seen.tpm, minutes),
         f"{in_flight:.1f} of {seen.max_in_flight}",
     )
 
