@@ -255,6 +255,7 @@ def test_settings_cannot_be_changed_afterwards():
     ("arguments", "sentence"),
     [
         ({"rpm": 0}, "rpm must be 1 or more, not 0 (argument)."),
+        ({"open_articles": 100_001}, "open_articles must be 100000 or less, not 100001 (argument)."),
         ({"max_calls": 2**63}, f"max_calls must be less than {2**63}, not {2**63} (argument)."),
         ({"max_cost_usd": "abc"}, "max_cost_usd must be a number, not 'abc' (argument)."),
         ({"batch_poll_s": "x"}, "batch_poll_s must be a number, not 'x' (argument)."),
@@ -446,9 +447,9 @@ def test_calls_in_flight_are_a_number_or_auto(value):
     assert load(max_concurrency=value).max_concurrency in {"auto", 7}
 
 
-@pytest.mark.parametrize("value", [0, -1, "many", 1.5, True, ""])
+@pytest.mark.parametrize("value", [0, -1, "many", 1.5, True, "", 100_001, "9999999999"])
 def test_nothing_else_is_a_number_of_calls_in_flight(value):
-    with pytest.raises(SettingsError, match=r"max_concurrency.* must be a whole number, 1 or more, or auto"):
+    with pytest.raises(SettingsError, match=r"max_concurrency.* must be a whole number from 1 to 100,000, or auto"):
         load(max_concurrency=value)
 
 

@@ -77,7 +77,7 @@ def test_the_table_has_a_row_for_each_combination_and_marks_the_fastest():
 @pytest.mark.parametrize(
     ("variable", "options", "said"),
     [
-        ("QLORAGEN_MAX_CONCURRENCY", [], "max_concurrency must be a whole number, 1 or more, or auto, not '0'"),
+        ("QLORAGEN_MAX_CONCURRENCY", [], "max_concurrency must be a whole number from 1 to 100,000, or auto, not '0'"),
         ("QLORAGEN_TPM", ["--plot", "nowhere/plot"], "there is no folder nowhere"),
     ],
 )

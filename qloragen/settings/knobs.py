@@ -16,7 +16,7 @@ from ..logs import redact, without_secrets
 from ..thresholds import Thresholds
 from ..types import ClassifierName, ClassifyReads, InputMode, Stage
 from .layers import below_environment
-from .model import Concurrency, Count, ModelLimits, ModelSettings, Name, StructureChoice, Usd
+from .model import AtOnce, Concurrency, Count, ModelLimits, ModelSettings, Name, StructureChoice, Usd
 
 
 def _web_address(url: str) -> str:
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     max_concurrency: Concurrency = Field(
         "auto", description="Calls in flight per model; auto finds out how many are worth it"
     )
-    auto_max_concurrency: Count = Field(512, description="Most calls in flight per model that auto goes up to")
+    auto_max_concurrency: AtOnce = Field(512, description="Most calls in flight per model that auto goes up to")
     rpm: Count | None = Field(None, description="Requests per minute per model; unset: as the server announces")
     tpm: Count | None = Field(
         None, description="Tokens per minute per model, prompt and completion; unset: as the server announces"
@@ -210,7 +210,7 @@ class Settings(BaseSettings):
         False,  # noqa: FBT003 - pydantic's way to say a default
         description="Let the provider store calls, and adopt after a crash what it had finished; it keeps your texts",
     )
-    open_articles: Count | None = Field(
+    open_articles: AtOnce | None = Field(
         None, description="Articles worked on at once; unset: what keeps both models' calls in flight; in batches 7,500"
     )
     flex: bool = Field(

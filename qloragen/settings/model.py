@@ -9,7 +9,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..types import Structure
 
+_MOST_AT_ONCE = 100_000
+"""Calls in flight, and articles that are worked on: each is a task, and more would fill the memory before they help."""
 Count = Annotated[int, Field(ge=1, lt=2**63)]
+AtOnce = Annotated[int, Field(ge=1, le=_MOST_AT_ONCE)]
 Name = Annotated[str, Field(min_length=1)]
 StructureChoice = Literal["auto", Structure]
 Usd = Annotated[Decimal, Field(ge=0)]
@@ -27,11 +30,11 @@ Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
 
 def _concurrency(value: object) -> object:
     """Take whole numbers, also as text, and `auto`; said here for one message in place of a union's two."""
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_AT_ONCE):
         return value
-    if isinstance(value, str) and value.strip().isdecimal() and int(value) >= 1:
+    if isinstance(value, str) and value.strip().isdecimal() and 1 <= int(value) <= _MOST_AT_ONCE:
         return int(value)
-    raise ValueError("must be a whole number, 1 or more, or auto")
+    raise ValueError(f"must be a whole number from 1 to {_MOST_AT_ONCE:,}, or auto")
 
 
 Concurrency = Annotated[int | Literal["auto"], BeforeValidator(_concurrency)]

@@ -33,6 +33,7 @@ from .dealing import dealt
 from .known import Known, KnownCalls
 from .loop import TimerLoop
 from .player import ArticlePart, CellPart, Player
+from .recording import refuse_batches
 from .shapes import ArticleShape, CellShape, Shapes
 
 
@@ -49,8 +50,7 @@ def play(
         SettingsError: The settings cannot be used, or ask for batches, which have no outline.
         SetupError: The prompt pack cannot be used, or the sample is empty.
     """
-    if settings.batch:
-        raise SettingsError("Batches are rehearsed by the whole pipeline alone: rehearse fewer articles, or no batch.")
+    refuse_batches(settings)
     if not shapes.articles:
         raise SettingsError("A sample without articles says nothing about others: rehearse some that can be read.")
     with asyncio.Runner(loop_factory=TimerLoop) as runner:

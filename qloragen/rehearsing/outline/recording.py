@@ -32,12 +32,21 @@ def shapes_of(
         SettingsError: The settings cannot be used, or ask for batches, which have no outline.
         SetupError: As for `Session`.
     """
-    if settings.batch:
-        raise SettingsError("Batches are rehearsed by the whole pipeline alone: rehearse fewer articles, or no batch.")
+    refuse_batches(settings)
     recording = Recording()
     smooth = replace(simulation, faults=(), outages=())
     seen = whole.play(articles, _unbounded(settings), smooth, observer=recording, watch=watch)
     return recording.shapes(seen)
+
+
+def refuse_batches(settings: Settings) -> None:
+    """Check that no batches are asked for: what comes of them is no matter of calls.
+
+    Raises:
+        SettingsError: They are.
+    """
+    if settings.batch:
+        raise SettingsError("Batches are rehearsed by the whole pipeline alone: rehearse fewer articles, or no batch.")
 
 
 def _unbounded(settings: Settings) -> Settings:
