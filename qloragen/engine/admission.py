@@ -38,6 +38,8 @@ Prepare = Callable[[Call | None], Call]
 """Makes the call for a request, given the one that it made before, if there was something to wait for."""
 
 _MOST_LEFT = 100
+_LONGEST = (Bound.PAUSED, Bound.RPM, Bound.TPM, Bound.CAPACITY)
+"""What keeps a call that waits longest for the gate, for requests, for tokens, or for room at its tier."""
 _ROUNDING_S = 1e-9
 """Times nearer than this are the same."""
 
@@ -251,10 +253,10 @@ class Admission:
             return wait_s
         waiter.call = call = waiter.prepare(waiter.call)
         now_s = self._now_s()
-        gate_s, limits_s = self._gate.wait_s(now_s), self.limits.wait_s(call.tokens)
         room_in_s = self._capacity.wait_s(now_s) if call.tier == FLEX else 0.0
-        if (wait_s := max(gate_s, limits_s, room_in_s)) > 0:
-            self._keeps = self._longest(call, gate_s, limits_s, room_in_s)
+        waits_s = (self._gate.wait_s(now_s), *self.limits.waits_s(call.tokens), room_in_s)
+        if (wait_s := max(waits_s)) > 0:
+            self._keeps = _LONGEST[waits_s.index(wait_s)]
             self._budget.postpone(self._model, self.look)  # who could not go in any case keeps nobody from the money
             return wait_s
         worst = call.bound(self._price) if self._budget.binds(self._model) else NOTHING
@@ -262,14 +264,6 @@ class Admission:
             self._keeps = Bound.BUDGET
             return inf
         return self._take(call, worst, now_s)
-
-    def _longest(self, call: Call, gate_s: float, limits_s: float, room_in_s: float) -> Bound:
-        """Return which of these waits is the longest."""
-        if gate_s >= max(limits_s, room_in_s):
-            return Bound.PAUSED
-        if room_in_s > limits_s:
-            return Bound.CAPACITY
-        return Bound.RPM if self.limits.requests_bind(call.tokens) else Bound.TPM
 
     def _note(self) -> None:
         """Keep account of what the head of the queue waits for; where nobody waits, of whether there is a slot."""

@@ -131,7 +131,9 @@ class Caps:
             known.learn(completion_tokens)
 
     def _group(self, name: str) -> _Group:
-        known = self._groups.setdefault(name, _Group())
+        known = self._groups.get(name)
+        if known is None:
+            known = self._groups[name] = _Group()
         self._groups.move_to_end(name)
         if len(self._groups) > _GROUPS:
             self._groups.popitem(last=False)

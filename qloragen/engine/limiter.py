@@ -91,5 +91,6 @@ class Bucket(AsyncLimiter):
         """Let out what has run out since the last look: what aiolimiter does, with one look at the clock for four."""
         now_s = asyncio.get_running_loop().time()
         if self._level:
-            self._level = max(0.0, self._level - (now_s - self._last_check) * self._rate_per_sec)
+            level = self._level - (now_s - self._last_check) * self._rate_per_sec
+            self._level = level if level > 0.0 else 0.0  # noqa: FURB136 - it is done several times a call
         self._last_check = now_s

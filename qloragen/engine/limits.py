@@ -147,13 +147,9 @@ class Limits:
         """Whether the user has given both limits, so that nothing has to be found out."""
         return self._requests.given is not None and self._tokens.given is not None
 
-    def wait_s(self, tokens: int) -> float:
-        """Return how long a request of `tokens` has to wait; 0 when it can be taken now."""
-        return max(self._requests.wait_s(1), self._tokens.wait_s(tokens))
-
-    def requests_bind(self, tokens: int) -> bool:
-        """Tell whether it is the limit on requests, and not the one on tokens, that a request of `tokens` waits for."""
-        return self._requests.wait_s(1) >= self._tokens.wait_s(tokens)
+    def waits_s(self, tokens: int) -> tuple[float, float]:
+        """Return how long a request of `tokens` has to wait for requests, and for tokens; 0 when there are enough."""
+        return self._requests.wait_s(1), self._tokens.wait_s(tokens)
 
     def take(self, tokens: int) -> Share:
         """Take one request and `tokens`."""
