@@ -10,7 +10,7 @@ from qloragen.simulator.limits import Bucket
 
 def limited(tokens: Iterable[int], *, rpm: float, tpm: float, burst_s: float) -> list[float]:
     """Return when the server's own buckets, full at the start, let in each request at the earliest, in order."""
-    requests, volume, now_s = Bucket(rpm, burst_s), Bucket(tpm, burst_s), 0.0
+    requests, volume, now_s = Bucket("requests", rpm, burst_s), Bucket("tokens", tpm, burst_s), 0.0
     starts: list[float] = []
     for amount in tokens:
         now_s += max(requests.wait_s(1, now_s), volume.wait_s(amount, now_s))

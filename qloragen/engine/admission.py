@@ -100,9 +100,7 @@ class Admission:
         """What has kept the head of the queue waiting, and for how long."""
         self._keeps = Bound.IDLE
         """What keeps the head of the queue waiting since it was looked at last."""
-        self._gate = recovery.gate
-        self._capacity = recovery.capacity
-        self._ramp = recovery.ramp
+        self._gate, self._capacity, self._ramp = recovery.gate, recovery.capacity, recovery.ramp
         self._model = model
         self._price = price
         self._budget = budget
@@ -117,6 +115,8 @@ class Admission:
         self._head: _Waiter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._looking = False
+        self._sleeps: object = None
+        """Where the head of the queue waits for requests: the state of these; else None."""
         halt.told.append(self.look)
 
     def __repr__(self) -> str:
@@ -176,7 +176,8 @@ class Admission:
         self._ramp.ended(ticket.sent_at_s)
         self.in_flight -= 1
         self._budget.settle(self._model, ticket.worst, ticket.spent)
-        self.look()
+        if self._sleeps != self.limits.requests_state or self._gate.cause is not None:
+            self.look()  # else it is neither for the slot nor for the money that the head of the queue waits
 
     def look(self) -> None:
         """Admit everyone who can be admitted now; to be called when anything has changed."""
@@ -191,6 +192,8 @@ class Admission:
             self._head, wait_s = None, inf
         self._look_in(wait_s)
         self._note()
+        waits_for_requests = self._head is not None and self._keeps is Bound.RPM
+        self._sleeps = self.limits.requests_state if waits_for_requests else None
         self._looking = False
 
     def _look_in(self, wait_s: float) -> None:

@@ -61,6 +61,8 @@ def duration_s(text: str | None) -> float | None:
         return None
     if not text[-1:].isalpha() and (bare := _number(text)) is not None:
         return max(0.0, bare)
+    if single := _PART.fullmatch(text):
+        return float(single[1]) * _SECONDS[single[2]]
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         return None

@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
 
@@ -25,21 +26,30 @@ _NOTHING_S = 1e-9
 
 
 class Bucket(AsyncLimiter):
-    """A leaky bucket that can be corrected afterwards, and asked instead of awaited.
+    """A leaky bucket that can be corrected afterwards, and asked instead of awaited, in one event loop.
 
     Builds on aiolimiter's `_level`, `_last_check` and `_rate_per_sec` (pinned below 1.4): it has no refund, no debt and
     no way to take without awaiting.
     """
 
-    __slots__ = ("burst_s", "corrected", "per_minute")
+    __slots__ = ("_clock", "burst_s", "corrected", "per_minute", "settlements")
 
     def __init__(self, per_minute: float, burst_s: float = BURST_S) -> None:
         capacity = max(1.0, per_minute / 60 * burst_s)
         super().__init__(capacity, capacity * 60 / per_minute)
         self.per_minute = per_minute
         self.burst_s = burst_s
+        self._clock: Callable[[], float] | None = None
+        """That of the event loop, which it is asked for once: Python 3.11 asks the system for it each time."""
         self.corrected = 0.0
         """Sum of all corrections by what the server said."""
+        self.settlements = 0
+        """How often the level was changed by more than taking and time."""
+
+    @property
+    def looked_at_s(self) -> float:
+        """When it was looked at last, in seconds of the event loop's clock."""
+        return self._last_check
 
     @property
     def level(self) -> float:
@@ -73,6 +83,7 @@ class Bucket(AsyncLimiter):
         if self._level or difference > 0:
             self._leak()
             self._level = max(0.0, self._level + difference)
+            self.settlements += 1
 
     def correct(self, difference: float) -> None:
         """Settle to what the server counts, and remember that it was done."""
@@ -89,7 +100,9 @@ class Bucket(AsyncLimiter):
 
     def _leak(self) -> None:
         """Let out what has run out since the last look: what aiolimiter does, with one look at the clock for four."""
-        now_s = asyncio.get_running_loop().time()
+        if self._clock is None:
+            self._clock = asyncio.get_running_loop().time
+        now_s = self._clock()
         if self._level:
             level = self._level - (now_s - self._last_check) * self._rate_per_sec
             self._level = level if level > 0.0 else 0.0  # noqa: FURB136 - it is done several times a call

@@ -9,7 +9,6 @@ Without such a count, a call is settled to its real usage.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -71,8 +70,8 @@ class _Limit:
         weighed = amount * self.weight.value
         before, level = bucket.take(weighed)
         self.total += amount
-        now_s = asyncio.get_running_loop().time()  # anyio knows no clock in the callback of a timer
-        return _Taken(now_s, amount, weighed, level, bucket.corrected, self.total, before < _NEARLY_EMPTY * weighed)
+        alone = before < _NEARLY_EMPTY * weighed
+        return _Taken(bucket.looked_at_s, amount, weighed, level, bucket.corrected, self.total, alone)
 
     def settle(self, taken: _Taken | None, used: float) -> None:
         if self.bucket is not None and taken is not None:
@@ -93,7 +92,7 @@ class _Limit:
             return
         uncounted = taken.weighed if refused and self.kind == "tokens" else 0.0
         missing = counted - (taken.level - uncounted) - (bucket.corrected - taken.corrected)
-        if abs(missing) > max(taken.weighed, _CHANCE * bucket.max_rate):
+        if abs(missing) > taken.weighed and abs(missing) > _CHANCE * bucket.max_rate:
             bucket.correct(missing)
         if self.kind == "tokens" and not refused:
             sight = Sight(taken.time_s, taken.amount, taken.total, counted, taken.alone)
@@ -150,6 +149,12 @@ class Limits:
     def waits_s(self, tokens: int) -> tuple[float, float]:
         """Return how long a request of `tokens` has to wait for requests, and for tokens; 0 when there are enough."""
         return self._requests.wait_s(1), self._tokens.wait_s(tokens)
+
+    @property
+    def requests_state(self) -> tuple[Bucket | None, int]:
+        """What stays the same as long as requests come free by time alone."""
+        bucket = self._requests.bucket
+        return bucket, 0 if bucket is None else bucket.settlements
 
     def take(self, tokens: int) -> Share:
         """Take one request and `tokens`."""

@@ -117,7 +117,7 @@ class Estimator:
     def learn(self, body: Makeup | int, *, estimated: int, actual: int, key: str | None = None) -> None:
         """Take in one reply's usage; a reply that reports none (0) teaches nothing."""
         made_up = _made_up(body)
-        if actual <= 0 or sum(made_up) == 0:
+        if actual <= 0 or not any(made_up):
             return
         self.calls += 1
         self._error_sum += abs(estimated - actual) / actual
@@ -149,7 +149,8 @@ class Estimator:
 
     def _expected(self, body: Makeup) -> float:
         a, b, c, d = self._weights
-        return a * body.letters + b * body.digits + c * body.signs + d * body.beyond
+        letters, digits, signs, beyond = body
+        return a * letters + b * digits + c * signs + d * beyond
 
     def _filter(self, body: Makeup, actual: int, replies: int) -> None:
         """Update the weights and their covariance with the tokens a byte of one body, the last of some `replies`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SPAN_S = 2.0
 """Least time between two replies that are compared: calls that overtake one another should matter little."""
@@ -11,8 +11,7 @@ _GAIN_ALONE = 0.05
 _LIGHTEST, _HEAVIEST = 0.1, 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """What the server counted in front of one call, the call included."""
 
     time_s: float

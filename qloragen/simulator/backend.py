@@ -18,6 +18,7 @@ from .effects import Json
 from .faults import Endpoint
 from .ledger import Ledger
 from .plan import Plan
+from .prompts import cap_tokens
 from .service import Answering, Arrival, Reading, answer_chat, own_headers, refused, serve
 from .settings import Simulation
 from .tiers import Service, service_of
@@ -87,7 +88,7 @@ class Backend:
         body, model = asked.body, asked.body["model"]
         in_flight = self._ledger.in_flight(model) + 1
         service = _SERVICES.get(arrival.endpoint) or service_of(body, deployment.model.flex, arrival.draws)
-        return Reading(arrival, body, model, deployment, asked.prompt, in_flight, call, service)
+        return Reading(arrival, body, model, deployment, cap_tokens(body), asked.prompt, in_flight, call, service)
 
     def _announced(self, model: object, now_s: float) -> dict[str, str]:
         """Return what is known of the limits of a model, if it is one."""

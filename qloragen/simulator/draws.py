@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import cache
 from hashlib import blake2b
 from statistics import NormalDist
 
@@ -16,9 +17,19 @@ _WORDS = struct.Struct("<6Q")
 _SCALE = 2.0**-64
 
 
+_DRAWING = blake2b(digest_size=_WORDS.size)
+
+
 def identify(body: bytes, seed: int) -> bytes:
     """Return 8 bytes that stand for a body under this seed."""
-    return blake2b(body, digest_size=8, salt=seed.to_bytes(16, "little", signed=True)).digest()
+    hashing = _identifying(seed).copy()
+    hashing.update(body)
+    return hashing.digest()
+
+
+@cache
+def _identifying(seed: int) -> blake2b:
+    return blake2b(digest_size=8, salt=seed.to_bytes(16, "little", signed=True))
 
 
 class Draws:
@@ -27,8 +38,9 @@ class Draws:
     __slots__ = ("fault", "first", "sticky", "tier", "token")
 
     def __init__(self, identity: bytes, nth: int) -> None:
-        words = blake2b(identity + nth.to_bytes(8, "little"), digest_size=48).digest()
-        first, token, fault, tier, *_ = _WORDS.unpack(words)
+        hashing = _DRAWING.copy()
+        hashing.update(identity + nth.to_bytes(8, "little"))
+        first, token, fault, tier, _, _ = _WORDS.unpack(hashing.digest())
         self.first = (first + 0.5) * _SCALE
         """For the time to first token."""
         self.token = (token + 0.5) * _SCALE

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from operator import add, sub
-from typing import TypeVar
 
 from ..types import Usage
 from .draws import Repetitions
 from .plan import Plan
 
 _NOTHING = Usage()
-_Key = TypeVar("_Key")
+_APART = frozenset({"files", "batches"})
+"""Endpoints whose calls are for no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,128 +73,146 @@ def _shown(counts: Counts) -> dict[str, object]:
     return {**found, "billed": counts.billed._asdict(), "undelivered": counts.undelivered._asdict()}
 
 
-class Account:
-    """The running counts of one model, or of all."""
+class _Flight:
+    """How many calls are in flight, of all that are counted together."""
 
-    __slots__ = ("_billed", "_calls", "_outcomes", "_peak", "_undelivered", "in_flight")
+    __slots__ = ("now", "peak")
 
     def __init__(self) -> None:
-        self.in_flight = 0
-        self._calls = 0
-        self._peak = 0
-        self._outcomes: Counter[str] = Counter()
-        self._billed = [0] * len(_NOTHING)
-        self._undelivered = [0] * len(_NOTHING)
+        self.now = self.peak = 0
+
+    def begin(self) -> None:
+        """Count a call that has come."""
+        self.now += 1
+        self.peak = max(self.peak, self.now)
+
+
+class _Account:
+    """The running counts of one model at one tier, or of whatever else is counted apart."""
+
+    __slots__ = ("billed", "calls", "flights", "outcomes", "undelivered")
+
+    def __init__(self, *flights: _Flight) -> None:
+        self.flights = flights
+        """Of all that its calls are counted with; all else of these is the sum of accounts."""
+        self.calls = 0
+        self.outcomes: Counter[str] = Counter()
+        self.billed: Iterable[int] = _NOTHING
+        self.undelivered: Iterable[int] = _NOTHING
         """Both as `Usage`, field by field: sums are made of every call."""
 
     def begin(self) -> None:
         """Count a call that has come."""
-        self._calls += 1
-        self.in_flight += 1
-        self._peak = max(self._peak, self.in_flight)
+        self.calls += 1
+        for flight in self.flights:
+            flight.begin()
 
     def end(self, outcome: str, usage: Usage | None, *, delivered: bool) -> None:
         """Count what became of a call."""
-        self.in_flight -= 1
-        self._outcomes[outcome] += 1
-        if usage is None:
-            return
-        _add(self._billed, usage)
-        if not delivered:
-            _add(self._undelivered, usage)
+        for flight in self.flights:
+            flight.now -= 1
+        self._count(outcome, usage, delivered=delivered)
 
     def note(self, outcome: str, usage: Usage | None) -> None:
         """Count a call that is answered at once, and of which nothing has been delivered yet."""
-        self._calls += 1
-        self.in_flight += 1
-        self.end(outcome, usage, delivered=False)
+        self.calls += 1
+        self._count(outcome, usage, delivered=False)
 
     def deliver(self, usage: Usage) -> None:
         """Count as delivered what was not until now."""
-        self._undelivered = list(map(sub, self._undelivered, usage))
+        self.undelivered = _sum(self.undelivered, usage, sub)
 
-    def counts(self) -> Counts:
-        """Return the counts until now."""
-        outcomes = dict(self._outcomes.most_common())
-        billed, undelivered = Usage(*self._billed), Usage(*self._undelivered)
-        return Counts(self._calls, outcomes, billed, undelivered, self.in_flight, self._peak)
+    def _count(self, outcome: str, usage: Usage | None, *, delivered: bool) -> None:
+        self.outcomes[outcome] += 1
+        if usage is None:
+            return
+        self.billed = _sum(self.billed, usage)
+        if not delivered:
+            self.undelivered = _sum(self.undelivered, usage)
 
 
-def _add(sums: list[int], usage: Usage) -> None:
-    sums[:] = map(add, sums, usage)
+def _sum(sums: Iterable[int], usage: Iterable[int], how: Callable[[int, int], int] = add) -> tuple[int, ...]:
+    return tuple(map(how, sums, usage))
+
+
+def _together(flight: _Flight, accounts: Iterable[_Account]) -> Counts:
+    """Return the counts until now of all accounts whose calls are on this flight."""
+    calls, outcomes = 0, Counter[str]()
+    billed: Iterable[int] = _NOTHING
+    undelivered: Iterable[int] = _NOTHING
+    for account in accounts:
+        calls += account.calls
+        outcomes += account.outcomes
+        billed, undelivered = _sum(billed, account.billed), _sum(undelivered, account.undelivered)
+    shown = dict(outcomes.most_common())
+    return Counts(calls, shown, Usage(*billed), Usage(*undelivered), flight.now, flight.peak)
 
 
 class Ledger:
     """All accounts."""
 
     def __init__(self, remembered_calls: int) -> None:
-        self._total = Account()
-        self._models: dict[str, Account] = {}
-        self._services: dict[tuple[str, str], Account] = {}
-        self._endpoints: dict[str, Account] = {}
-        self._together: dict[tuple[str, str], tuple[Account, ...]] = {}
-        """By service and model: all accounts that such a plan is on."""
+        self._flight = _Flight()
+        """Of all calls but those to files and batches."""
+        self._unknown = _Account(self._flight)
+        """Calls that did not get to say which model they are for."""
+        self._models: dict[str, _Flight] = {}
+        self._services: dict[tuple[str, str], _Account] = {}
+        """By service and model."""
+        self._endpoints: dict[str, _Account] = {}
         self._answered = Repetitions(remembered_calls)
         self._duplicates = 0
 
     def in_flight(self, model: str) -> int:
         """Return the calls to a model that are not yet answered."""
-        account = self._models.get(model)
-        return 0 if account is None else account.in_flight
+        flight = self._models.get(model)
+        return 0 if flight is None else flight.now
 
     def begin(self, plan: Plan) -> None:
         """Count a call that has come."""
-        for account in self._accounts(plan):
-            account.begin()
+        self._account(plan).begin()
 
     def end(self, plan: Plan, outcome: str, *, delivered: bool) -> None:
         """Count what became of a call."""
-        for account in self._accounts(plan):
-            account.end(outcome, plan.usage, delivered=delivered)
+        self._account(plan).end(outcome, plan.usage, delivered=delivered)
         self._compare(plan, outcome)
 
     def note(self, plan: Plan) -> None:
         """Count a request out of a batch."""
-        for account in self._accounts(plan):
-            account.note(plan.outcome, plan.usage)
+        self._account(plan).note(plan.outcome, plan.usage)
         self._compare(plan, plan.outcome)
 
     def deliver(self, model: str, usage: Usage) -> None:
         """Count as delivered what requests out of batches have cost."""
-        for account in (self._total, self._models[model], self._services["batch", model]):
-            account.deliver(usage)
+        self._services["batch", model].deliver(usage)
 
     def _compare(self, plan: Plan, outcome: str) -> None:
         """Count a good answer to a body that had got one before."""
         if outcome == "answered" and plan.identity and self._answered.count(plan.identity):
             self._duplicates += 1
 
-    def _accounts(self, plan: Plan) -> tuple[Account, ...]:
-        """Return all accounts that a plan is on."""
-        if plan.endpoint in {"files", "batches"}:
-            return (_opened(self._endpoints, plan.endpoint),)
+    def _account(self, plan: Plan) -> _Account:
+        """Return the account that a plan is on, which is opened if need be."""
+        if plan.endpoint in _APART:
+            return self._endpoints.setdefault(plan.endpoint, _Account(_Flight()))
         if plan.model is None:
-            return (self._total,)
+            return self._unknown
         service = plan.service, plan.model
-        accounts = self._together.get(service)
-        if accounts is None:
-            accounts = self._total, _opened(self._models, plan.model), _opened(self._services, service)
-            self._together[service] = accounts
-        return accounts
+        found = self._services.get(service)
+        if found is None:
+            flights = self._flight, self._models.setdefault(plan.model, _Flight()), _Flight()
+            found = self._services[service] = _Account(*flights)
+        return found
 
     def statistics(self) -> Statistics:
         """Return what was seen until now."""
-        models = {name: account.counts() for name, account in self._models.items()}
+        total = _together(self._flight, [self._unknown, *self._services.values()])
+        models = {
+            name: _together(flight, [one for (_, model), one in self._services.items() if model == name])
+            for name, flight in self._models.items()
+        }
         services: dict[str, dict[str, Counts]] = {}
         for (service, name), account in self._services.items():
-            services.setdefault(service, {})[name] = account.counts()
-        endpoints = {name: account.counts() for name, account in self._endpoints.items()}
-        return Statistics(self._total.counts(), models, self._duplicates, services, endpoints)
-
-
-def _opened(accounts: dict[_Key, Account], key: _Key) -> Account:
-    """Return an account, which is opened if need be."""
-    found = accounts.get(key)
-    if found is None:
-        found = accounts[key] = Account()
-    return found
+            services.setdefault(service, {})[name] = _together(account.flights[-1], [account])
+        endpoints = {name: _together(account.flights[-1], [account]) for name, account in self._endpoints.items()}
+        return Statistics(total, models, self._duplicates, services, endpoints)

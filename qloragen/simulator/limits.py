@@ -29,9 +29,11 @@ _SLACK = 1e-9
 class Bucket:
     """One token bucket; `limit` is per minute."""
 
-    __slots__ = ("_at_s", "_level", "capacity", "limit", "rate")
+    __slots__ = ("_at_s", "_level", "_names", "_shown", "capacity", "limit", "rate")
 
-    def __init__(self, limit: float, burst_s: float) -> None:
+    def __init__(self, kind: str, limit: float, burst_s: float) -> None:
+        self._names = tuple(f"x-ratelimit-{what}-{kind}" for what in ("limit", "remaining", "reset"))
+        self._shown = str(int(limit))
         self.limit = limit
         self.rate = limit / 60
         """Per second."""
@@ -59,6 +61,14 @@ class Bucket:
         """Take `amount`, but never more than fills the bucket."""
         self._level = max(self._level, min(self.capacity, self._level + amount))
 
+    def announce(self, headers: dict[str, str], now_s: float) -> None:
+        """Put what a reply says of it into its headers."""
+        level = self.level(now_s)
+        for_limit, for_remaining, for_reset = self._names
+        headers[for_limit] = self._shown
+        headers[for_remaining] = str(max(0, int(self.limit - level)))
+        headers[for_reset] = duration(level / self.rate)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -78,8 +88,8 @@ class ServerLimits:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._requests = Bucket(limits.rpm, limits.burst_s) if limits.rpm else None
-        self._tokens = Bucket(limits.tpm, limits.burst_s) if limits.tpm else None
+        self._requests = Bucket("requests", limits.rpm, limits.burst_s) if limits.rpm else None
+        self._tokens = Bucket("tokens", limits.tpm, limits.burst_s) if limits.tpm else None
 
     def admit(self, characters: int, cap_tokens: int | None, now_s: float) -> Rejection | None:
         """Charge a call of so many characters and this cap, or say what it ran into."""
@@ -125,18 +135,11 @@ class ServerLimits:
         found: dict[str, str] = {}
         if self._limits.announced:
             if self._requests:
-                _announce(found, "requests", self._requests, now_s)
+                self._requests.announce(found, now_s)
             if self._tokens:
-                _announce(found, "tokens", self._tokens, now_s)
+                self._tokens.announce(found, now_s)
         return found
 
     def retry_after(self, rejection: Rejection) -> dict[str, str]:
         """Return the headers of a 429; none for a call that can never be let in."""
         return retry_after(rejection.wait_s) if self._limits.retry_after else {}
-
-
-def _announce(found: dict[str, str], name: str, bucket: Bucket, now_s: float) -> None:
-    level = bucket.level(now_s)
-    found[f"x-ratelimit-limit-{name}"] = str(int(bucket.limit))
-    found[f"x-ratelimit-remaining-{name}"] = str(max(0, int(bucket.limit - level)))
-    found[f"x-ratelimit-reset-{name}"] = duration(level / bucket.rate)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import orjson
 
@@ -23,13 +23,8 @@ Breakpoint = tuple[int, float | None]
 """The segment after which a call writes to the cache, and for how many seconds, if it says so."""
 
 
-class End(NamedTuple):
-    """The end of a segment."""
-
-    key: Hashable
-    """Stands for all of the prompt up to there."""
-    tokens: int
-    """Up to there."""
+End = tuple[Hashable, int]
+"""The end of a segment: what stands for all of the prompt up to there, and its tokens."""
 
 
 class Measured(Protocol):
@@ -99,7 +94,7 @@ class Prompt:
             running.update(segment)
             last = number == len(self.segments)
             size = self.tokens if last else min(self.tokens, size + count_bytes(segment))
-            found.append(End(running.copy().digest(), size))
+            found.append((running.copy().digest(), size))
         return tuple(found)
 
     @cached_property

@@ -71,13 +71,18 @@ def reply_to(
     body: Json, index: int, generated: Generated, usage: Usage, *, service: str, reports_writes: bool, created_s: int
 ) -> Json:
     """Return the chat completion for a request."""
-    choice = {"index": 0, "message": _message(generated.answer, index), "finish_reason": generated.finish_reason}
+    choice = {
+        "index": 0,
+        "message": _message(generated.answer, index),
+        "finish_reason": generated.finish_reason,
+        "logprobs": None,
+    }
     return {
         "id": f"chatcmpl-{index}",
         "object": "chat.completion",
         "created": created_s,
         "model": body["model"],
-        "choices": [{**choice, "logprobs": None}],
+        "choices": [choice],
         "usage": _usage(usage, reports_writes=reports_writes),
         "service_tier": service,
     }

@@ -21,7 +21,7 @@ from .draws import Draws
 from .effects import Effect, Json, Wire
 from .faults import Endpoint, Fault, struck
 from .plan import Plan, travel_s
-from .prompts import Measured, cap_tokens
+from .prompts import Measured
 from .refusals import Refusal, error_body
 from .replies import CREATED, Generated, altered, generate, reply_to
 from .requests import refused_by_name, structured
@@ -57,6 +57,8 @@ class Reading(NamedTuple):
     body: Json
     model: str
     deployment: Deployment
+    cap_tokens: int | None
+    """Most completion tokens; None when the call has no cap."""
     prompt: Measured
     in_flight: int
     """Calls to this model, this one included."""
@@ -80,7 +82,7 @@ def serve(
     headers.update(reading.deployment.limits.headers(reading.arrival.now_s))
     if refusal is not None:
         return refused_reading(reading, refusal, headers)
-    fault = scripted or _struck(reading, faults)
+    fault = scripted or (_struck(reading, faults) if faults else None)
     if fault is None or _spared(fault.does, reading.body):
         return answering(reading, "answered", _WELL, headers)
     if without_answer(fault.does):
@@ -120,7 +122,7 @@ def _admit(reading: Reading) -> Refusal | None:
     if most is not None and reading.in_flight > most:
         limits.punish(reading.arrival.now_s)
         return refusals.too_many(most)
-    rejection = limits.admit(reading.prompt.characters, cap_tokens(reading.body), reading.arrival.now_s)
+    rejection = limits.admit(reading.prompt.characters, reading.cap_tokens, reading.arrival.now_s)
     if rejection is None:
         return refused_by_tier(reading.body, reading.deployment.model.flex, reading.arrival.draws)
     return refusals.rate_limited(reading.model, rejection, limits.retry_after(rejection))
@@ -135,7 +137,7 @@ def refused_reading(reading: Reading, refusal: Refusal, headers: dict[str, str])
 def overlong(reading: Reading) -> Refusal | None:
     """Return what is said of a prompt that does not fit into the context window with its cap."""
     limit = reading.deployment.model.context_tokens
-    cap = cap_tokens(reading.body) or 0
+    cap = reading.cap_tokens or 0
     if limit is None or reading.prompt.tokens + cap <= limit:
         return None
     return refusals.too_long(limit, reading.prompt.tokens, cap)
@@ -202,8 +204,7 @@ def answer_chat(
     turn = served(reading, generated.completion_tokens)
     seconds = turn.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
-    prompt = used(reading, turn.start_s, answered_s)
-    usage = Usage(*prompt[:3], generated.completion_tokens, generated.reasoning_tokens)
+    usage = used(reading, turn.start_s, answered_s, generated.completion_tokens, generated.reasoning_tokens)
     reply = _reply(reading, generated, usage, effect)
     plan = answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
     if reading.body.get("store") and arrival.endpoint == "chat":
@@ -255,19 +256,20 @@ def served(reading: Reading, tokens: int) -> Served:
 
 def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     body = reading.body
-    said = altered(answer, effect, structured=structured(body))
-    model = reading.deployment.model
+    said = answer if effect is _WELL else altered(answer, effect, structured=structured(body))
+    model, cap = reading.deployment.model, reading.cap_tokens
     thinks = 0 if body.get("reasoning_effort") == "none" else model.reasoning_tokens
-    cap = cap_tokens(body)
     return generate(said, cap_tokens=cap, reasoning_tokens=thinks, verbosity=model.verbosity, effect=effect)
 
 
-def used(reading: Reading, start_s: float, answered_s: float) -> Usage:
-    """Return what the prompt of a call is billed for, with what is read from the cache and written to it."""
+def used(
+    reading: Reading, start_s: float, answered_s: float, completion_tokens: int = 0, reasoning_tokens: int = 0
+) -> Usage:
+    """Return what a call is billed for, with what is read from the cache and written to it."""
     cache, cached = reading.deployment.cache, Cached(0, 0)
     if cache is not None and reading.arrival.endpoint != "batched":
         cached = cache.use(reading.prompt, start_s=start_s, answered_s=answered_s)
-    return Usage(reading.prompt.tokens, cached.read_tokens, cached.written_tokens)
+    return Usage(reading.prompt.tokens, *cached, completion_tokens, reasoning_tokens)
 
 
 def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:

@@ -101,7 +101,7 @@ class _Prompt:
     @property
     def ends(self) -> Sequence[End]:
         copy = self.copy
-        return [End(key if common else (key, copy), tokens) for key, tokens, common in self.form.ends]
+        return [(key if common else (key, copy), tokens) for key, tokens, common in self.form.ends]
 
     @property
     def blocks(self) -> Sequence[Hashable]:
@@ -123,7 +123,7 @@ class _Prefixes:
         """Take in all calls of one article."""
         seen = set[Hashable]()
         for prompt in article:
-            keys = [*(end.key for end in prompt.ends), *prompt.blocks]
+            keys = [*(key for key, _ in prompt.ends), *prompt.blocks]
             self.calls.update(keys)
             seen.update(keys)
         self.articles.update(seen)

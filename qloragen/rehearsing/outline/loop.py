@@ -182,6 +182,6 @@ class TimerLoop(asyncio.AbstractEventLoop):
             heappop(timers)
         if not timers:
             raise RuntimeError("deadlock: every task waits, and no timer will wake one")
-        self._now_s = max(self._now_s, timers[0][0]) + _TURN_S
-        while timers and timers[0][0] <= self._now_s:
+        now_s = self._now_s = max(self._now_s, timers[0][0]) + _TURN_S
+        while timers and timers[0][0] <= now_s:
             self._ready.append(heappop(timers)[2])

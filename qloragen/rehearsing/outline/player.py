@@ -23,6 +23,7 @@ from .known import OBJECT, TEXT, Known, Playing, playing
 _TURNS = 3
 """Turns of the loop that it takes to read an article: so the first ones do not come in one and the same moment, before
 any reply says what the limits are."""
+_ZERO = Decimal(0)
 _WELL = frozenset({"stop", "tool_calls"})
 
 
@@ -67,7 +68,7 @@ class Player:
     def cost_usd(self) -> Decimal | None:
         """What all calls have cost; None once the cost of one is unknown."""
         costs = [cost for cost in self.costs_usd.values() if cost is not None]
-        return sum(costs, Decimal(0)) if len(costs) == len(self.costs_usd) else None
+        return sum(costs, _ZERO) if len(costs) == len(self.costs_usd) else None
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -175,7 +176,7 @@ class Player:
     def _pay(self, model: str, usage: Usage, cost_usd: Decimal | None) -> None:
         sums = self._usage.get(model)
         self._usage[model] = list(usage) if sums is None else list(map(add, sums, usage))
-        spent = self.costs_usd.get(model, Decimal(0))
+        spent = self.costs_usd.get(model, _ZERO)
         self.costs_usd[model] = None if cost_usd is None or spent is None else spent + cost_usd
 
 
