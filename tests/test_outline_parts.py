@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -11,13 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qloragen.engine.models import family
+from qloragen.engine.pricing import Price
+from qloragen.engine.reply import Circumstances
 from qloragen.engine.writing import write
 from qloragen.rehearsing.outline.bodies import Bodies
 from qloragen.rehearsing.outline.known import Known, KnownCalls, Playing, playing
 from qloragen.rehearsing.outline.loop import TimerLoop
+from qloragen.rehearsing.outline.replies import read
 from qloragen.rehearsing.outline.shapes import Ask
-from qloragen.simulator import Answer, Model, PromptCache, Provider, Simulation
-from qloragen.types import Function, Message, Predicate, Request
+from qloragen.simulator import Answer, Fault, Model, Plan, PromptCache, Provider, Simulation
+from qloragen.simulator.bodies import ApiLanguage
+from qloragen.types import Completion, Function, Message, Predicate, Request, Structure
 
 FUNCTION = Function("record", "a record", {"type": "object", "properties": {}, "additionalProperties": False})
 
@@ -155,6 +161,24 @@ def test_a_cancelled_timer_calls_nothing():
 # ------------------------------------------------------------------------------------------------------ known calls
 
 
+PRICE = Price(Decimal(1), Decimal(2), Decimal("0.1"), tiers={"flex": Price(Decimal(3), Decimal(4))})
+
+
+class InFull:
+    """Knows calls, and answers them as the API does."""
+
+    word = staticmethod(ApiLanguage.word)
+
+    def __init__(self, calls: KnownCalls) -> None:
+        self.identify, self.read = calls.identify, calls.read
+
+
+def told(plan: Plan, structure: Structure | None = "tools") -> Completion:
+    """Return what the engine reads of a reply."""
+    around = Circumstances(plan.headers["x-request-id"])
+    return read(plan.body, model="gpt-6-luna", structure=structure, price=PRICE, around=around)
+
+
 def usages(provider: Provider, bodies: Sequence[tuple[bytes, float]], calls: Sequence[Playing] = ()) -> list[Any]:
     """Send bodies at their times; return what each is billed for."""
     found = []
@@ -192,7 +216,7 @@ def test_known_prompts_are_billed_as_if_they_were_read(model, sent):
     bodies = [(raw[article][call], at_s) for article, call, at_s in ordered]
     made = [Playing(known[article][call], 0, 0) for article, call, _ in ordered]
 
-    assert usages(Provider(simulation, reader=calls, answers=calls.answer), bodies, made) == usages(
+    assert usages(Provider(simulation, language=calls, answers=calls.answer), bodies, made) == usages(
         Provider(simulation), bodies
     )
 
@@ -201,13 +225,38 @@ def test_the_cap_of_a_known_call_is_the_one_that_is_sent():
     request = asking("A text.", function=FUNCTION)
     known, kind, calls = Known(0, Ask(request, 300), request), family("gpt-6-luna"), KnownCalls(seed=0)
     calls.foresee([[(known, write(request, kind, "tools", 900).body)]])
-    provider = Provider(reader=calls, answers=calls.answer)
+    provider = Provider(language=calls, answers=calls.answer)
     playing.set(Playing(known, 0, 0))
 
     plans = [provider.arrive(write(request, kind, "tools", cap).body, {}, 0.0) for cap in (900, 100)]
 
     assert [plan.usage.completion_tokens for plan in plans if plan.usage] == [300, 100]
-    assert [orjson.loads(plan.body)["choices"][0]["finish_reason"] for plan in plans] == ["tool_calls", "length"]
+    assert [told(plan).finish_reason for plan in plans] == ["tool_calls", "length"]
+
+
+@pytest.mark.parametrize("structure", [None, "tools", "json_schema"])
+@pytest.mark.parametrize("tier", ["default", "flex", "priority", "auto"])
+@given(
+    cap=st.integers(1, 900),
+    tokens=st.integers(1, 900),
+    fault=st.sampled_from([None, "missing_usage", "empty_choices", "invalid_arguments", "length", "content_filter"]),
+)
+def test_replies_in_short_say_what_those_in_full_say(structure, tier, cap, tokens, fault):
+    request = asking("A text.", function=FUNCTION if structure else None)
+    kind = replace(family("gpt-6-luna"), service_tier=tier)
+    known, calls = Known(0, Ask(request, tokens), request), KnownCalls(seed=0)
+    raw = write(request, kind, structure, cap).body
+    calls.foresee([[(known, raw)]])
+    playing.set(Playing(known, 0, 0))
+    faults = () if fault is None else (Fault(fault),)
+    short, full = (
+        Provider(Simulation(faults=faults), language=language, answers=calls.answer).arrive(raw, {}, 0.0)
+        for language in (calls, InFull(calls))
+    )
+
+    assert replace(told(short, structure), body=b"") == replace(told(full, structure), body=b"")
+    spared = fault is None or (structure is None and fault == "invalid_arguments")
+    assert (len(short.body) < 100) == (spared and cap >= tokens)
 
 
 def test_an_answer_may_say_what_it_costs():

@@ -23,7 +23,7 @@ from .halt import Halt
 from .lane import Lane
 from .onlookers import Onlookers
 from .pricing import cost
-from .reply import Circumstances, UnreadableReply, decode
+from .reply import Circumstances, UnreadableReply
 
 Keep = Callable[[Completion], Awaitable[None]]
 """Puts a paid reply where it is safe; see `Engine.complete`."""
@@ -172,7 +172,7 @@ def _decoded(lane: Lane, call: Call, reply: HttpReply, *, latency_s: float, atte
     around = Circumstances(reply.headers.get("x-request-id"), latency_s, attempts)
     form = "decisions" if call.request.predicates else call.structure
     try:
-        return decode(reply.body, model=lane.spec.name, structure=form, price=lane.spec.price, around=around)
+        return lane.read(reply.body, model=lane.spec.name, structure=form, price=lane.spec.price, around=around)
     except UnreadableReply:
         return of_reply(reply, call.structure, call.tier)
 

@@ -25,6 +25,7 @@ from .limits import Limits
 from .patience import FLEX_FLOOR_S, FLEX_S, Patience
 from .pricing import Price, ceiling
 from .recovery import Recovery
+from .reply import Read, decode
 from .retry import RetryPolicy
 from .sharing import pays, prefix_bytes
 from .spec import ModelSpec
@@ -95,6 +96,8 @@ class Lane:
         )
         self.write: Write = write
         """Whoever sends the same requests again and again may put something here that remembers their bodies."""
+        self.read: Read = decode
+        """Whoever knows what replies say may put something here that reads of them what else there is."""
         self.estimator = Estimator(shared.densities)
         self.caps = Caps()
         self._patience = _patience(spec, policy)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -32,6 +32,16 @@ class Circumstances(NamedTuple):
 _UNKNOWN = Circumstances()
 _MOST_TOKENS = 2**53 - 1
 """No reply has so many; sums of more could not be written down."""
+
+
+class Read(Protocol):
+    """Makes of the body of a reply what it says; see `decode`, which does."""
+
+    def __call__(
+        self, body: bytes, *, model: str, structure: ReplyForm | None, price: Price | None, around: Circumstances
+    ) -> Completion:
+        """Return it, or raise `UnreadableReply`."""
+        ...
 
 
 class Billed(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from . import refusals
 from .answers import Answer
-from .bodies import Asked, Reader, Unreadable
+from .bodies import Asked, Language, Unreadable
 from .calls import Call, Script, scripted
 from .decision_answers import Decider
 from .decisions import answer_decisions
@@ -19,7 +19,8 @@ from .faults import Endpoint
 from .ledger import Ledger
 from .plan import Plan
 from .prompts import cap_tokens
-from .service import Answering, Arrival, Reading, answer_chat, own_headers, refused, serve
+from .reading import Arrival, Reading
+from .service import Answering, answer_chat, own_headers, refused, serve
 from .settings import Simulation
 from .tiers import Service, service_of
 
@@ -45,7 +46,7 @@ class Backend:
         simulation: Simulation,
         ledger: Ledger,
         *,
-        reader: Reader,
+        language: Language,
         script: Script | None,
         answers: Callable[[Mapping[str, object]], Answer],
         decide: Decider,
@@ -55,9 +56,9 @@ class Backend:
         self.arrived = 0
         self._simulation = simulation
         self._ledger = ledger
-        self._reader = reader
+        self._language = language
         self._script = script
-        chat = partial(answer_chat, answers=answers)
+        chat = partial(answer_chat, answers=answers, word=language.word)
         decisions = partial(answer_decisions, decider=decide)
         self._answering: Mapping[str, Answering] = {"chat": chat, "batched": chat, "decisions": decisions}
         self._record = record
@@ -66,14 +67,14 @@ class Backend:
 
     def receive(self, raw: bytes, headers: Mapping[str, str], moment: Moment, endpoint: Endpoint) -> Arrival:
         """Give a call its number and its chances."""
-        identity = self._reader.identify(raw)
+        identity = self._language.identify(raw)
         draws = Draws(identity, self._repetitions.count(identity))
         self.arrived += 1
         return Arrival(self.arrived - 1, identity, draws, headers, *moment, endpoint)
 
     def read(self, arrival: Arrival, raw: bytes) -> Plan:
         """Decide about a call."""
-        asked = self._reader.read(raw, arrival.endpoint)
+        asked = self._language.read(raw, arrival.endpoint)
         if isinstance(asked, Unreadable):
             return refused(asked.refusal, own_headers(arrival.index) | self._announced(asked.model, arrival.now_s))
         call = self._call(arrival, asked.body)

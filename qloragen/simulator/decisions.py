@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import orjson
+
 from ..types import Usage
 from . import edits, refusals
 from .decision_answers import Decider, answers_to, leave_none, refuse_all
 from .effects import Effect, Json
 from .plan import Plan, travel_s
+from .reading import Reading
 from .refusals import Refusal
 from .requests import decides_by_name
-from .service import Answered, Reading, answered, overlong, refused_reading, served, used
+from .service import Answered, answered, overlong, refused_reading, served, used
 from .settings import Decides
+from .wording import Worded
 
 _EDITS: dict[Callable[[Json], Json], Callable[[Json], Json]] = {
     edits.refusal: refuse_all,
@@ -38,7 +42,8 @@ def answer_decisions(reading: Reading, outcome: str, effect: Effect, headers: di
     }
     if effect.edit is not None:
         reply = _EDITS.get(effect.edit, effect.edit)(reply)
-    return answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
+    worded = Worded(orjson.dumps(reply), reply)
+    return answered(reading, Answered(outcome, effect, seconds, usage, worded), headers)
 
 
 def _shown(usage: Usage) -> Json:

@@ -59,6 +59,10 @@ class Effect:
     """Between the pieces of a trickle."""
 
 
+WELL = Effect()
+"""Nothing goes wrong."""
+
+
 def error(
     status: int,
     message: str = "a scripted fault",

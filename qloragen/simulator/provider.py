@@ -15,7 +15,7 @@ from . import refusals
 from .answers import Answer, answer
 from .ask import Ask, Route
 from .backend import Backend, Moment
-from .bodies import BodyReader, Reader
+from .bodies import ApiLanguage, Language
 from .calls import Call, Script
 from .decision_answers import Decider, decide
 from .desk import Desk
@@ -35,9 +35,9 @@ class Provider:
     """Decides what becomes of each call, and counts it.
 
     `script` decides for tests what goes wrong with a call; `answers` and `decide` give other answers than the built-in
-    ones; `reader` takes the place of the one that reads all bodies;
-    `record` keeps every call with its reply in `calls`, without bound; `wall_clock` (seconds since 1970) says when what
-    is stored was made. A call with `store` is answered, billed and stored to the end, whether its client waits or not.
+    ones; `language` is for a client that does not speak as the API does; `record` keeps every call with its reply in
+    `calls`, without bound; `wall_clock` (seconds since 1970) says when what is stored was made. A call with `store` is
+    answered, billed and stored to the end, whether its client waits or not.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Provider:
         script: Script | None = None,
         answers: Callable[[Mapping[str, object]], Answer] = answer,
         decide: Decider = decide,
-        reader: Reader | None = None,
+        language: Language | None = None,
         record: bool = False,
         wall_clock: Callable[[], float] = time,
     ) -> None:
@@ -61,7 +61,7 @@ class Provider:
         self._backend = Backend(
             self.simulation,
             self._ledger,
-            reader=reader or BodyReader(self.simulation.seed),
+            language=language or ApiLanguage(self.simulation.seed),
             script=script,
             answers=answers,
             decide=decide,

@@ -6,65 +6,27 @@ In this order: limits, faults, what the model takes, context window, answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
-
-import orjson
 
 from ..types import Usage
 from . import refusals
 from .answers import Answer
 from .cache import Cached
 from .calls import Call
-from .deployment import Deployment, Served
-from .draws import Draws
-from .effects import Effect, Json, Wire
-from .faults import Endpoint, Fault, struck
+from .deployment import Served
+from .effects import WELL, Effect, Json, Wire
+from .faults import Fault, struck
 from .plan import Plan, travel_s
-from .prompts import Measured
+from .reading import Reading
 from .refusals import Refusal, error_body
-from .replies import CREATED, Generated, altered, generate, reply_to
+from .replies import Generated, altered, generate
 from .requests import refused_by_name, structured
 from .shelf import kept_form
-from .tiers import Service, refused_by_tier
+from .tiers import refused_by_tier
+from .wording import Word, Worded
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
-_WELL = Effect()
 _UNBILLED = frozenset({Wire.RESET_BEFORE_HEADERS, Wire.HANG, Wire.REFUSED})
-
-
-@dataclass(slots=True)
-class Arrival:
-    """A call that has come in; not frozen, which would take four times as long to make."""
-
-    index: int
-    identity: bytes
-    draws: Draws
-    headers: Mapping[str, str]
-    now_s: float
-    """Since the simulator began."""
-    clock_s: float
-    """On the shell's clock."""
-    wall_s: float
-    """Since 1970."""
-    endpoint: Endpoint = "chat"
-
-
-class Reading(NamedTuple):
-    """A call whose form is right, at the model that it asks for."""
-
-    arrival: Arrival
-    body: Json
-    model: str
-    deployment: Deployment
-    cap_tokens: int | None
-    """Most completion tokens; None when the call has no cap."""
-    prompt: Measured
-    in_flight: int
-    """Calls to this model, this one included."""
-    call: Call | None
-    service: Service
-
 
 Answering = Callable[[Reading, str, Effect, dict[str, str]], Plan]
 """What answers a call: gets it with its outcome, what goes wrong with it, and the headers until now."""
@@ -84,7 +46,7 @@ def serve(
         return refused_reading(reading, refusal, headers)
     fault = scripted or (_struck(reading, faults) if faults else None)
     if fault is None or _spared(fault.does, reading.body):
-        return answering(reading, "answered", _WELL, headers)
+        return answering(reading, "answered", WELL, headers)
     if without_answer(fault.does):
         return _broken(reading, fault.kind, fault.does, headers)
     return answering(reading, fault.kind, fault.does, headers)
@@ -194,6 +156,7 @@ def answer_chat(
     effect: Effect,
     headers: dict[str, str],
     answers: Callable[[Mapping[str, object]], Answer],
+    word: Word,
 ) -> Plan:
     """Return the plan of a chat completion, or of a refusal by the model."""
     refusal = refused_by_name(reading.body, reading.deployment.rules) or overlong(reading)
@@ -205,10 +168,10 @@ def answer_chat(
     seconds = turn.end_s - arrival.now_s + effect.delay_s
     answered_s = arrival.now_s + seconds + travel_s(effect.wire, effect.gap_s)
     usage = used(reading, turn.start_s, answered_s, generated.completion_tokens, generated.reasoning_tokens)
-    reply = _reply(reading, generated, usage, effect)
-    plan = answered(reading, Answered(outcome, effect, seconds, usage, reply), headers)
-    if reading.body.get("store") and arrival.endpoint == "chat":
-        return plan._replace(kept=kept_form(reply, reading.body, f"req_{arrival.index}"))
+    worded = word(reading, generated, usage, effect)
+    plan = answered(reading, Answered(outcome, effect, seconds, usage, worded), headers)
+    if worded.reply is not None and reading.body.get("store") and arrival.endpoint == "chat":
+        return plan._replace(kept=kept_form(worded.reply, reading.body, f"req_{arrival.index}"))
     return plan
 
 
@@ -219,7 +182,7 @@ class Answered(NamedTuple):
     effect: Effect
     seconds: float
     usage: Usage
-    reply: Json
+    worded: Worded
 
 
 def answered(reading: Reading, made: Answered, headers: dict[str, str]) -> Plan:
@@ -231,12 +194,12 @@ def answered(reading: Reading, made: Answered, headers: dict[str, str]) -> Plan:
         made.outcome,
         200,
         headers,
-        orjson.dumps(made.reply),
+        made.worded.body,
         made.seconds,
         made.effect.wire,
         made.effect.gap_s,
         usage=made.usage,
-        reply=made.reply,
+        reply=made.worded.reply,
         model=reading.model,
         service=reading.service,
         identity=reading.arrival.identity,
@@ -256,7 +219,7 @@ def served(reading: Reading, tokens: int) -> Served:
 
 def _generated(reading: Reading, effect: Effect, answer: Answer) -> Generated:
     body = reading.body
-    said = answer if effect is _WELL else altered(answer, effect, structured=structured(body))
+    said = answer if effect is WELL else altered(answer, effect, structured=structured(body))
     model, cap = reading.deployment.model, reading.cap_tokens
     thinks = 0 if body.get("reasoning_effort") == "none" else model.reasoning_tokens
     return generate(said, cap_tokens=cap, reasoning_tokens=thinks, verbosity=model.verbosity, effect=effect)
@@ -270,19 +233,3 @@ def used(
     if cache is not None and reading.arrival.endpoint != "batched":
         cached = cache.use(reading.prompt, start_s=start_s, answered_s=answered_s)
     return Usage(reading.prompt.tokens, *cached, completion_tokens, reasoning_tokens)
-
-
-def _reply(reading: Reading, generated: Generated, usage: Usage, effect: Effect) -> Json:
-    writes = reading.deployment.reports_writes
-    created_s = int(reading.arrival.wall_s) if reading.body.get("store") else CREATED
-    service = "default" if reading.service == "batch" else reading.service
-    reply = reply_to(
-        reading.body,
-        reading.arrival.index,
-        generated,
-        usage,
-        service=service,
-        reports_writes=writes,
-        created_s=created_s,
-    )
-    return reply if effect.edit is None else effect.edit(reply)

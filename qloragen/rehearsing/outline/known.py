@@ -15,16 +15,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...simulator import Answer
-from ...simulator.bodies import Asked, BodyReader, Unreadable
+from ...simulator.bodies import ApiLanguage, Asked, Unreadable
 from ...simulator.draws import identify
 from ...simulator.effects import Json
 from ...simulator.faults import Endpoint
 from ...simulator.prompts import Breakpoint, End, Measured
 from ...types import Request
+from .replies import OBJECT, TEXT, shorten
 from .shapes import Ask
 
-TEXT, OBJECT = "1", "{}"
-"""What replies say, to texts and to structured requests."""
 _TEXTS: Mapping[str, object] = {"messages": (), "input": "", "tools": (True,), "response_format": True}
 """What takes the place of long parts of a body that is kept."""
 _CAPS = {name: f'"{name}":'.encode() for name in ("max_completion_tokens", "max_tokens")}
@@ -145,14 +144,16 @@ class _Prefixes:
 
 
 class KnownCalls:
-    """Reads the bodies of known calls, and answers them; see `simulator.bodies.Reader`.
+    """Reads the bodies of known calls, and answers them; see `simulator.bodies.Language`.
 
     A body in a form that was not foreseen is read once. Chance depends on the seed, the call and the copy.
     """
 
+    word = staticmethod(shorten)
+
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._reader = BodyReader(seed)
+        self._api = ApiLanguage(seed)
         self._prefixes = _Prefixes()
         self._form: Form | None = None
         """That of the call that is being looked at."""
@@ -169,14 +170,14 @@ class KnownCalls:
             known.forms[_size(raw, known.cap)[0]] = self._formed(known, asked)
 
     def identify(self, raw: bytes) -> bytes:
-        """See `Reader.identify`."""
+        """See `Language.identify`."""
         known, copy, again = playing.get()
         if not copy and not again:
-            return self._reader.identify(raw)
+            return self._api.identify(raw)
         return identify(_IDENTITY.pack(known.serial, copy, again), self._seed)
 
     def read(self, raw: bytes, endpoint: Endpoint) -> Asked | Unreadable:
-        """See `Reader.read`."""
+        """See `Language.read`."""
         known, copy, _ = playing.get()
         if known.seen is not None and known.seen[0] is raw:
             _, self._form, body = known.seen
@@ -184,7 +185,7 @@ class KnownCalls:
         size, cap = _size(raw, known.cap)
         form = known.forms.get(size)
         if form is None:
-            asked = self._reader.read(raw, endpoint)
+            asked = self._api.read(raw, endpoint)
             if isinstance(asked, Unreadable):
                 return asked
             form = known.forms[size] = self._formed(known, asked)
@@ -199,7 +200,7 @@ class KnownCalls:
         return self._form.answer
 
     def _read(self, known: Known, raw: bytes) -> Asked | None:
-        asked = self._reader.read(raw, "decisions" if known.ask.request.predicates else "chat")
+        asked = self._api.read(raw, "decisions" if known.ask.request.predicates else "chat")
         return None if isinstance(asked, Unreadable) else asked
 
     def _formed(self, known: Known, asked: Asked) -> Form:

@@ -18,7 +18,8 @@ from ...errors import RequestFailed, RunStopped
 from ...pipeline.crew import Crew
 from ...pipeline.prefix import Prefix
 from ...types import Completion, LostCall, Request, Usage
-from .known import OBJECT, TEXT, Known, Playing, playing
+from .known import Known, Playing, playing
+from .replies import OBJECT, TEXT
 
 _TURNS = 3
 """Turns of the loop that it takes to read an article: so the first ones do not come in one and the same moment, before

@@ -34,6 +34,7 @@ from .known import Known, KnownCalls
 from .loop import TimerLoop
 from .player import ArticlePart, CellPart, Player
 from .recording import refuse_batches
+from .replies import read
 from .shapes import ArticleShape, CellShape, Shapes
 
 
@@ -60,7 +61,7 @@ def play(
 async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, articles: int, watch: Watch) -> Observed:
     job = job_of(settings)
     calls = KnownCalls(simulation.seed)
-    provider = Provider(simulation, answers=calls.answer, decide=lambda _text, _question: (1.0,), reader=calls)
+    provider = Provider(simulation, answers=calls.answer, decide=lambda _text, _question: (1.0,), language=calls)
     engine = _engine(settings, simulation, provider, job)
     parts = _parts(shapes.articles, job)
     calls.foresee([[(known, _body(engine, known.ask.request)) for known in _calls(part)] for part in parts])
@@ -92,12 +93,13 @@ async def _play(shapes: Shapes, settings: Settings, simulation: Simulation, arti
 
 
 def _engine(settings: Settings, simulation: Simulation, provider: Provider, job: Job) -> Engine:
-    """Return the engine of a run, with chances of the simulation's and a memory for bodies."""
+    """Return the engine of a run, with chances of the simulation's, a memory for bodies, and short replies."""
     specs, bodies = specs_of(settings, job.classifier.models), Bodies()
     engine = engine_of(settings, SimulatedClient(provider), specs, budget_of(settings, Ledger()))
     engine.shared.random.seed(simulation.seed)
     for spec in specs:
-        engine.lane(spec.name).write = bodies.write
+        lane = engine.lane(spec.name)
+        lane.write, lane.read = bodies.write, read
     return engine
 
 
