@@ -242,6 +242,28 @@ async def test_a_slot_that_is_given_back_goes_to_the_next():
     assert door.admission.in_flight == 1
 
 
+@pytest.mark.parametrize(("sent", "after_s"), [(True, 1.0), (False, 0.2)])
+async def test_who_waits_for_requests_goes_sooner_only_if_some_come_free_before_their_time(sent, after_s):
+    """What was never sent is no request; what has come to its end was one, and nobody need look at the queue for it."""
+    door, looked = Door(rpm=60), []
+
+    def prepare(_earlier: Call | None) -> Call:
+        looked.append(anyio.current_time() - start)
+        return a_call(1)
+
+    start = anyio.current_time()
+    first = await door.admit()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: door.admission.admit(prepare, again=False))
+        await anyio.sleep(0.2)
+        if not sent:
+            door.limits.give_back(first.share)
+        door.admission.give_back(first)
+
+    assert anyio.current_time() - start == pytest.approx(after_s)
+    assert [at_s for at_s in looked if at_s > 0.1] == pytest.approx([after_s])
+
+
 async def test_before_the_first_reply_calls_are_few_where_limits_are_to_be_found_out():
     door = Door(None, None)
 
