@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once to finish what is in flight, twice to leave.
+"""Ctrl-C, SIGTERM, and a terminal that is closed: once to finish what is in flight, twice to leave.
 
 Rules:
 1. Before there is work, the first signal cancels the block: nothing is lost, since no call has been sent. Should the
@@ -8,6 +8,9 @@ Rules:
 3. Whichever it was, `Interrupted` says so at the end. What a stopped session gives as its reason, in `run.json` too,
    is written before that is known, and so says only what holds in all cases.
 4. With work, further signals change nothing: what has arrived is being written.
+5. SIGHUP, which comes when a terminal is closed, is obeyed only where it would end the process: `nohup` has it ignored,
+   and a host may read its configuration anew. It never counts as the second signal, since it comes twice by itself:
+   from the system, and from the shell.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from .background import background
 from .errors import Interrupted, RunStopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
 GO_ON = "Run the same command again to go on."
 
 
@@ -94,14 +99,14 @@ class Stopping:
     async def _before_work(self, first: signal.Signals, signals: AsyncIterator[signal.Signals]) -> None:
         self.ended = Interrupted(f"Stopped by {first.name} before any call was sent. {GO_ON}", signal=first)
         self._cancel()
-        second = await anext(signals)
+        second = await _another(signals)
         at_once = f"Left at once by a second signal, {second.name}, before any call was sent. {GO_ON}"
         self._insist(Interrupted(at_once, signal=second))
 
     async def _with_work(self, work: Work, first: signal.Signals, signals: AsyncIterator[signal.Signals]) -> None:
         self._stop(work, first)
         with anyio.move_on_after(self._grace_s):
-            second = await anext(signals)
+            second = await _another(signals)
             self._leave(work, f"Left at once by a second signal, {second.name}", second)
             return
         self._leave(work, f"Left {self._grace_s:g} s after {first.name}, as grace_s says", first)
@@ -131,7 +136,7 @@ class Stopping:
 
 @asynccontextmanager
 async def stop_on_signals(grace_s: float, insist: Callable[[Interrupted], None] = wait_on) -> AsyncIterator[Stopping]:
-    """Within the block, obey SIGINT and SIGTERM; see the rules above. Afterwards they do what they did before.
+    """Within the block, obey the signals by the rules above. Afterwards they do what they did before.
 
     Outside the main thread signals cannot be received, and the block just runs.
 
@@ -158,7 +163,7 @@ async def stop_on_signals(grace_s: float, insist: Callable[[Interrupted], None] 
 
 @contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Within the block, which is no event loop's, end it by SIGINT or SIGTERM wherever it is; elsewhere as above.
+    """Within the block, which is no event loop's, let a signal end it wherever it is; elsewhere as above.
 
     Raises:
         Interrupted: A signal has ended the block.
@@ -166,9 +171,9 @@ def interrupted_by_signals() -> Iterator[None]:
     if not _in_main_thread():
         yield
         return
-    with _restored():
+    with _restored() as numbers:
         try:
-            for number in SIGNALS:
+            for number in numbers:
                 signal.signal(number, _raise)
             yield
         except _Signalled as error:
@@ -184,21 +189,35 @@ class _Signalled(KeyboardInterrupt):
 
 
 def _raise(number: int, _: FrameType | None) -> None:
+    if number == _HANG_UP:
+        signal.signal(number, signal.SIG_IGN)  # it comes once more, while the block ends
     raise _Signalled(signal.Signals(number))
+
+
+async def _another(signals: AsyncIterator[signal.Signals]) -> signal.Signals:
+    """Return the next signal by which somebody insists."""
+    while (number := await anext(signals)) == _HANG_UP:
+        pass
+    return number
 
 
 @contextmanager
 def _received() -> Iterator[AsyncIterator[signal.Signals]]:
-    with _restored(), anyio.open_signal_receiver(*SIGNALS) as signals:
+    with _restored() as numbers, anyio.open_signal_receiver(*numbers) as signals:
         yield signals
 
 
 @contextmanager
-def _restored() -> Iterator[None]:
-    """Give the signals back their handlers after the block; event loops leave Python's own in their place."""
+def _restored() -> Iterator[tuple[signal.Signals, ...]]:
+    """Yield the signals to obey, and give them back their handlers after the block; event loops leave Python's own in
+    their place."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    if _HANG_UP is not None:
+        handler = signal.getsignal(_HANG_UP)
+        if handler == signal.SIG_DFL or handler == _raise:  # noqa: PLR1714 - a host's may have no hash
+            handlers[_HANG_UP] = handler
     try:
-        yield
+        yield tuple(handlers)
     finally:
         for number, handler in handlers.items():
             # One that was not installed from Python cannot be.

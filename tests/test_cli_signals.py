@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,6 +97,34 @@ def test_a_signal_finishes_what_is_in_flight_and_the_same_command_pays_for_nothi
     assert code == 128 + number
     assert said.startswith(f"qloragen: Stopped by {number.name}: ")
     assert said.endswith("finished, and everything is kept. Run the same command again to go on.")
+    assert stopped_at < 8 * 4
+    assert qloragen(*command).returncode == 0
+    assert len(server.calls) == 8 * 4
+
+
+def test_a_terminal_that_is_closed_finishes_what_is_in_flight_and_nothing_is_paid_for_twice(tmp_path, serve, source):
+    keyboard, side = pty.openpty()
+
+    def close_at_the_tenth(call: Call) -> Effect | None:
+        if call.index == 10:
+            os.close(keyboard)
+        return None
+
+    server = serve(faults=close_at_the_tenth, delay_s=0.05)
+    command = ["generate", source, "--out", tmp_path / "run", "--base-url", server.base_url, "--set", "open_articles=3"]
+    process = subprocess.Popen(
+        [*QLORAGEN, *map(str, command)],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(side, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - it is a controlling terminal
+    )
+    os.close(side)
+    code = process.wait(timeout=40)
+    stopped_at = len(server.calls)
+
+    assert code == 128 + signal.SIGHUP
     assert stopped_at < 8 * 4
     assert qloragen(*command).returncode == 0
     assert len(server.calls) == 8 * 4

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import anyio
@@ -20,6 +21,7 @@ from qloragen.simulator import Call
 from qloragen.testing import VirtualLoop
 
 INT, TERM = SIGNALS
+HANG_UP = signal.SIGHUP
 ME = os.getpid()
 
 
@@ -125,6 +127,20 @@ async def test_a_second_signal_cancels_the_calls_at_once():
         "Left at once by a second signal, SIGINT: 1 call in flight was cancelled and may be paid for again; "
         "everything that has arrived is kept. Run the same command again to go on."
     )
+
+
+async def test_a_terminal_that_is_closed_says_so_twice_and_does_not_insist():
+    said, at_s = await stopped(Calls(1, answered_s=30), (10, HANG_UP), (10.1, HANG_UP), (11, HANG_UP))
+
+    assert said.startswith("Stopped by SIGHUP: 1 call in flight was finished, and everything is kept.")
+    assert at_s == pytest.approx(30)
+
+
+async def test_whoever_insists_after_that_is_obeyed():
+    said, at_s = await stopped(Calls(1), (10, HANG_UP), (10.1, HANG_UP), (12, TERM))
+
+    assert said.startswith("Left at once by a second signal, SIGTERM: 1 call in flight was cancelled")
+    assert at_s == pytest.approx(12)
 
 
 async def test_nothing_is_said_to_be_lost_where_no_call_was_in_flight():
@@ -239,6 +255,77 @@ def test_a_second_signal_leaves_a_block_with_work(number, handlers):
 
     with pytest.raises(Interrupted, match="3 calls in flight were cancelled"):
         anyio.run(main)
+
+
+@contextmanager
+def hang_up_does(handler: object) -> Iterator[None]:
+    before = signal.signal(HANG_UP, handler)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        signal.signal(HANG_UP, before)
+
+
+def test_a_hang_up_stops_work_where_it_would_end_the_process(handlers):
+    work = Calls(2, answered_s=0)
+
+    async def main() -> None:
+        async with stop_on_signals(60) as stopping:
+            stopping.finish_first(work)
+            os.kill(ME, HANG_UP)
+            await work.finish()
+            raise work.reasons[0]
+
+    with hang_up_does(signal.SIG_DFL):
+        with pytest.raises(Interrupted, match=r"Stopped by SIGHUP: 2 calls in flight were finished") as caught:
+            anyio.run(main)
+        after = signal.getsignal(HANG_UP)
+
+    assert caught.value.signal == HANG_UP
+    assert after == signal.SIG_DFL
+
+
+class Deaf:
+    """A handler of somebody else's, which cannot be hashed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.got: list[int] = []
+
+    def __call__(self, number: int, _: object) -> None:
+        self.got.append(number)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, Deaf()])
+def test_a_hang_up_that_is_ignored_or_means_something_else_disturbs_nothing(handler, handlers):
+    async def main() -> None:
+        async with stop_on_signals(60):
+            os.kill(ME, HANG_UP)
+            await anyio.lowlevel.checkpoint()
+
+    with hang_up_does(handler):
+        anyio.run(main)
+        with interrupted_by_signals():
+            os.kill(ME, HANG_UP)
+
+    assert handler == signal.SIG_IGN or handler.got == [HANG_UP, HANG_UP]
+
+
+def test_outside_an_event_loop_a_hang_up_ends_the_block_and_the_second_one_does_not_disturb_it(handlers):
+    ended: list[str] = []
+
+    with hang_up_does(signal.SIG_DFL):
+        with pytest.raises(Interrupted, match=r"Stopped by SIGHUP"), interrupted_by_signals():
+            try:
+                os.kill(ME, HANG_UP)
+            finally:
+                os.kill(ME, HANG_UP)
+                ended.append("all of it")
+        after = signal.getsignal(HANG_UP)
+
+    assert ended == ["all of it"]
+    assert after == signal.SIG_DFL
 
 
 def test_signals_after_the_second_do_not_disturb_what_is_still_written(handlers):

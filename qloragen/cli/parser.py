@@ -33,6 +33,7 @@ exit codes:
   5    stopped by key, quota, model, provider or disk
   130  stopped by Ctrl-C (SIGINT)
   143  stopped by SIGTERM
+  129  stopped by SIGHUP, as a closed terminal sends it
 Everything but 2 is continued by the same command; what is paid for and has arrived is not paid for again.
 """
 
