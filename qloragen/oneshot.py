@@ -68,8 +68,9 @@ def generate(
 ) -> Outcome:
     """Turn `source` into instruction records in the run directory `out`, and block until that is done.
 
-    The same call again makes no request for what is done, and continues what is not. Ctrl-C or SIGTERM finishes the
-    calls in flight, for at most `grace_s` seconds, then raises `Interrupted`; a second one leaves at once.
+    The same call again makes no request for what is done, and continues what is not. Ctrl-C, SIGTERM or SIGHUP
+    finishes the calls in flight, for at most `grace_s` seconds, then raises `Interrupted`; a second Ctrl-C or SIGTERM
+    leaves at once.
 
     Args:
         source: A path (file, folder, glob), paths, or any iterable of articles (`str`, `dict` or `Article`).

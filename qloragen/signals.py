@@ -10,7 +10,8 @@ Rules:
 4. With work, further signals change nothing: what has arrived is being written.
 5. SIGHUP, which comes when a terminal is closed, is obeyed only where it would end the process: `nohup` has it ignored,
    and a host may read its configuration anew. It never counts as the second signal, since it comes twice by itself:
-   from the system, and from the shell.
+   from the system, and from the shell. Nobody can send one from a closed terminal, so the grace period takes its place
+   before there is work.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from math import inf
 from types import FrameType
 from typing import Protocol
 
@@ -99,9 +101,11 @@ class Stopping:
     async def _before_work(self, first: signal.Signals, signals: AsyncIterator[signal.Signals]) -> None:
         self.ended = Interrupted(f"Stopped by {first.name} before any call was sent. {GO_ON}", signal=first)
         self._cancel()
-        second = await _another(signals)
-        at_once = f"Left at once by a second signal, {second.name}, before any call was sent. {GO_ON}"
-        self._insist(Interrupted(at_once, signal=second))
+        last, how = first, f"Left {self._grace_s:g} s after {first.name}, as grace_s says"
+        with anyio.move_on_after(self._grace_s if first == _HANG_UP else inf):
+            last = await _another(signals)
+            how = f"Left at once by a second signal, {last.name}"
+        self._insist(Interrupted(f"{how}, before any call was sent. {GO_ON}", signal=last))
 
     async def _with_work(self, work: Work, first: signal.Signals, signals: AsyncIterator[signal.Signals]) -> None:
         self._stop(work, first)
@@ -149,7 +153,7 @@ async def stop_on_signals(grace_s: float, insist: Callable[[Interrupted], None] 
         yield stopping
         return
     try:
-        with _received() as signals:
+        with received() as signals:
             async with background(stopping.obey, signals):
                 with block:
                     yield stopping
@@ -202,7 +206,8 @@ async def _another(signals: AsyncIterator[signal.Signals]) -> signal.Signals:
 
 
 @contextmanager
-def _received() -> Iterator[AsyncIterator[signal.Signals]]:
+def received() -> Iterator[AsyncIterator[signal.Signals]]:
+    """Yield the signals that arrive within the block, which is an event loop's in the main thread."""
     with _restored() as numbers, anyio.open_signal_receiver(*numbers) as signals:
         yield signals
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM on the command line: real processes, real signals, and files that do not answer."""
+"""Signals and closed terminals on the command line: real processes, and files that do not answer."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_terminal_that_is_closed_finishes_what_is_in_flight_and_nothing_is_pai
         stdout=side,
         stderr=side,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(side, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - it is a controlling terminal
+        preexec_fn=lambda: _at_terminal(side),  # noqa: PLW1509 - it needs a controlling terminal
     )
     os.close(side)
     code = process.wait(timeout=40)
@@ -128,6 +128,11 @@ def test_a_terminal_that_is_closed_finishes_what_is_in_flight_and_nothing_is_pai
     assert stopped_at < 8 * 4
     assert qloragen(*command).returncode == 0
     assert len(server.calls) == 8 * 4
+
+
+def _at_terminal(terminal: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may be run by nohup
 
 
 @pytest.fixture

@@ -99,17 +99,19 @@ def test_what_is_no_limit_per_minute_is_left_alone(said):
 
 async def test_limits_that_nobody_gave_are_taken_from_the_server():
     limits = Limits(None, None)
-    share = limits.take(500)
+    share = limits.take(500, anyio.current_time())
 
     limits.learn(headers(limit=60_000, remaining=59_500, reset="0.5s"), share)
 
     assert (limits.rpm, limits.tpm, limits.told) == (None, 60_000, True)
-    assert max(limits.waits_s(500)) == pytest.approx(0.5)  # of the half second's 500 tokens all are in use
+    assert max(limits.waits_s(500, anyio.current_time())) == pytest.approx(
+        0.5
+    )  # of the half second's 500 tokens all are in use
 
 
 async def test_the_smaller_of_both_limits_counts_and_follows_the_server():
     limits = Limits(None, 60_000)
-    share = limits.take(1)
+    share = limits.take(1, anyio.current_time())
 
     limits.learn(headers(limit=30_000), share)
     assert limits.tpm == 30_000
@@ -119,7 +121,7 @@ async def test_the_smaller_of_both_limits_counts_and_follows_the_server():
 
 async def test_an_exhausted_window_says_how_long_to_wait():
     limits = Limits(None, None)
-    share = limits.take(1)
+    share = limits.take(1, anyio.current_time())
 
     assert limits.learn(headers(limit=60_000, remaining=100, reset="40s"), share) == 0
     assert limits.learn(headers(limit=60_000, remaining=0, reset="40s"), share) == 40
@@ -155,9 +157,9 @@ async def test_whatever_the_server_charges_its_whole_rate_is_used_and_never_much
     async with anyio.create_task_group() as tasks:
         while anyio.current_time() < 120:
             tokens = random.randint(100, 3_000)
-            while (wait_s := max(limits.waits_s(tokens))) > 0:  # noqa: ASYNC110 - corrections may come meanwhile
+            while (wait_s := max(limits.waits_s(tokens, anyio.current_time()))) > 0:  # noqa: ASYNC110 - corrections may come meanwhile
                 await anyio.sleep(wait_s)
-            share = limits.take(tokens)
+            share = limits.take(tokens, anyio.current_time())
             tasks.start_soon(answered, server.charged(tokens), share)
             if anyio.current_time() > 30:
                 peak, charged = max(peak, server.bucket.level), charged + tokens * charge
@@ -168,25 +170,25 @@ async def test_whatever_the_server_charges_its_whole_rate_is_used_and_never_much
 
 async def test_a_difference_is_corrected_once_however_many_replies_report_it():
     limits = Limits(None, 600_000)
-    shares = [limits.take(100) for _ in range(20)]
+    shares = [limits.take(100, anyio.current_time()) for _ in range(20)]
     said = [headers(limit=600_000, remaining=600_000 - 4_000 - 100 * n, reset=f"{(40 + n) / 100}s") for n in range(20)]
 
     for late, share in zip(said, shares, strict=True):
         limits.learn(late, share)
 
-    assert max(limits.waits_s(1)) == pytest.approx((2_000 + 3_900 - 5_000 + 1) / 10_000, abs=0.02)
+    assert max(limits.waits_s(1, anyio.current_time())) == pytest.approx((2_000 + 3_900 - 5_000 + 1) / 10_000, abs=0.02)
 
 
 async def test_bursts_become_shorter_only_down_to_a_bound():
     limits = Limits(6_000, 600_000)
-    limits.learn(headers(limit=6_000, kind="requests"), limits.take(1))
+    limits.learn(headers(limit=6_000, kind="requests"), limits.take(1, anyio.current_time()))
     await anyio.sleep(60)
 
     for _ in range(6):
         limits.refused()
 
     shares = 0
-    while max(limits.waits_s(1)) == 0:
-        limits.take(1)
+    while max(limits.waits_s(1, anyio.current_time())) == 0:
+        limits.take(1, anyio.current_time())
         shares += 1
     assert shares == 100 * SHORTEST_BURST_S

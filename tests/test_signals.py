@@ -136,6 +136,22 @@ async def test_a_terminal_that_is_closed_says_so_twice_and_does_not_insist():
     assert at_s == pytest.approx(30)
 
 
+async def test_a_block_that_does_not_end_is_left_behind_when_its_terminal_has_been_closed_for_the_grace_period():
+    block = anyio.CancelScope()
+    left: list[Interrupted] = []
+    stopping = Stopping(60, block.cancel, left.append)
+
+    async with background(stopping.obey, arriving((10, HANG_UP), (10.1, HANG_UP))):
+        with block, anyio.CancelScope(shield=True):
+            await anyio.sleep_until(69)
+            assert not left
+            await anyio.sleep_until(71)
+
+    (how,) = left
+    assert how.signal is HANG_UP
+    assert str(how).startswith("Left 60 s after SIGHUP, as grace_s says, before any call was sent.")
+
+
 async def test_whoever_insists_after_that_is_obeyed():
     said, at_s = await stopped(Calls(1), (10, HANG_UP), (10.1, HANG_UP), (12, TERM))
 

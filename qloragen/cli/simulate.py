@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from importlib.util import find_spec
 
 import anyio
 
+from ..signals import received
 from ..simulator import (
     Capacity,
     Counts,
@@ -38,7 +38,7 @@ def _flags_of_the_provider(parser: argparse.ArgumentParser) -> None:
 
 
 def simulate(arguments: argparse.Namespace) -> int:
-    """Listen until SIGINT or SIGTERM, then show on standard error what was seen."""
+    """Listen until a signal comes, then show on standard error what was seen."""
     simulation = _simulation(arguments) if arguments.config is None else _described(arguments)
     provider = Provider(simulation)
     options = {"use_uvloop": find_spec("uvloop") is not None}
@@ -49,7 +49,7 @@ def simulate(arguments: argparse.Namespace) -> int:
 
 async def _listen(provider: Provider, port: int) -> None:
     async with SimulatorServer(provider, port=port) as server:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with received() as signals:
             print(f"listening on {server.base_url}", flush=True)
             async for _ in signals:
                 return

@@ -41,7 +41,7 @@ def deliver(folder: str | Path, sink: Sink | str, *, anew: bool = False, **knobs
 
     It may be a sink's name, such as `sqlite:records.db`. Doing it again goes on; `anew` hands over every record, also
     those that it was given before. `knobs` are settings by name: `max_outage_s` is how long a sink that is down is
-    tried. Ctrl-C or SIGTERM finishes the portion that is on its way.
+    tried. A signal to stop finishes the portion that is on its way.
 
     Raises:
         SetupError: There is no run of records in `folder`, another process works in it, or the sink cannot be used.

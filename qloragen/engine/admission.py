@@ -116,7 +116,8 @@ class Admission:
         self._timer: asyncio.TimerHandle | None = None
         self._looking = False
         self._sleeps: object = None
-        """Where the head of the queue waits for requests: the state of these; else None."""
+        """Where the head of the queue waits for requests: the state of these; else None. Until they come free, or are
+        corrected, it is not looked at whenever a call ends, though tokens may have become scarcer meanwhile."""
         halt.told.append(self.look)
 
     def __repr__(self) -> str:
@@ -257,7 +258,7 @@ class Admission:
         waiter.call = call = waiter.prepare(waiter.call)
         now_s = self._now_s()
         room_in_s = self._capacity.wait_s(now_s) if call.tier == FLEX else 0.0
-        waits_s = (self._gate.wait_s(now_s), *self.limits.waits_s(call.tokens), room_in_s)
+        waits_s = (self._gate.wait_s(now_s), *self.limits.waits_s(call.tokens, now_s), room_in_s)
         if (wait_s := max(waits_s)) > 0:
             self._keeps = _LONGEST[waits_s.index(wait_s)]
             self._budget.postpone(self._model, self.look)  # who could not go in any case keeps nobody from the money
@@ -289,7 +290,7 @@ class Admission:
         self._ramp.began()
         if call.tier == FLEX:
             self._capacity.sent(now_s)
-        return Ticket(call, self.limits.take(call.tokens), self._gate.let_pass(now_s), now_s, worst, worst)
+        return Ticket(call, self.limits.take(call.tokens, now_s), self._gate.let_pass(now_s), now_s, worst, worst)
 
     def _leave(self, waiter: _Waiter) -> None:
         """Undo what was done for a waiter that was cancelled."""

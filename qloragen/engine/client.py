@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from os import environ
-from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import anyio.to_thread
@@ -21,12 +21,13 @@ Transport = Literal["openai", "aiohttp"]
 """Who sends the bytes: OpenAI's client with all that it can do, or aiohttp alone at about half the CPU time."""
 
 
-class HttpReply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HttpReply:
     """One answer of the server, whatever its status."""
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict)
     """To be looked up with lower-case names."""
 
 

@@ -11,7 +11,6 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
 
@@ -26,30 +25,23 @@ _NOTHING_S = 1e-9
 
 
 class Bucket(AsyncLimiter):
-    """A leaky bucket that can be corrected afterwards, and asked instead of awaited, in one event loop.
+    """A leaky bucket that can be corrected afterwards, and asked instead of awaited.
 
     Builds on aiolimiter's `_level`, `_last_check` and `_rate_per_sec` (pinned below 1.4): it has no refund, no debt and
     no way to take without awaiting.
     """
 
-    __slots__ = ("_clock", "burst_s", "corrected", "per_minute", "settlements")
+    __slots__ = ("burst_s", "corrected", "per_minute", "settlements")
 
     def __init__(self, per_minute: float, burst_s: float = BURST_S) -> None:
         capacity = max(1.0, per_minute / 60 * burst_s)
         super().__init__(capacity, capacity * 60 / per_minute)
         self.per_minute = per_minute
         self.burst_s = burst_s
-        self._clock: Callable[[], float] | None = None
-        """That of the event loop, which it is asked for once: Python 3.11 asks the system for it each time."""
         self.corrected = 0.0
         """Sum of all corrections by what the server said."""
         self.settlements = 0
-        """How often the level was changed by more than taking and time."""
-
-    @property
-    def looked_at_s(self) -> float:
-        """When it was looked at last, in seconds of the event loop's clock."""
-        return self._last_check
+        """How often the level was corrected, by the server's count or by what a call has used."""
 
     @property
     def level(self) -> float:
@@ -57,23 +49,26 @@ class Bucket(AsyncLimiter):
         self._leak()
         return self._level
 
-    def wait_s(self, amount: float) -> float:
-        """Return how long until `amount` can be taken; 0 when it can be taken now."""
-        self._leak()
+    def wait_s(self, amount: float, now_s: float | None = None) -> float:
+        """Return how long until `amount` can be taken; 0 when it can be taken now, at `now_s` if somebody knows that.
+
+        To ask the event loop for the time is a system call in Python 3.11.
+        """
+        self._leak(now_s)
         room = self.max_rate - self._level
         if amount <= room:
             return 0.0
         wait_s = (min(amount, self.max_rate) - room) * 60 / self.per_minute
         return wait_s if wait_s > _NOTHING_S else 0.0
 
-    def take(self, amount: float) -> tuple[float, float]:
+    def take(self, amount: float, now_s: float | None = None) -> tuple[float, float]:
         """Take `amount`, which may leave a debt; a little more where that is certain. Returns the levels before and
         after.
 
         Such amounts pass only through an empty bucket. The server's would not be empty yet if it counts a little more,
         or gets calls a little later.
         """
-        self._leak()
+        self._leak(now_s)
         before = self._level
         self._level += amount if amount <= self.max_rate else (1 + _REST) * amount
         return before, self._level
@@ -98,11 +93,10 @@ class Bucket(AsyncLimiter):
         other.take(self.level)
         return other
 
-    def _leak(self) -> None:
+    def _leak(self, now_s: float | None = None) -> None:
         """Let out what has run out since the last look: what aiolimiter does, with one look at the clock for four."""
-        if self._clock is None:
-            self._clock = asyncio.get_running_loop().time
-        now_s = self._clock()
+        if now_s is None:
+            now_s = asyncio.get_running_loop().time()
         if self._level:
             level = self._level - (now_s - self._last_check) * self._rate_per_sec
             self._level = level if level > 0.0 else 0.0  # noqa: FURB136 - it is done several times a call

@@ -60,18 +60,18 @@ class _Limit:
     total: float = 0.0
     """Sum of all that was ever taken, unweighed."""
 
-    def wait_s(self, amount: int) -> float:
-        return self.bucket.wait_s(amount * self.weight.value) if self.bucket else 0.0
+    def wait_s(self, amount: int, now_s: float) -> float:
+        return self.bucket.wait_s(amount * self.weight.value, now_s) if self.bucket else 0.0
 
-    def take(self, amount: int) -> _Taken | None:
+    def take(self, amount: int, now_s: float) -> _Taken | None:
         bucket = self.bucket
         if bucket is None:
             return None
         weighed = amount * self.weight.value
-        before, level = bucket.take(weighed)
+        before, level = bucket.take(weighed, now_s)
         self.total += amount
         alone = before < _NEARLY_EMPTY * weighed
-        return _Taken(bucket.looked_at_s, amount, weighed, level, bucket.corrected, self.total, alone)
+        return _Taken(now_s, amount, weighed, level, bucket.corrected, self.total, alone)
 
     def settle(self, taken: _Taken | None, used: float) -> None:
         if self.bucket is not None and taken is not None:
@@ -146,9 +146,9 @@ class Limits:
         """Whether the user has given both limits, so that nothing has to be found out."""
         return self._requests.given is not None and self._tokens.given is not None
 
-    def waits_s(self, tokens: int) -> tuple[float, float]:
+    def waits_s(self, tokens: int, now_s: float) -> tuple[float, float]:
         """Return how long a request of `tokens` has to wait for requests, and for tokens; 0 when there are enough."""
-        return self._requests.wait_s(1), self._tokens.wait_s(tokens)
+        return self._requests.wait_s(1, now_s), self._tokens.wait_s(tokens, now_s)
 
     @property
     def requests_state(self) -> tuple[Bucket | None, int]:
@@ -156,9 +156,9 @@ class Limits:
         bucket = self._requests.bucket
         return bucket, 0 if bucket is None else bucket.settlements
 
-    def take(self, tokens: int) -> Share:
-        """Take one request and `tokens`."""
-        return Share(self._requests.take(1), self._tokens.take(tokens))
+    def take(self, tokens: int, now_s: float) -> Share:
+        """Take one request and `tokens`, at the time that it is by the event loop's clock."""
+        return Share(self._requests.take(1, now_s), self._tokens.take(tokens, now_s))
 
     def settle(self, share: Share, used_tokens: int) -> None:
         """Correct the tokens of a call from what was taken to what it really used, if the server does not count."""

@@ -88,7 +88,7 @@ async def arehearse(
 async def rehearsed(
     source: Source, wish: Wish, settings: Settings, onlooker: Onlooker, insist: Callable[[Interrupted], None]
 ) -> Rehearsal:
-    """Rehearse, until SIGINT or SIGTERM; `insist` is called by the second one.
+    """Rehearse, until a signal to stop; `insist` is called by the second one.
 
     Raises:
         SetupError: As for `rehearse`.

@@ -197,7 +197,7 @@ class Settings(BaseSettings):
         21_600, gt=0, allow_inf_nan=False, description="Seconds of nothing but failures after which the run stops"
     )
     grace_s: float = Field(
-        60, gt=0, allow_inf_nan=False, description="Seconds that calls in flight get to finish after Ctrl-C or SIGTERM"
+        60, gt=0, allow_inf_nan=False, description="Seconds that calls in flight get to finish after a signal to stop"
     )
     durability: Literal["process", "group", "record"] = Field(
         "group",

@@ -25,7 +25,7 @@ from .ask import Ask, Route
 from .batch_desk import BatchDesk
 from .batching import BatchWork
 from .draws import Draws, Repetitions, identify
-from .effects import Effect
+from .effects import WELL
 from .faults import Fault, struck
 from .file_desk import FileDesk
 from .filing import Cabinet
@@ -33,8 +33,6 @@ from .plan import Plan
 from .refusals import Refusal
 from .service import broken, own_headers, refused, without_answer
 from .settings import Simulation
-
-_GOOD = Effect()
 
 
 class Desk:
@@ -72,7 +70,7 @@ class Desk:
         headers = own_headers(f"{route.endpoint}_{self._asked}")
         fault = self._struck(ask, route, now_s)
         self._asked += 1
-        effect = fault.does if fault is not None else _GOOD
+        effect = fault.does if fault is not None else WELL
         if fault is not None and without_answer(effect):
             return broken(fault.kind, effect, headers, effect.delay_s)
         self.work.settle(now_s)

@@ -15,8 +15,6 @@ _INVERSE = NormalDist().inv_cdf
 _Z99 = _INVERSE(0.99)
 _WORDS = struct.Struct("<6Q")
 _SCALE = 2.0**-64
-
-
 _DRAWING = blake2b(digest_size=_WORDS.size)
 
 

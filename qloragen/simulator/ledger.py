@@ -94,7 +94,8 @@ class _Account:
 
     def __init__(self, *flights: _Flight) -> None:
         self.flights = flights
-        """Of all that its calls are counted with; all else of these is the sum of accounts."""
+        """Its own last, before it those of its model and of all calls: of these everything else is summed up when it is
+        asked for, but not what was in flight at a time."""
         self.calls = 0
         self.outcomes: Counter[str] = Counter()
         self.billed: Iterable[int] = _NOTHING

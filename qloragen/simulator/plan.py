@@ -36,7 +36,7 @@ class Plan(NamedTuple):
     usage: Usage | None = None
     """What it costs; None when nothing is billed."""
     reply: Json | None = None
-    """`body`, where that is a chat completion."""
+    """`body`, where that is a chat completion in the form of the API."""
     kept: Json | None = None
     """How it is stored, where the call asked for that."""
     model: str | None = None

@@ -35,9 +35,10 @@ class Provider:
     """Decides what becomes of each call, and counts it.
 
     `script` decides for tests what goes wrong with a call; `answers` and `decide` give other answers than the built-in
-    ones; `language` is for a client that does not speak as the API does; `record` keeps every call with its reply in
-    `calls`, without bound; `wall_clock` (seconds since 1970) says when what is stored was made. A call with `store` is
-    answered, billed and stored to the end, whether its client waits or not.
+    ones; `language` is for a client that does not speak as the API does, whose replies can be neither stored nor looked
+    at; `record` keeps every call with its reply in `calls`, without bound; `wall_clock` (seconds since 1970) says when
+    what is stored was made. A call with `store` is answered, billed and stored to the end, whether its client waits or
+    not.
     """
 
     def __init__(
