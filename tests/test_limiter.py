@@ -27,6 +27,21 @@ async def taken(bucket: Bucket, amounts: list[float]) -> list[float]:
     return times
 
 
+def test_a_bucket_that_one_event_loop_has_used_empties_in_the_next():
+    bucket = Bucket(60)
+
+    async def take() -> None:
+        bucket.take(1)
+
+    async def wait() -> float:
+        await anyio.sleep(60)
+        return bucket.wait_s(1)
+
+    anyio.run(take, backend_options={"loop_factory": VirtualLoop})
+
+    assert anyio.run(wait, backend_options={"loop_factory": VirtualLoop}) == 0
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     per_minute=st.integers(1, 200_000),

@@ -97,6 +97,11 @@ def test_what_is_no_limit_per_minute_is_left_alone(said):
 # ---------------------------------------------------------------------------------------------------------- discovery
 
 
+def wait_s(limits: Limits, tokens: int) -> float:
+    """Return how long a request of `tokens` has to wait from now on."""
+    return max(limits.waits_s(tokens, anyio.current_time()))
+
+
 async def test_limits_that_nobody_gave_are_taken_from_the_server():
     limits = Limits(None, None)
     share = limits.take(500, anyio.current_time())
@@ -104,9 +109,7 @@ async def test_limits_that_nobody_gave_are_taken_from_the_server():
     limits.learn(headers(limit=60_000, remaining=59_500, reset="0.5s"), share)
 
     assert (limits.rpm, limits.tpm, limits.told) == (None, 60_000, True)
-    assert max(limits.waits_s(500, anyio.current_time())) == pytest.approx(
-        0.5
-    )  # of the half second's 500 tokens all are in use
+    assert wait_s(limits, 500) == pytest.approx(0.5)  # of the half second's 500 tokens all are in use
 
 
 async def test_the_smaller_of_both_limits_counts_and_follows_the_server():
@@ -157,8 +160,8 @@ async def test_whatever_the_server_charges_its_whole_rate_is_used_and_never_much
     async with anyio.create_task_group() as tasks:
         while anyio.current_time() < 120:
             tokens = random.randint(100, 3_000)
-            while (wait_s := max(limits.waits_s(tokens, anyio.current_time()))) > 0:  # noqa: ASYNC110 - corrections may come meanwhile
-                await anyio.sleep(wait_s)
+            while (seconds := wait_s(limits, tokens)) > 0:  # noqa: ASYNC110 - corrections may come meanwhile
+                await anyio.sleep(seconds)
             share = limits.take(tokens, anyio.current_time())
             tasks.start_soon(answered, server.charged(tokens), share)
             if anyio.current_time() > 30:
@@ -176,7 +179,7 @@ async def test_a_difference_is_corrected_once_however_many_replies_report_it():
     for late, share in zip(said, shares, strict=True):
         limits.learn(late, share)
 
-    assert max(limits.waits_s(1, anyio.current_time())) == pytest.approx((2_000 + 3_900 - 5_000 + 1) / 10_000, abs=0.02)
+    assert wait_s(limits, 1) == pytest.approx((2_000 + 3_900 - 5_000 + 1) / 10_000, abs=0.02)
 
 
 async def test_bursts_become_shorter_only_down_to_a_bound():
@@ -188,7 +191,7 @@ async def test_bursts_become_shorter_only_down_to_a_bound():
         limits.refused()
 
     shares = 0
-    while max(limits.waits_s(1, anyio.current_time())) == 0:
+    while wait_s(limits, 1) == 0:
         limits.take(1, anyio.current_time())
         shares += 1
     assert shares == 100 * SHORTEST_BURST_S

@@ -136,22 +136,6 @@ async def test_a_terminal_that_is_closed_says_so_twice_and_does_not_insist():
     assert at_s == pytest.approx(30)
 
 
-async def test_a_block_that_does_not_end_is_left_behind_when_its_terminal_has_been_closed_for_the_grace_period():
-    block = anyio.CancelScope()
-    left: list[Interrupted] = []
-    stopping = Stopping(60, block.cancel, left.append)
-
-    async with background(stopping.obey, arriving((10, HANG_UP), (10.1, HANG_UP))):
-        with block, anyio.CancelScope(shield=True):
-            await anyio.sleep_until(69)
-            assert not left
-            await anyio.sleep_until(71)
-
-    (how,) = left
-    assert how.signal is HANG_UP
-    assert str(how).startswith("Left 60 s after SIGHUP, as grace_s says, before any call was sent.")
-
-
 async def test_whoever_insists_after_that_is_obeyed():
     said, at_s = await stopped(Calls(1), (10, HANG_UP), (10.1, HANG_UP), (12, TERM))
 
@@ -204,18 +188,28 @@ async def test_before_there_is_work_the_first_signal_ends_the_block():
     assert str(stopping.ended).startswith("Stopped by SIGINT before any call was sent.")
 
 
-async def test_a_block_that_does_not_end_then_is_left_behind_at_a_second_signal():
+@pytest.mark.parametrize(
+    ("moments", "number", "after_s", "said"),
+    [
+        ([(10, INT), (11, TERM)], TERM, 11, "Left at once by a second signal, SIGTERM"),
+        ([(10, HANG_UP), (10.1, HANG_UP)], HANG_UP, 70, "Left 60 s after SIGHUP, as grace_s says"),
+    ],
+)
+async def test_a_block_that_does_not_end_then_is_left_behind_when_somebody_insists_or_nobody_can(
+    moments, number, after_s, said
+):
     block = anyio.CancelScope()
-    left: list[Interrupted] = []
-    stopping = Stopping(60, block.cancel, left.append)
+    left: list[tuple[float, Interrupted]] = []
+    stopping = Stopping(60, block.cancel, lambda how: left.append((anyio.current_time(), how)))
 
-    async with background(stopping.obey, arriving((10, INT), (11, TERM))):
+    async with background(stopping.obey, arriving(*moments)):
         with block, anyio.CancelScope(shield=True):
-            await anyio.sleep_until(20)
+            await anyio.sleep_until(100)
 
-    (how,) = left
-    assert how.signal is TERM
-    assert str(how).startswith("Left at once by a second signal, SIGTERM, before any call was sent.")
+    ((at_s, how),) = left
+    assert at_s == pytest.approx(after_s)
+    assert how.signal is number
+    assert str(how).startswith(f"{said}, before any call was sent.")
 
 
 # ------------------------------------------------------------------------------------------------ signals of the system
